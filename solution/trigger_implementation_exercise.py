@@ -352,8 +352,8 @@ class MultiDirectoryTrigger(BaseTrigger):
                 if due:
                     # A look that hangs is waited for here once; from then on nobody waits for it until it returns.
                     await asyncio.wait([pending[directory] for directory in due], timeout=self.check_interval)
-                finished = [directory for directory in directories if directory in pending and pending[directory].done()]
-                looks = {directory: _see(directory, pending.pop(directory).result, errors) for directory in finished}
+                done = [directory for directory in directories if directory in pending and pending[directory].done()]
+                looks = {directory: _see(directory, pending.pop(directory).result, errors) for directory in done}
                 if found := {directory: look for directory, look in looks.items() if look}:
                     return _success_event(found, errors)
                 if len(errors) == len(directories):
@@ -527,7 +527,7 @@ def process_trigger_results(**context: Any) -> dict[str, Any]:
     files = result.get("files") if isinstance(result, dict) else None
     if not isinstance(files, list) or not all(isinstance(path, str) for path in files):
         raise AirflowException(
-            f"The XCom of {SENSOR_TASK_ID} holds no list of files but {result!r}. Look at that task's log and XCom tab: "
+            f"The XCom of {SENSOR_TASK_ID} holds no list of files but {result!r}. Look at its log and XCom tab: "
             "did it succeed, and does execute_complete return the trigger's payload?"
         )
     valid, invalid = [], []
@@ -685,7 +685,8 @@ def _waited_seconds(result: dict[str, Any]) -> float:
 
 
 def _saved_slot_seconds(result: dict[str, Any]) -> float:
-    return _waited_seconds(result) if result.get("deferred") else 0.0
+    waited = _waited_seconds(result)
+    return waited if result.get("deferred") else 0.0
 
 
 def _triggerer_status() -> str:
@@ -702,7 +703,7 @@ def _recommendations(usage: dict[str, Any]) -> list[str]:
     if usage["triggerer_status"] not in (None, "healthy"):
         advice.append("No triggerer is healthy: deferred tasks will wait for ever. Start one with `airflow triggerer`.")
     if usage["saved_slot_seconds"]:
-        advice.append(f"Keep deferring: this wait left a worker slot free for {usage['saved_slot_seconds']:.0f} seconds.")
+        advice.append(f"Keep deferring: this wait left a slot free for {usage['saved_slot_seconds']:.0f} seconds.")
     elif usage["waited_seconds"] is not None:
         advice.append("The file was found by the worker: deferring saved nothing this time, and cost nothing.")
     return advice or ["Too little could be measured to advise anything; `unavailable` says what is missing."]
@@ -713,8 +714,8 @@ def _recommendations(usage: dict[str, Any]) -> list[str]:
 _ADVICE = {
     "timeout": "Nothing came in time. Was the upload made, and is the sensor's timeout long enough?",
     "directory_access": "Check that the directories exist on the triggerer's machine and that its user may read them.",
-    "triggerer_failure": "The trigger crashed or could not be loaded: this task's log has its traceback. Can the triggerer "
-    "import the trigger's class?",
+    "triggerer_failure": "The trigger crashed or could not be loaded; the traceback is in this task's log. "
+    "Can the triggerer import the trigger's class?",
     "serialization": "Arguments of triggers and of defer() must be plain JSON: no Path, datetime, client or context.",
     "unknown": "Read this task's log.",
 }
@@ -873,9 +874,7 @@ def _write_whole(path: str, text: str) -> None:
         raise
 
 
-def _report_page(
-    run_id: str, processed: dict[str, Any], usage: dict[str, Any], comparison: dict[str, Any]
-) -> str:
+def _report_page(run_id: str, processed: dict[str, Any], usage: dict[str, Any], comparison: dict[str, Any]) -> str:
     traditional = comparison.get("traditional", {}).get("slot_seconds")
     deferrable = comparison.get("deferrable", {}).get("slot_seconds")
     figures = {
@@ -991,8 +990,8 @@ class AdvancedMultiDirectoryTrigger(BaseTrigger):
             raise ValueError(f"file_patterns must be a list, not the single text {file_patterns!r}")
         if min(check_interval, backoff_base, backoff_cap) <= 0 or min(stable_seconds, max_retries) < 0:
             raise ValueError(
-                "check_interval, backoff_base and backoff_cap must be more than 0, stable_seconds and max_retries 0 or
-                more"
+                "check_interval, backoff_base and backoff_cap must be more than 0, "
+                "stable_seconds and max_retries not less than 0"
             )
         self.directories = dict(directories)
         self.file_patterns = list(file_patterns)
@@ -1408,9 +1407,7 @@ class WaitForTrigger(BaseSensorOperator):
 
     def execute(self, context: Context) -> NoReturn:
         """Defer to the trigger, with the sensor's own ``timeout``, to go on in ``execute_complete``."""
-        self.defer(
-            trigger=self.trigger, method_name="execute_complete", timeout=timedelta(seconds=self.timeout)
-        )
+        self.defer(trigger=self.trigger, method_name="execute_complete", timeout=timedelta(seconds=self.timeout))
 
     def execute_complete(self, context: Context, event: dict[str, Any] | None = None) -> dict[str, Any]:
         """
@@ -1453,9 +1450,9 @@ with DAG(
         timeout=600,
         on_execute_callback=log_worker_slot,
         on_failure_callback=handle_trigger_failure,
-        doc_md="Waits for the daily upload. It defers, because the file may take minutes and a sensor in poke mode would
-        " "hold a worker slot all that time. A deferred task holds none: the triggerer looks every 10 seconds, for "
-        "thousands of such waits in one process, and the task takes a slot again only when the file is there.",
+        doc_md="Waits for the daily upload. It defers: in poke mode it would hold a worker slot until the file is "
+        "there. Deferred, it holds none. The triggerer looks every 10 seconds, for hundreds of such waits in one "
+        "process, and the task takes a worker slot again when there is something to do.",
     )
 
     # Steps 4 and 6
@@ -1466,8 +1463,8 @@ with DAG(
         poke_interval=10,
         timeout=600,
         on_failure_callback=handle_trigger_failure,
-        doc_md="Waits for the first CSV file of any client. One trigger in the triggerer watches all directories; no
-        worker " "slot is held meanwhile.",
+        doc_md="Waits for the first CSV file of any client. One trigger in the triggerer watches all directories; "
+        "no worker slot is held meanwhile.",
     )
 
     # Steps 5 and 7

@@ -1,0 +1,86 @@
+"""What all checks need: the learner's module, a process that has not seen it, and client directories."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE))
+
+from support import environment  # noqa: E402
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--tree", default="exercise", help="what to grade: exercise, solution, or the path of a folder")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "deadline(seconds): how long the check may take before the grader ends it")
+    tree = config.getoption("--tree")
+    config.kata_tree = HERE.parent / tree if tree in ("exercise", "solution") else Path(tree).resolve()
+    if not (config.kata_tree / "trigger_implementation_exercise.py").is_file():
+        raise pytest.UsageError(f"--tree {tree}: there is no trigger_implementation_exercise.py in {config.kata_tree}")
+    environment.prepare(config.kata_tree)
+    # A folder of its own for each run: the learner's set-up and clean-up are let loose on it.
+    config.kata_data_dir = os.environ["KATA_DATA_DIR"] = tempfile.mkdtemp(prefix="kata-data-")
+
+    from support import elsewhere, spy
+
+    # Both before anybody imports the learner's module.
+    spy.install()
+    config.kata_elsewhere = elsewhere.Elsewhere(str(config.kata_tree))
+    sys.path.append(str(config.kata_tree))
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if hasattr(config, "kata_elsewhere"):
+        config.kata_elsewhere.close()
+        shutil.rmtree(config.kata_data_dir, ignore_errors=True)
+
+
+@pytest.fixture(autouse=True)
+def _sentence(request: pytest.FixtureRequest) -> None:
+    """A check's docstring is the sentence of the contract that it checks."""
+    from support import contract
+
+    contract.set_sentence(" ".join((request.function.__doc__ or "").split()))
+
+
+@pytest.fixture(scope="session")
+def submission(pytestconfig: pytest.Config):
+    """The learner's module."""
+    from support.submission import Submission
+
+    return Submission(pytestconfig.kata_tree)
+
+
+@pytest.fixture(scope="session")
+def elsewhere(pytestconfig: pytest.Config):
+    """A process that has never seen the learner's module."""
+    return pytestconfig.kata_elsewhere
+
+
+@pytest.fixture
+def clients(tmp_path: Path):
+    """Five empty client directories."""
+    from support.clients import Clients
+
+    return Clients(tmp_path.resolve() / "uploads")
+
+
+@pytest.fixture
+def data_dir(submission, pytestconfig: pytest.Config) -> str:
+    """``DATA_DIR``, with nothing in it."""
+    from support.contract import expect
+
+    root = submission.DATA_DIR
+    inside = os.path.realpath(root).startswith(os.path.realpath(pytestconfig.kata_data_dir))
+    expect(inside, called="DATA_DIR", got=f"{root}, which is not what the setting KATA_DATA_DIR says")
+    shutil.rmtree(root, ignore_errors=True)
+    return root

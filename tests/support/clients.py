@@ -1,0 +1,40 @@
+"""Client directories to watch, and files that arrive in them."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+
+class Clients:
+    """
+    Five directories of clients below one root, all empty.
+
+    :ivar directories: their paths, in order.
+    """
+
+    def __init__(self, root: Path, count: int = 5) -> None:
+        self.root = str(root)
+        self.directories = [str(root / f"client_{number}") for number in range(1, count + 1)]
+        for directory in self.directories:
+            os.makedirs(directory)
+
+    def __getitem__(self, number: int) -> str:
+        """Return the directory of client 1, 2, …"""
+        return self.directories[number - 1]
+
+    def path(self, number: int, name: str) -> str:
+        """Return the path of a file of a client, whether or not it is there."""
+        return os.path.join(self[number], name)
+
+    def drop(self, number: int, name: str, text: str = "id,amount\n1,10\n") -> str:
+        """Put a file into a client's directory and return its path."""
+        path = self.path(number, name)
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(text)
+        return path
+
+    def tree(self) -> dict[str, float]:
+        """Return all paths below the root with the time of their last change."""
+        paths = [os.path.join(folder, name) for folder, folders, files in os.walk(self.root) for name in folders + files]
+        return {path: os.lstat(path).st_mtime for path in paths}

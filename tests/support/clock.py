@@ -1,0 +1,152 @@
+"""An event loop whose clock does not wait: it jumps to the next timer as soon as nothing else is going on."""
+
+from __future__ import annotations
+
+import asyncio
+import selectors
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+from anyio._backends._asyncio import AsyncIOBackend
+
+PATIENCE = 1.0  # seconds of real time for which a thread or a socket may keep the clock from jumping
+SPINNING = 20_000  # turns of the loop without the clock moving
+
+
+def _real_seconds() -> float:
+    # Not time.monotonic, which freezegun may have stopped.
+    return time.clock_gettime(time.CLOCK_MONOTONIC)
+
+
+class Spinning(Exception):
+    """The loop turns and turns and no time passes: somebody polls without ever sleeping."""
+
+
+class JumpingClockLoop(asyncio.SelectorEventLoop):
+    """
+    A loop in which ``await asyncio.sleep(600)`` takes no time, whatever is awaited in whatever style.
+
+    The clock stands still while a thread that the loop waits for is at work, and while a socket is open, so that both may
+    answer; then it jumps to the next timer.
+
+    :param on_jump: called with the seconds of each jump, so that other clocks can follow.
+    """
+
+    def __init__(self, on_jump: Callable[[float], None] = lambda seconds: None) -> None:
+        self._now = 0.0
+        self._turns = 0
+        self._on_jump = on_jump
+        self._work: set[_Work] = set()  # what the loop waits for
+        self._running: set[_Work] = set()  # what threads are at, whether or not the loop still waits for it
+        super().__init__(_JumpingSelector(self))
+
+    def time(self) -> float:
+        return self._now
+
+    def jump(self, seconds: float) -> None:
+        self._now += seconds
+        self._turns = 0
+        self._on_jump(seconds)
+
+    def count_turn(self) -> None:
+        self._turns += 1
+        if self._turns > SPINNING:
+            self._turns = 0
+            raise Spinning
+
+    def run_in_executor(self, executor: Any, func: Callable[..., Any], *args: Any) -> asyncio.Future[Any]:
+        work = self.register(func)
+        future = super().run_in_executor(executor, work, *args)
+        future.add_done_callback(lambda _: self.forget(work))
+        return future
+
+    def register(self, func: Callable[..., Any]) -> _Work:
+        """Wrap a function that is to run in a thread, so that the clock stands still for it."""
+        work = _Work(func, self._running)
+        self._work.add(work)
+        return work
+
+    def forget(self, work: _Work) -> None:
+        """Nobody waits for ``work`` any more."""
+        self._work.discard(work)
+
+    def running_threads(self) -> list[str]:
+        """Describe what threads are still at, except those that a check made hang."""
+        return [f"a thread in {work}" for work in list(self._running) if work.thread not in parked_threads]
+
+    def is_awaiting_others(self) -> bool:
+        """Whether a thread is at work, or a socket open, that may still wake the loop."""
+        own_pipe = 1
+        if len(self._selector.get_map()) > own_pipe:
+            return True
+        now = _real_seconds()
+        return any(work.thread not in parked_threads and now - work.began < PATIENCE for work in self._work)
+
+
+class _Work:
+    """A call in a thread."""
+
+    def __init__(self, func: Callable[..., Any], running: set[_Work]) -> None:
+        self._func = func
+        self._running = running
+        self.thread: int | None = None
+        self.began = _real_seconds()
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        self.thread = threading.get_ident()
+        self._running.add(self)
+        try:
+            return self._func(*args, **kwargs)
+        finally:
+            self._running.discard(self)
+
+    def __str__(self) -> str:
+        return getattr(self._func, "__qualname__", None) or repr(self._func)
+
+
+# Threads that hang in a directory that a check made hang: nobody need wait for them.
+parked_threads: set[int] = set()
+
+
+class _JumpingSelector(selectors.DefaultSelector):
+    def __init__(self, loop: JumpingClockLoop) -> None:
+        super().__init__()
+        self._loop = loop
+
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        self._loop.count_turn()
+        ready = super().select(0)
+        if ready or timeout == 0:
+            return ready
+        until = _real_seconds() + PATIENCE
+        while self._loop.is_awaiting_others() and (left := until - _real_seconds()) > 0:
+            if ready := super().select(min(left, 0.05)):
+                return ready
+        # A thread that nobody registered (a library's own) gets a moment to answer, too.
+        if ready := super().select(0.001):
+            return ready
+        if timeout is not None:
+            self._loop.jump(timeout)
+        return []
+
+
+def _watch_anyio_threads() -> None:
+    """anyio has threads of its own; let the loop know when it waits for one of them."""
+    original = AsyncIOBackend.run_sync_in_worker_thread.__func__
+
+    async def run_sync_in_worker_thread(cls: type, func: Callable[..., Any], args: Any, *rest: Any, **options: Any) -> Any:
+        loop = asyncio.get_running_loop()
+        if not isinstance(loop, JumpingClockLoop):
+            return await original(cls, func, args, *rest, **options)
+        work = loop.register(func)
+        try:
+            return await original(cls, work, args, *rest, **options)
+        finally:
+            loop.forget(work)
+
+    AsyncIOBackend.run_sync_in_worker_thread = classmethod(run_sync_in_worker_thread)
+
+
+_watch_anyio_threads()

@@ -1,0 +1,67 @@
+"""How a check says that the contract is broken: what was called, what came back, what the contract says."""
+
+from __future__ import annotations
+
+from typing import Any
+
+MAX_SHOWN = 600  # characters of a value in a message
+
+_sentence = ""
+
+
+class Broken(AssertionError):
+    """
+    The contract is broken.
+
+    :ivar called: what the check did, as the learner would write it.
+    :ivar got: what came of it.
+    :ivar contract: the sentence of the contract that was checked.
+    :ivar mistake: the name of the mistake where it is recognised, otherwise empty.
+    """
+
+    def __init__(self, called: str, got: str, mistake: str = "") -> None:
+        self.called = called
+        self.got = got
+        self.contract = _sentence
+        self.mistake = mistake
+        lines = [f"Called:   {called}", f"Got:      {got}", f"Contract: {self.contract}"]
+        super().__init__("\n".join(lines + ([f"Mistake:  {mistake}"] if mistake else [])))
+
+
+def expect(condition: object, *, called: str, got: object, mistake: str = "") -> None:
+    """Raise Broken unless ``condition`` is the true one; a value of the learner's own cannot stand in for it."""
+    if condition is not True:
+        raise Broken(called, shown(got), mistake)
+
+
+def expect_equal(actual: Any, expected: Any, *, called: str, mistake: str = "") -> None:
+    """Raise Broken unless both are equal as plain data; whatever ``__eq__`` the learner's objects have is not asked."""
+    if not _same(actual, expected):
+        raise Broken(called, f"{shown(actual)} where {shown(expected)} was due", mistake)
+
+
+def set_sentence(sentence: str) -> None:
+    """Say which sentence of the contract is being checked."""
+    global _sentence
+    _sentence = sentence
+
+
+def shown(value: object) -> str:
+    """Return ``value`` as text, short enough for a message."""
+    text = value if type(value) is str else repr(value)
+    return text if len(text) <= MAX_SHOWN else f"{text[:MAX_SHOWN]}… ({len(text)} characters)"
+
+
+def _same(actual: Any, expected: Any) -> bool:
+    numbers = (int, float)
+    if type(actual) in numbers and type(expected) in numbers:
+        return bool(actual == expected)
+    if type(actual) is not type(expected):
+        return False
+    if isinstance(expected, dict):
+        return list(sorted(actual, key=repr)) == list(sorted(expected, key=repr)) and all(
+            _same(actual[key], value) for key, value in expected.items()
+        )
+    if isinstance(expected, (list, tuple)):
+        return len(actual) == len(expected) and all(map(_same, actual, expected))
+    return bool(actual == expected)

@@ -1,0 +1,184 @@
+"""What the learner's code does to the file system and to the clock, and faults to put in its way."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from .clock import parked_threads
+
+HANG_AT_MOST = 20  # seconds of real time, so that a forgotten thread does not outlive its check
+
+LISTING = {"os.listdir", "os.scandir"}
+READING = {"open", *LISTING}
+WRITING = {"os.remove", "os.rename", "os.mkdir", "os.rmdir", "os.truncate", "os.chmod", "os.utime", "os.link", "os.symlink"}
+WAITING = {"subprocess.Popen", "os.system", "os.posix_spawn", "socket.getaddrinfo", "socket.gethostbyname"}
+
+
+@dataclass
+class Spy:
+    """
+    What happened below one directory while the spy was on.
+
+    :ivar looks: for each directory, when it was listed, in seconds on ``now``.
+    :ivar touched: calls that read below the directory, by whatever thread.
+    :ivar written: calls that change something below the directory.
+    :ivar blocking: calls that block, made on the watched thread.
+    """
+
+    root: str
+    now: Any = time.monotonic
+    blocked_thread: int | None = None
+    looks: dict[str, list[float]] = field(default_factory=dict)
+    touched: list[str] = field(default_factory=list)
+    written: list[str] = field(default_factory=list)
+    blocking: list[str] = field(default_factory=list)
+    _denied: set[str] = field(default_factory=set)
+    _failing: dict[str, list[OSError]] = field(default_factory=dict)
+    _hanging: dict[str, threading.Event] = field(default_factory=dict)
+
+    def deny(self, directory: str) -> None:
+        """Let every attempt to list ``directory`` end in PermissionError, also for root."""
+        self._denied.add(os.path.normpath(directory))
+
+    def fail(self, directory: str, *errors: OSError) -> None:
+        """Let the next attempts to list ``directory`` raise these errors, one each."""
+        self._failing[os.path.normpath(directory)] = list(errors)
+
+    def hang(self, directory: str) -> None:
+        """Let every look into ``directory`` hang, as a dead network mount does."""
+        self._hanging[os.path.normpath(directory)] = threading.Event()
+
+    def release(self) -> None:
+        """Let what hangs go on."""
+        for gate in self._hanging.values():
+            gate.set()
+        self._hanging.clear()
+
+    def notice(self, call: str, args: tuple[Any, ...]) -> None:
+        """Take note of a call and, where a fault was ordered, raise or hang."""
+        on_watched_thread = threading.get_ident() == self.blocked_thread
+        path = _path(args)
+        if path is None or not (path + os.sep).startswith(self.root + os.sep):
+            if on_watched_thread and (call in WAITING or _connects_blocking(call, args)):
+                self.blocking.append(call)
+            return
+        if call in WRITING or (call == "open" and _opens_for_writing(args)):
+            self.written.append(f"{call}({path!r})")
+        else:
+            self.touched.append(f"{call}({path!r})")
+        if on_watched_thread:
+            self.blocking.append(f"{call}({path!r})")
+        if call in LISTING:
+            self.looks.setdefault(path, []).append(self.now())
+        self._interfere(call, path, on_watched_thread)
+
+    def _interfere(self, call: str, path: str, on_watched_thread: bool) -> None:
+        for directory, gate in list(self._hanging.items()):
+            if path == directory or path.startswith(directory + os.sep):
+                if on_watched_thread:  # to hang here would hang the check
+                    raise TimeoutError(f"{path} does not answer")
+                parked_threads.add(threading.get_ident())
+                gate.wait(HANG_AT_MOST)
+                parked_threads.discard(threading.get_ident())
+        if path in self._denied and call in LISTING | {"os.access"}:
+            raise PermissionError(13, "Permission denied", path)
+        if call in LISTING and self._failing.get(path):
+            raise self._failing[path].pop(0)
+
+
+_spy: Spy | None = None
+_paused = threading.local()
+
+
+@contextmanager
+def spying(root: str, **options: Any) -> Iterator[Spy]:
+    """Watch what happens below ``root``, by whatever function it is done."""
+    global _spy
+    before, _spy = _spy, Spy(os.path.normpath(root), **options)
+    spy = _spy
+    try:
+        yield spy
+    finally:
+        spy.release()
+        _spy = before
+
+
+@contextmanager
+def unseen() -> Iterator[None]:
+    """Let the check itself use the file system without being noticed."""
+    before = getattr(_paused, "on", False)
+    _paused.on = True
+    try:
+        yield
+    finally:
+        _paused.on = before
+
+
+def _notice(call: str, args: tuple[Any, ...]) -> None:
+    if _spy is not None and not getattr(_paused, "on", False):
+        with unseen():
+            _spy.notice(call, args)
+
+
+def _audit(call: str, args: tuple[Any, ...]) -> None:
+    if _spy is not None and (call in READING or call in WRITING or call in WAITING or call == "socket.connect"):
+        _notice(call, args)
+
+
+def _path(args: tuple[Any, ...]) -> str | None:
+    if not args or not isinstance(args[0], (str, bytes, os.PathLike)):
+        return None
+    return os.path.normpath(os.path.join(os.getcwd(), os.fsdecode(args[0])))
+
+
+def _opens_for_writing(args: tuple[Any, ...]) -> bool:
+    return any(letter in str(args[1] or "") for letter in "wxa+")
+
+
+def _connects_blocking(call: str, args: tuple[Any, ...]) -> bool:
+    return call == "socket.connect" and args[0].gettimeout() != 0
+
+
+# os.stat, os.access and time.sleep raise no audit event, so they are replaced, and that before the learner's module is
+# imported: it may take them by name.
+_stat, _lstat, _access, _sleep = os.stat, os.lstat, os.access, time.sleep
+
+
+def _noticed_stat(path: Any, *args: Any, **kwargs: Any) -> os.stat_result:
+    _notice("os.stat", (path,))
+    return _stat(path, *args, **kwargs)
+
+
+def _noticed_lstat(path: Any, *args: Any, **kwargs: Any) -> os.stat_result:
+    _notice("os.lstat", (path,))
+    return _lstat(path, *args, **kwargs)
+
+
+def _noticed_access(path: Any, *args: Any, **kwargs: Any) -> bool:
+    try:
+        _notice("os.access", (path,))
+    except PermissionError:
+        return False
+    return _access(path, *args, **kwargs)
+
+
+def _noticed_sleep(seconds: float) -> None:
+    if _spy is None or getattr(_paused, "on", False):
+        return _sleep(seconds)
+    if threading.get_ident() == _spy.blocked_thread:
+        _spy.blocking.append(f"time.sleep({seconds!r})")
+        return None
+    return _sleep(min(seconds, 0.01))
+
+
+def install() -> None:
+    """Put the spy's ears in place, once for a process."""
+    sys.addaudithook(_audit)
+    os.stat, os.lstat, os.access, time.sleep = _noticed_stat, _noticed_lstat, _noticed_access, _noticed_sleep

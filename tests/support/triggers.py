@@ -1,0 +1,85 @@
+"""What the checks of all triggers have in common."""
+
+from __future__ import annotations
+
+import inspect
+import os
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from airflow.dag_processing.dagbag import DagBag
+from airflow.triggers.base import BaseTrigger
+
+from .clients import Clients
+from .contract import Broken, expect
+from .submission import Submission
+from .watching import Watched, watch
+
+
+def rebuild(class_path: str, sent: Any) -> tuple[str, dict[str, Any]]:
+    """Do what a triggerer does with what a worker has sent; return what the trigger then says of itself."""
+    from airflow._shared.module_loading import import_string
+    from airflow.sdk.serde import deserialize
+
+    return import_string(class_path)(**deserialize(sent)).serialize()
+
+
+def class_loaded_by_airflow(submission: Submission, name: str) -> type[BaseTrigger]:
+    """Return a class of the file as it is when Airflow has loaded the file as a DAG file, under a made-up module name."""
+    before = set(sys.modules)
+    DagBag(dag_folder=os.fspath(submission.path), safe_mode=False)
+    for module in set(sys.modules) - before:
+        if module.startswith("unusual_prefix_") and hasattr(sys.modules[module], name):
+            return getattr(sys.modules[module], name)
+    loaded = [module for module in sys.modules if module.startswith("unusual_prefix_") and module.endswith(submission.path.stem)]
+    for module in loaded:
+        if hasattr(sys.modules[module], name):
+            return getattr(sys.modules[module], name)
+    raise Broken("Airflow loads the DAG file", f"it has no {name}", "missing name")
+
+
+def parameters(cls: type) -> list[str]:
+    """Return the names of the arguments of ``cls``, without ``*args`` and ``**kwargs``."""
+    kinds = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+    return [name for name, parameter in inspect.signature(cls).parameters.items() if parameter.kind not in kinds]
+
+
+def written(arguments: dict[str, Any]) -> str:
+    """Return keyword arguments as one would write them."""
+    return ", ".join(f"{name}={value!r}" for name, value in arguments.items())
+
+
+def expect_refused(construct: Callable[[], object], called: str) -> None:
+    """Raise Broken unless ``construct`` raises ValueError."""
+    try:
+        built = construct()
+    except ValueError:
+        return
+    raise Broken(called, f"no ValueError but {type(built).__name__}", "arguments not checked")
+
+
+def expect_error_event(payload: dict[str, Any], error_type: str, called: str) -> None:
+    """Raise Broken unless ``payload`` is an error event of that type."""
+    wrong = [key for key, kind in _ERROR_EVENT.items() if not isinstance(payload.get(key), kind)]
+    right = not wrong and payload["status"] == "error" and payload["error_type"] == error_type and bool(payload["message"])
+    expect(right, called=called, got=payload, mistake="no error event")
+
+
+_ERROR_EVENT = {"status": str, "error_type": str, "message": str, "errors": dict}
+
+
+def expect_left_out(watched: Watched, directory: str) -> None:
+    """Raise Broken unless ``directory`` was left out and named with a reason in the event's ``errors``."""
+    errors = watched.payload["errors"]
+    named = list(errors) == [directory] and isinstance(errors[directory], str) and bool(errors[directory])
+    expect(named, called=watched.called, got=f"errors is {errors}", mistake="unreadable directory not reported")
+    looks = len(watched.spy.looks.get(directory, []))
+    expect(looks <= 2, called=watched.called, got=f"{looks} more looks into it", mistake="unreadable directory watched on")
+
+
+def expect_it_works(trigger: BaseTrigger, clients: Clients) -> None:
+    """Raise Broken unless ``trigger`` finds a file at all: doing nothing is no way to be well-behaved."""
+    path = clients.drop(1, "it_works.csv")
+    watched = watch(trigger, seconds=60, root=clients.root)
+    expect(path in watched.payload["files"], called=watched.called, got=watched.payload)

@@ -1,0 +1,101 @@
+"""Step 2: the traditional sensor, converted."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from airflow.providers.standard.sensors.filesystem import FileSensor
+from airflow.sdk.exceptions import TaskDeferred
+from support.contract import expect, expect_equal
+from support.logs import captured_logs
+from support.task_instance import TaskInstance, context_for
+
+
+@pytest.fixture
+def sensor(submission):
+    """The task wait_for_upload, as Airflow parses it."""
+    return submission.task("wait_for_upload")
+
+
+def deferral(sensor) -> TaskDeferred | None:
+    """Execute the sensor as a worker does; return how it deferred."""
+    try:
+        sensor.execute(context_for(TaskInstance("wait_for_upload")))
+    except TaskDeferred as deferred:
+        return deferred
+    return None
+
+
+@pytest.fixture
+def no_upload(submission):
+    """No upload yet."""
+    Path(submission.UPLOAD_FILE).unlink(missing_ok=True)
+
+
+def test_is_a_file_sensor_for_the_upload(submission, sensor):
+    """wait_for_upload is a FileSensor for UPLOAD_FILE."""
+    expect(isinstance(sensor, FileSensor), called='the task "wait_for_upload"', got=type(sensor), mistake="no FileSensor")
+    expect_equal(os.path.normpath(sensor.path), os.path.normpath(submission.UPLOAD_FILE), called="its path")
+
+
+def test_defers_while_the_file_is_missing(sensor, no_upload):
+    """The sensor is deferrable: while the file is missing it hands a trigger over and leaves its worker slot."""
+    expect(sensor.deferrable is True, called="wait_for_upload.deferrable", got=sensor.deferrable, mistake="not deferrable")
+    deferred = deferral(sensor)
+    expect(deferred is not None, called="wait_for_upload.execute(context)", got="it did not defer", mistake="not deferrable")
+
+
+def test_the_triggerer_takes_over_path_interval_and_timeout(submission, sensor, no_upload):
+    """It looks at least every 30 seconds and gives up after 600."""
+    deferred = deferral(sensor)
+    expect(deferred is not None, called="wait_for_upload.execute(context)", got="it did not defer")
+    kwargs = deferred.trigger.serialize()[1]
+    expect_equal(kwargs["filepath"], submission.UPLOAD_FILE, called="the trigger's filepath")
+    expect(0 < kwargs["poke_interval"] <= 30, called="the trigger's poke_interval", got=kwargs["poke_interval"])
+    timeout = deferred.timeout
+    seconds = timeout if isinstance(timeout, (int, float)) else timeout and timeout.total_seconds()
+    expect_equal(seconds, 600.0 if isinstance(seconds, float) else 600, called="the timeout of the deferral")
+
+
+def test_goes_on_at_once_when_the_file_is_there(submission, sensor):
+    """When the file is there already, the sensor is done without deferring."""
+    expect(sensor.deferrable is True, called="wait_for_upload.deferrable", got=sensor.deferrable)
+    upload = Path(submission.UPLOAD_FILE)
+    upload.parent.mkdir(parents=True, exist_ok=True)
+    upload.write_text("id\n1\n")
+    try:
+        deferred = deferral(sensor)
+    finally:
+        upload.unlink()
+    expect(deferred is None, called="wait_for_upload.execute(context), the file is there", got="it deferred")
+
+
+def test_says_why_it_defers(sensor):
+    """Its doc_md says why it defers: the words "worker slot" and "triggerer" occur in it."""
+    text = " ".join((sensor.doc_md or "").lower().split())
+    missing = [word for word in ("worker slot", "triggerer") if word not in text]
+    expect(not missing, called="wait_for_upload.doc_md", got=f"{text!r}, without {missing}", mistake="undocumented task")
+
+
+def test_logs_whenever_a_worker_takes_it_up(submission, sensor):
+    """It calls log_worker_slot whenever a worker takes it up."""
+    callbacks = sensor.on_execute_callback or []
+    callbacks = callbacks if isinstance(callbacks, (list, tuple)) else [callbacks]
+    with captured_logs() as lines:
+        for callback in callbacks:
+            callback(context_for(TaskInstance("wait_for_upload")))
+    texts = [line.text for line in lines]
+    told = any("wait_for_upload" in text and "worker slot" in text.lower() for text in texts)
+    expect(told, called="wait_for_upload.on_execute_callback", got=f"{len(callbacks)} callbacks, which logged {texts}")
+
+
+def test_log_worker_slot_names_the_task(submission):
+    """log_worker_slot logs one line at INFO that names the task's id and contains the words "worker slot"."""
+    with captured_logs() as lines:
+        submission.log_worker_slot(context_for(TaskInstance("wait_for_the_mailman")))
+    texts = [(line.level, line.text) for line in lines]
+    right = len(lines) == 1 and lines[0].level == 20
+    right = right and "wait_for_the_mailman" in lines[0].text and "worker slot" in lines[0].text.lower()
+    expect(right, called="log_worker_slot(context)", got=texts)

@@ -1,0 +1,498 @@
+"""Step 3: MultiDirectoryTrigger, from construction to its one event."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import inspect
+import logging
+import os
+from datetime import datetime, timezone
+
+import pytest
+from airflow.sdk.serde import deserialize, serialize
+from airflow.triggers.base import BaseTrigger, TriggerEvent
+from support import triggers
+from support.contract import Broken, expect, expect_equal
+from support.spy import spying
+from support.watching import is_plain_json, watch
+
+CLASS_PATH = "trigger_implementation_exercise.MultiDirectoryTrigger"
+SUCCESS_KEYS = {"status", "directory", "filename", "path", "size", "modified", "files", "total_files", "errors"}
+
+
+@pytest.fixture
+def trigger(submission, clients):
+    """A trigger over all clients; arguments may be given otherwise."""
+
+    def build(**arguments) -> BaseTrigger:
+        return submission.MultiDirectoryTrigger(**{"directories": clients.directories, "check_interval": 10, **arguments})
+
+    return build
+
+
+# ── Construction and serialization ──
+
+
+def test_is_a_trigger(trigger):
+    """MultiDirectoryTrigger is a BaseTrigger, constructed as one."""
+    built = trigger()
+    called = "isinstance(MultiDirectoryTrigger(...), BaseTrigger)"
+    expect(isinstance(built, BaseTrigger), called=called, got=type(built).__mro__, mistake="not a trigger")
+    expect(
+        hasattr(built, "_task_instance"),
+        called="MultiDirectoryTrigger(...)",
+        got="BaseTrigger.__init__ was not called",
+        mistake="super().__init__() is missing",
+    )
+
+
+def test_takes_its_arguments_by_position_and_by_keyword(submission, clients):
+    """MultiDirectoryTrigger(directories, file_pattern="*.csv", check_interval=10), by position or by keyword."""
+    by_position = submission.MultiDirectoryTrigger(clients.directories, "*.json", 7)
+    by_keyword = submission.MultiDirectoryTrigger(directories=clients.directories, file_pattern="*.json", check_interval=7)
+    defaults = submission.MultiDirectoryTrigger(clients.directories).serialize()[1]
+    expect_equal(by_position.serialize()[1], by_keyword.serialize()[1], called="serialize() of both")
+    expect_equal(
+        [defaults["file_pattern"], defaults["check_interval"]], ["*.csv", 10], called="serialize() with the defaults"
+    )
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [{"directories": []}, {"directories": "/data/one"}, {"file_pattern": ""}, {"check_interval": 0}, {"check_interval": -1}],
+    ids=["no directory", "a text for a list", "no pattern", "interval 0", "interval below 0"],
+)
+def test_refuses_arguments_that_cannot_work(trigger, arguments):
+    """ValueError if directories is empty or a single str, file_pattern is empty, or check_interval is not more than 0."""
+    trigger()
+    triggers.expect_refused(lambda: trigger(**arguments), called=f"MultiDirectoryTrigger({triggers.written(arguments)})")
+
+
+def test_construction_does_no_work(trigger, clients):
+    """__init__ keeps the arguments: no look at the file system, no work."""
+    missing = os.path.join(clients.root, "not", "there")
+    with spying(clients.root) as spy:
+        built = trigger(directories=[clients[1], missing])
+        built.serialize()
+    called = "MultiDirectoryTrigger(...).serialize()"
+    expect(not spy.touched and not spy.written, called=called, got=spy.touched + spy.written, mistake="work in __init__")
+
+
+def test_serializes_to_the_literal_class_path(trigger):
+    """serialize() returns the class path trigger_implementation_exercise.MultiDirectoryTrigger, to the letter."""
+    expect_equal(trigger().serialize()[0], CLASS_PATH, called="serialize()[0]", mistake="wrong class path")
+
+
+def test_a_triggerer_can_build_it_from_what_the_worker_sent(submission, clients, elsewhere):
+    """The triggerer builds the trigger again from its class path, in a process that has never seen the DAG file."""
+    cls = triggers.class_loaded_by_airflow(submission, "MultiDirectoryTrigger")
+    class_path, kwargs = cls(clients.directories, "*.json", 7).serialize()
+    sent = serialize(kwargs)
+    try:
+        rebuilt = elsewhere.run(triggers.rebuild, class_path, sent)
+    except Exception as error:
+        raise Broken(
+            f"the triggerer imports {class_path} and calls it with {kwargs}", str(error), "class path not importable"
+        ) from None
+    expect_equal(rebuilt, (class_path, kwargs), called="serialize() of the trigger that the triggerer has built")
+
+
+def test_every_argument_survives_the_way_to_the_triggerer(submission, trigger):
+    """serialize() returns all arguments of __init__ under their own names."""
+    built = trigger(file_pattern="report_*.json", check_interval=3.5)
+    class_path, kwargs = built.serialize()
+    parameters = triggers.parameters(submission.MultiDirectoryTrigger)
+    missing = [name for name in parameters if name not in kwargs]
+    expect(not missing, called="serialize()[1]", got=f"{kwargs}, without {missing}", mistake="argument not serialized")
+    expect_equal(
+        [kwargs["file_pattern"], kwargs["check_interval"]], ["report_*.json", 3.5], called="serialize()[1]"
+    )
+    again = submission.MultiDirectoryTrigger(**deserialize(serialize(kwargs)))
+    expect_equal(again.serialize(), (class_path, kwargs), called="serialize() of the trigger rebuilt from serialize()")
+
+
+def test_arguments_travel_as_plain_json(submission, clients):
+    """The serialized arguments are plain JSON, whatever sequence of paths was given."""
+    for directories in (clients.directories, tuple(clients.directories)):
+        kwargs = submission.MultiDirectoryTrigger(directories, "*.json", 2.5).serialize()[1]
+        expect(is_plain_json(kwargs), called="serialize()[1]", got=kwargs, mistake="arguments are not plain JSON")
+        expect_equal(kwargs["directories"], clients.directories, called='serialize()[1]["directories"]')
+
+
+def test_serialize_says_the_same_after_a_run(trigger, clients):
+    """serialize() gives the same before, during and after a run."""
+    built = trigger()
+    before = repr(built.serialize())
+    during: list[str] = []
+    look_and_drop = {35: lambda: during.append(repr(built.serialize())), 36: lambda: clients.drop(2, "late.csv")}
+    watch(built, seconds=60, root=clients.root, at=look_and_drop).payload  # noqa: B018
+    expect_equal([*during, repr(built.serialize())], [before, before], called="serialize()", mistake="state in serialize()")
+
+
+# ── What is found ──
+
+
+def test_run_is_an_async_generator(trigger):
+    """run() yields, so calling it gives an async generator."""
+    running = trigger().run()
+    is_generator = inspect.isasyncgen(running) or hasattr(running, "__anext__")
+    if inspect.iscoroutine(running):
+        running.close()
+    expect(is_generator, called="MultiDirectoryTrigger(...).run()", got=type(running), mistake="returns in place of yielding")
+
+
+def test_finds_a_file_that_is_there_before(trigger, clients):
+    """A file counts when it was there before; run() yields one event with all that is known of the file, then ends."""
+    path = clients.drop(3, "orders.csv", "id\n1\n")
+    os.utime(path, (1_700_000_000, 1_700_000_000))
+    watched = watch(trigger(), seconds=30, root=clients.root)
+    payload = watched.payload
+    missing = SUCCESS_KEYS - set(payload)
+    expect(not missing, called=watched.called, got=f"{payload}, without {sorted(missing)}")
+    known = {key: payload[key] for key in SUCCESS_KEYS - {"modified"}}
+    due = {"status": "success", "directory": clients[3], "filename": "orders.csv", "path": path, "size": 5}
+    expect_equal(known, {**due, "files": [path], "total_files": 1, "errors": {}}, called=watched.called)
+    modified = datetime.fromisoformat(payload["modified"])
+    expect(modified.utcoffset() is not None, called='payload["modified"]', got=payload["modified"])
+    expect_equal(modified, datetime.fromtimestamp(1_700_000_000, tz=timezone.utc), called='payload["modified"]')
+    expect(watched.fired_at < 10, called=watched.called, got=f"the event came after {watched.fired_at} seconds")
+
+
+def test_finds_a_file_that_comes_later(trigger, clients):
+    """A file counts when it comes later, and is reported at the latest two intervals after it appeared."""
+    watched = watch(trigger(), seconds=120, root=clients.root, at={42: lambda: clients.drop(1, "late.csv")})
+    expect_equal(watched.payload["path"], clients.path(1, "late.csv"), called=watched.called)
+    expect(42 <= watched.fired_at <= 62, called=watched.called, got=f"reported after {watched.fired_at} seconds, made at 42")
+
+
+def test_finds_a_file_in_the_fifth_directory(trigger, clients):
+    """All directories are watched at once, the fifth as well as the first."""
+    watched = watch(trigger(), seconds=60, root=clients.root, at={15: lambda: clients.drop(5, "fifth.csv")})
+    expect_equal(watched.payload["directory"], clients[5], called=watched.called, mistake="not all directories watched")
+
+
+@pytest.mark.parametrize(
+    ("pattern", "matching", "others"),
+    [
+        ("*.csv", "a.csv", ["a.json", "a.csv.part", "a.CSV", ".hidden.csv", "csv"]),
+        ("report_[0-9].json", "report_7.json", ["report_x.json", "report_77.json", "a_report_7.json"]),
+        ("upload-?.txt", "upload-b.txt", ["upload-.txt", "upload-bb.txt", "Upload-b.txt"]),
+    ],
+    ids=["star", "set", "question mark"],
+)
+def test_matches_the_name_as_a_shell_does(trigger, clients, pattern, matching, others):
+    """The file's name matches file_pattern as in a shell: case-sensitive, and * does not match a leading dot."""
+    for name in [*others, matching]:
+        clients.drop(2, name)
+    watched = watch(trigger(file_pattern=pattern), seconds=30, root=clients.root)
+    expect_equal(watched.payload["files"], [clients.path(2, matching)], called=f"{watched.called}, pattern {pattern}")
+
+
+def test_only_files_count(trigger, clients):
+    """A regular file counts, or a link to one, directly in a directory: no directory, nothing deeper, no dead link."""
+    os.mkdir(clients.path(1, "folder.csv"))
+    os.mkdir(clients.path(2, "deeper"))
+    clients.drop(2, os.path.join("deeper", "a.csv"))
+    os.symlink(clients.path(3, "nowhere"), clients.path(3, "dead.csv"))
+    target = clients.drop(4, "target.data")
+    os.symlink(target, clients.path(5, "link.csv"))
+    watched = watch(trigger(), seconds=30, root=clients.root)
+    expect_equal(watched.payload["files"], [clients.path(5, "link.csv")], called=watched.called)
+
+
+def test_of_several_files_it_reports_the_first(submission, clients):
+    """The file reported is the first in the order of directories, then by name; files has all in that order."""
+    order = [clients[4], clients[2], clients[5], clients[1], clients[3]]
+    for number, name in [(1, "a.csv"), (2, "z.csv"), (2, "b.csv"), (2, "m.csv"), (5, "a.csv")]:
+        clients.drop(number, name)
+    watched = watch(submission.MultiDirectoryTrigger(order), seconds=30, root=clients.root)
+    due = [clients.path(2, name) for name in ("b.csv", "m.csv", "z.csv")]
+    due += [clients.path(5, "a.csv"), clients.path(1, "a.csv")]
+    payload = watched.payload
+    expect_equal(payload["path"], due[0], called=watched.called, mistake="choice depends on chance")
+    expect_equal([payload["files"], payload["total_files"]], [due, 5], called=watched.called)
+
+
+def test_ten_thousand_files_make_a_small_event(trigger, clients):
+    """files is cut after 100, total_files counts them all."""
+    for number in range(10_000):
+        os.close(os.open(clients.path(2, f"{number:05}.csv"), os.O_CREAT))
+    clients.drop(1, "first.csv")
+    payload = watch(trigger(), seconds=60, root=clients.root).payload
+    due = [clients.path(1, "first.csv"), *(clients.path(2, f"{number:05}.csv") for number in range(99))]
+    called = "run() over 10,001 files"
+    expect_equal([len(payload["files"]), payload["total_files"]], [100, 10_001], called=called, mistake="unbounded payload")
+    expect_equal(payload["files"], due, called=called)
+
+
+def test_a_file_that_vanishes_again_does_not_count(trigger, clients):
+    """A file that is gone again before a look was never there; the next one is found."""
+    gone = clients.path(1, "gone.csv")
+    at = {12: lambda: clients.drop(1, "gone.csv"), 13: lambda: os.remove(gone), 44: lambda: clients.drop(2, "stays.csv")}
+    watched = watch(trigger(), seconds=90, root=clients.root, at=at)
+    expect_equal(watched.payload["path"], clients.path(2, "stays.csv"), called=watched.called)
+
+
+# ── Directories that cannot be read ──
+
+
+def test_a_missing_directory_is_watched_until_it_is_made(trigger, clients):
+    """A directory that does not exist may still be made, so it is watched on."""
+    late = os.path.join(clients.root, "late_client")
+
+    def make() -> None:
+        os.mkdir(late)
+        open(os.path.join(late, "first.csv"), "w").close()
+
+    watched = watch(trigger(directories=[clients[1], late]), seconds=120, root=clients.root, at={55: make})
+    payload = watched.payload
+    expect_equal([payload["directory"], payload["errors"]], [late, {}], called=watched.called, mistake="gives up too early")
+
+
+def test_only_missing_directories_are_still_waited_for(trigger, clients):
+    """Directories that are all missing are no reason to end."""
+    missing = [os.path.join(clients.root, name) for name in ("one", "two")]
+    watched = watch(trigger(directories=missing), seconds=200, root=clients.root)
+    watched.expect_waiting()
+    looks = [len(watched.spy.looks.get(directory, [])) for directory in missing]
+    triggers.expect_it_works(trigger(), clients)
+    expect(watched.cancelled_within is not None, called=watched.called, got=f"looks {looks}, and no end on cancellation")
+
+
+def test_a_path_that_is_a_file_is_left_out_and_named(trigger, clients):
+    """NotADirectoryError: the path is left out for good and reported in errors; the others are watched on."""
+    path = clients.drop(1, "not_a_directory")
+    watched = watch(
+        trigger(directories=[path, clients[2]]), seconds=90, root=clients.root, at={31: lambda: clients.drop(2, "a.csv")}
+    )
+    triggers.expect_left_out(watched, path)
+    expect_equal(watched.payload["directory"], clients[2], called=watched.called)
+
+
+def test_a_directory_without_permission_is_left_out_and_named(trigger, clients):
+    """PermissionError: the directory is left out for good, logged once as a warning that names it, reported in errors."""
+    watched = watch(
+        trigger(),
+        seconds=90,
+        root=clients.root,
+        faults=lambda spy: spy.deny(clients[2]),
+        at={31: lambda: clients.drop(4, "a.csv")},
+    )
+    triggers.expect_left_out(watched, clients[2])
+    expect_equal(watched.payload["directory"], clients[4], called=watched.called)
+    warnings = [line.text for line in watched.logs if line.level >= logging.WARNING and clients[2] in line.text]
+    expect(len(warnings) == 1, called=watched.called, got=f"{len(warnings)} warnings that name it: {warnings}")
+
+
+def test_ends_with_an_error_when_no_directory_is_left(trigger, clients):
+    """If no directory is left to watch: an error event of the type directory_access that names all of them, and the end."""
+    path = clients.drop(1, "not_a_directory")
+    watched = watch(
+        trigger(directories=[path, clients[2]]),
+        seconds=60,
+        root=clients.root,
+        faults=lambda spy: spy.deny(clients[2]),
+    )
+    payload = watched.payload
+    triggers.expect_error_event(payload, "directory_access", called=watched.called)
+    expect_equal(sorted(payload["errors"]), sorted([path, clients[2]]), called='payload["errors"]')
+
+
+def test_a_passing_error_is_tried_again(trigger, clients):
+    """Any other OSError passes: it is tried again with the next look, for ever."""
+    failures = [OSError(errno.EIO, "Input/output error")] * 12
+    clients.drop(1, "a.csv")
+    watched = watch(
+        trigger(directories=[clients[1]]),
+        seconds=300,
+        root=clients.root,
+        faults=lambda spy: spy.fail(clients[1], *failures),
+    )
+    payload = watched.payload
+    expect_equal(payload["status"], "success", called=f"{watched.called}; the first 12 looks raise EIO", mistake="gives up")
+    expect_equal(payload["errors"], {}, called=watched.called)
+    expect(watched.fired_at >= 100, called=watched.called, got="12 failures were passed over without waiting between them")
+
+
+def test_an_unexpected_exception_becomes_an_error_event(trigger, clients):
+    """Anything unexpected that is raised becomes an error event of the type unexpected, with its type and text."""
+    broken = ZeroDivisionError("the disk is imaginary")
+    watched = watch(
+        trigger(directories=[clients[1]]),
+        seconds=60,
+        root=clients.root,
+        faults=lambda spy: spy.fail(clients[1], *[broken] * 50),
+    )
+    if watched.error is not None:
+        raise Broken(watched.called, f"{watched.error!r} came out of run()", "exception escapes run()")
+    triggers.expect_error_event(watched.payload, "unexpected", called=watched.called)
+    message = watched.payload["message"]
+    told = "ZeroDivisionError" in message and "the disk is imaginary" in message
+    expect(told, called='payload["message"]', got=message, mistake="error event without its cause")
+
+
+# ── Good manners ──
+
+
+def test_never_blocks_the_event_loop(trigger, clients):
+    """Nothing here blocks the event loop: neither files nor sleep."""
+    watched = watch(trigger(), seconds=60, root=clients.root, at={15: lambda: clients.drop(5, "a.csv")})
+    watched.payload  # noqa: B018
+    blocking = sorted(set(watched.spy.blocking))
+    expect(not blocking, called=watched.called, got=f"on the event loop: {blocking}", mistake="blocking call on the event loop")
+
+
+def test_does_not_calculate_on_the_event_loop(trigger, clients):
+    """Nothing here blocks the event loop, calculation neither: what takes long goes to a thread."""
+    for number in range(10_000):
+        os.close(os.open(clients.path(1, f"{number}.data"), os.O_CREAT))
+    watched = watch(trigger(), seconds=60, root=clients.root, at={15: lambda: clients.drop(5, "a.csv")})
+    watched.payload  # noqa: B018
+    got = f"one step of {watched.busiest:.3f} seconds of CPU on the event loop, with 10,000 files in a directory"
+    expect(watched.busiest < 0.25, called=watched.called, got=got, mistake="long calculation on the event loop")
+
+
+def test_a_hanging_directory_does_not_hold_up_the_others(trigger, clients):
+    """A file is reported at the latest two intervals after it appeared, also if another directory hangs."""
+    watched = watch(
+        trigger(),
+        seconds=120,
+        root=clients.root,
+        faults=lambda spy: spy.hang(clients[1]),
+        at={33: lambda: clients.drop(5, "a.csv")},
+    )
+    expect_equal(watched.payload["directory"], clients[5], called=f"{watched.called}; the first directory hangs")
+    got = f"reported after {watched.fired_at} seconds, made at 33"
+    expect(watched.fired_at <= 53, called=watched.called, got=got, mistake="one directory waits for another")
+
+
+def test_a_hanging_directory_is_asked_only_once_at_a_time(trigger, clients):
+    """A directory that hangs must not take one thread after the other from the whole triggerer."""
+    watched = watch(
+        trigger(),
+        seconds=400,
+        root=clients.root,
+        faults=lambda spy: spy.hang(clients[1]),
+        at={333: lambda: clients.drop(5, "a.csv")},
+    )
+    watched.payload  # noqa: B018
+    hanging = len(watched.spy.looks.get(clients[1], []))
+    expect(hanging <= 3, called=watched.called, got=f"{hanging} looks hang in one directory", mistake="threads pile up")
+
+
+def test_looks_no_more_often_than_asked(trigger, clients):
+    """Each directory is looked into about every check_interval seconds, never more often."""
+    watched = watch(
+        trigger(check_interval=30), seconds=700, root=clients.root, at={610: lambda: clients.drop(1, "a.csv")}
+    )
+    watched.payload  # noqa: B018
+    most = max((len(times) for times in watched.spy.looks.values()), default=0)
+    # A look may need two listings; 610 seconds hold 21 looks.
+    expect(most <= 2 * 22, called=watched.called, got=f"{most} looks into one directory in 610 seconds", mistake="busy polling")
+
+
+def test_cancelling_ends_it_at_once(trigger, clients):
+    """Cancelling ends run() at once and leaves no task, thread or open file behind."""
+    watched = watch(trigger(), seconds=35, root=clients.root)
+    watched.expect_waiting()
+    got = f"still running {watched.cancelled_within} seconds after the cancellation"
+    prompt = watched.cancelled_within is not None and watched.cancelled_within < 1
+    expect(prompt, called=f"{watched.called}, then cancelled", got=got, mistake="swallows the cancellation")
+    expect(not watched.left_behind, called="after the cancellation", got=watched.left_behind, mistake="resource leak")
+    triggers.expect_it_works(trigger(), clients)
+
+
+def test_cancelling_while_a_directory_hangs(trigger, clients):
+    """Cancelling ends run() at once, also while a directory hangs."""
+    watched = watch(trigger(), seconds=35, root=clients.root, faults=lambda spy: spy.hang(clients[2]))
+    watched.expect_waiting()
+    prompt = watched.cancelled_within is not None and watched.cancelled_within < 1
+    expect(prompt, called=f"{watched.called}, then cancelled; a directory hangs", got="it still runs")
+    tasks = [left for left in watched.left_behind if left.startswith("the task")]
+    expect(not tasks, called="after the cancellation", got=tasks, mistake="resource leak")
+    triggers.expect_it_works(trigger(), clients)
+
+
+def test_leaves_nothing_behind_after_its_event(trigger, clients):
+    """When run() has ended, no task, thread or open file of it is left."""
+    watched = watch(trigger(), seconds=60, root=clients.root, at={15: lambda: clients.drop(1, "a.csv")})
+    watched.payload  # noqa: B018
+    expect(not watched.left_behind, called="after the event", got=watched.left_behind, mistake="resource leak")
+
+
+def test_only_looks(trigger, clients):
+    """Files and directories are only ever looked at."""
+    clients.drop(2, "a.csv")
+    before = clients.tree()
+    watched = watch(trigger(), seconds=30, root=clients.root)
+    watched.payload  # noqa: B018
+    expect(not watched.spy.written, called=watched.called, got=watched.spy.written, mistake="side effect in a trigger")
+    expect_equal(clients.tree(), before, called="the files after the run", mistake="side effect in a trigger")
+
+
+def test_two_runs_over_the_same_files_yield_equal_events(trigger, clients):
+    """Two runs over the same files yield equal events, whenever and wherever."""
+    for number in (2, 4):
+        clients.drop(number, "a.csv")
+    first = watch(trigger(), seconds=30, root=clients.root).payload
+    second = watch(trigger(), seconds=30, root=clients.root).payload
+    expect_equal(second, first, called="run(), twice over the same files", mistake="event depends on the run")
+
+
+def test_can_be_moved_in_the_middle_of_a_wait(trigger, submission, clients):
+    """A trigger may be moved to another triggerer at any time: rebuilt, it goes on waiting."""
+    first = trigger()
+    watch(first, seconds=35, root=clients.root).expect_waiting()
+    second = submission.MultiDirectoryTrigger(**deserialize(serialize(first.serialize()[1])))
+    watched = watch(second, seconds=60, root=clients.root, at={15: lambda: clients.drop(3, "a.csv")})
+    expect_equal(watched.payload["directory"], clients[3], called="run() of the rebuilt trigger")
+
+
+def test_instances_share_nothing(submission, clients):
+    """Two instances share nothing, though all triggers live in one process."""
+    one = submission.MultiDirectoryTrigger([clients[1]], "*.csv", 10)
+    other = submission.MultiDirectoryTrigger([clients[2]], "*.json", 20)
+    clients.drop(1, "a.csv")
+    clients.drop(2, "b.json")
+    paths = [watch(built, seconds=30, root=clients.root).payload["path"] for built in (other, one)]
+    expect_equal(paths, [clients.path(2, "b.json"), clients.path(1, "a.csv")], called="run() of two triggers")
+    expect_equal(one.serialize()[1]["directories"], [clients[1]], called="serialize() of the first")
+
+
+def test_a_hundred_waits_at_once(submission, clients):
+    """A hundred triggers of five directories each wait side by side in one process, and all end."""
+    waits = [submission.MultiDirectoryTrigger(clients.directories, f"{number}.csv", 10) for number in range(100)]
+    drop_all = {25: lambda: [clients.drop(1 + number % 5, f"{number}.csv") for number in range(100)]}
+    watched = watch(*waits, seconds=120, root=clients.root, at=drop_all, called="run() of 100 triggers side by side")
+    if watched.error is not None:
+        raise watched.error
+    found = sorted(event.payload["filename"] for _, event in watched.events if isinstance(event, TriggerEvent))
+    expect_equal(found, sorted(f"{number}.csv" for number in range(100)), called=watched.called)
+    expect(not watched.spy.blocking, called=watched.called, got=watched.spy.blocking[:3], mistake="blocking call on the event loop")
+
+
+@pytest.mark.asyncio
+async def test_runs_on_an_ordinary_event_loop(trigger, clients):
+    """run() needs nothing but an event loop: in debug mode it yields its event and ends."""
+    asyncio.get_running_loop().set_debug(True)
+    path = clients.drop(4, "a.csv")
+    events = [event async for event in trigger().run()]
+    expect(len(events) == 1, called="[event async for event in run()]", got=events)
+    expect_equal(events[0].payload["path"], path, called="[event async for event in run()]")
+
+
+def test_spares_the_log(trigger, clients):
+    """A directory that stays unreadable is logged once, not with every look."""
+    watched = watch(
+        trigger(check_interval=1),
+        seconds=90,
+        root=clients.root,
+        faults=lambda spy: spy.deny(clients[2]),
+        at={80: lambda: clients.drop(4, "a.csv")},
+    )
+    watched.payload  # noqa: B018
+    lines = [line.text for line in watched.logs if line.level >= logging.INFO]
+    expect(len(lines) <= 10, called=watched.called, got=f"{len(lines)} lines, such as {lines[-1:]}", mistake="log flood")
+
+

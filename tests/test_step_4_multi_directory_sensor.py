@@ -1,0 +1,353 @@
+"""Step 4: MultiDirectorySensorAsync, from the first look to the result."""
+
+from __future__ import annotations
+
+import inspect
+from datetime import datetime, timedelta, timezone
+from typing import Any
+
+import pytest
+from airflow.sdk import DAG, BaseSensorOperator
+from airflow.sdk.exceptions import (
+    AirflowException,
+    AirflowRescheduleException,
+    AirflowSensorTimeout,
+    AirflowSkipException,
+    TaskDeferralError,
+    TaskDeferred,
+)
+from airflow.sdk.serde import deserialize, serialize
+from freezegun import freeze_time
+from support.contract import Broken, expect, expect_equal
+from support.spy import spying
+from support.task_instance import TaskInstance, context_for
+from support.watching import is_plain_json, watch
+
+EVENT = {
+    "status": "success",
+    "directory": "/data/one",
+    "filename": "a.csv",
+    "path": "/data/one/a.csv",
+    "size": 5,
+    "modified": "2026-01-31T12:00:00+00:00",
+    "files": ["/data/one/a.csv"],
+    "total_files": 1,
+    "errors": {},
+}
+ERROR = {"status": "error", "error_type": "directory_access", "message": "the disk is gone", "errors": {"/data/one": "EIO"}}
+LOOKED = "2026-01-31 12:00:00"
+
+
+@pytest.fixture
+def sensor(submission, clients):
+    """A sensor over all clients; arguments may be given otherwise. Each call builds another one, as each process does."""
+
+    def build(**arguments: Any) -> BaseSensorOperator:
+        arguments = {"directories": clients.directories, "poke_interval": 10, "timeout": 300, **arguments}
+        return submission.MultiDirectorySensorAsync(task_id="monitor_client_uploads", **arguments)
+
+    return build
+
+
+def execute(sensor: BaseSensorOperator, **ti: Any) -> Any:
+    """Execute as a worker does; return the result, or the TaskDeferred that was raised."""
+    try:
+        return sensor.execute(context_for(TaskInstance("monitor_client_uploads", **ti)))
+    except TaskDeferred as deferred:
+        return deferred
+
+
+def deferred_by(sensor: BaseSensorOperator) -> TaskDeferred:
+    """Execute and return how it deferred; Broken if it did not."""
+    deferred = execute(sensor)
+    if not isinstance(deferred, TaskDeferred):
+        raise Broken("execute(context), nothing is there yet", f"it did not defer but returned {deferred!r}", "does not defer")
+    return deferred
+
+
+def resume(sensor: BaseSensorOperator, deferred: TaskDeferred, event: Any) -> Any:
+    """Go on as a worker does when the trigger has fired: another process, another operator, what was sent over the wire."""
+    kwargs = deserialize(serialize({**(deferred.kwargs or {}), "event": event}))
+    return sensor.resume_execution(deferred.method_name, kwargs, context_for(TaskInstance("monitor_client_uploads")))
+
+
+def raised_by(call: Any, *args: Any) -> BaseException | None:
+    """Return what a call raises, or None."""
+    try:
+        call(*args)
+    except BaseException as error:
+        return error
+    return None
+
+
+# ── Looking and deferring ──
+
+
+def test_finds_what_is_there_without_deferring(sensor, clients):
+    """execute looks once; what is there is the result at once, with deferred False and waited_seconds."""
+    path = clients.drop(3, "a.csv")
+    result = execute(sensor())
+    called = "execute(context), a file is there"
+    expect(not isinstance(result, TaskDeferred), called=called, got="it deferred", mistake="defers without looking")
+    expect(isinstance(result, dict), called=called, got=result, mistake="returns nothing")
+    due = {"status": "success", "path": path, "deferred": False, "files": [path], "total_files": 1}
+    expect_equal({key: result.get(key) for key in due}, due, called=called)
+    waited = result.get("waited_seconds")
+    expect(isinstance(waited, float) and 0 <= waited < 60, called=f'{called}: result["waited_seconds"]', got=waited)
+
+
+def test_defers_to_its_own_trigger(submission, sensor, clients):
+    """If nothing is there, the task defers to a MultiDirectoryTrigger over its directories and pattern."""
+    deferred = deferred_by(sensor(file_pattern="*.json"))
+    called = "execute(context), nothing is there yet"
+    expect(isinstance(deferred.trigger, submission.MultiDirectoryTrigger), called=called, got=type(deferred.trigger))
+    kwargs = deferred.trigger.serialize()[1]
+    given = [kwargs["directories"], kwargs["file_pattern"]]
+    expect_equal(given, [clients.directories, "*.json"], called=f"{called}: the trigger's arguments")
+
+
+@pytest.mark.parametrize("interval", [17, timedelta(seconds=17)], ids=["seconds", "timedelta"])
+def test_the_poke_interval_becomes_the_check_interval(sensor, interval):
+    """The trigger looks every poke_interval seconds."""
+    kwargs = deferred_by(sensor(poke_interval=interval)).trigger.serialize()[1]
+    expect(kwargs["check_interval"] == 17, called="the trigger's check_interval; poke_interval is 17", got=kwargs)
+
+
+@pytest.mark.parametrize("timeout", [45, timedelta(seconds=45)], ids=["seconds", "timedelta"])
+def test_gives_up_after_its_own_timeout(sensor, timeout):
+    """The deferral ends after the sensor's own timeout; Airflow does not apply it by itself."""
+    given = deferred_by(sensor(timeout=timeout)).timeout
+    called = "defer(timeout=...); the sensor's timeout is 45 seconds"
+    expect(given is not None, called=called, got="no timeout: it would wait for ever", mistake="no timeout")
+    seconds = given.total_seconds() if isinstance(given, timedelta) else given
+    expect(seconds == 45, called=called, got=given)
+
+
+def test_goes_on_in_a_method_that_airflow_can_call(sensor):
+    """It goes on in execute_complete, which takes what Airflow hands over: context, event, and what execute sent along."""
+    deferred = deferred_by(sensor())
+    expect_equal(deferred.method_name, "execute_complete", called="defer(method_name=...)", mistake="wrong method_name")
+    method = getattr(sensor(), deferred.method_name)
+    kwargs = {**(deferred.kwargs or {}), "event": EVENT}
+    try:
+        inspect.signature(method).bind({}, **kwargs)
+    except TypeError as error:
+        raise Broken(f"execute_complete(context, {', '.join(kwargs)})", str(error), "wrong signature") from None
+
+
+def test_hands_over_only_what_can_travel(sensor):
+    """What defer(kwargs=...) hands over is plain JSON."""
+    kwargs = deferred_by(sensor()).kwargs or {}
+    expect(is_plain_json(kwargs), called="defer(kwargs=...)", got=kwargs, mistake="kwargs are not plain JSON")
+
+
+def test_its_trigger_finds_the_file(sensor, clients):
+    """The trigger that the sensor defers to, run by a triggerer, finds what the sensor waits for."""
+    deferred = deferred_by(sensor(file_pattern="*.json"))
+    watched = watch(deferred.trigger, seconds=60, root=clients.root, at={12: lambda: clients.drop(4, "a.json")})
+    result = resume(sensor(file_pattern="*.json"), deferred, watched.payload)
+    expect_equal(result["path"], clients.path(4, "a.json"), called="execute, the trigger's run(), execute_complete")
+
+
+def test_refuses_when_no_directory_can_be_read(sensor, clients):
+    """AirflowException if not one of the directories can ever be read, as the trigger would report."""
+    blocked = clients.drop(1, "a_file")
+    error = raised_by(execute, sensor(directories=[blocked]))
+    called = "execute(context), the only directory is a file"
+    expect(isinstance(error, AirflowException), called=called, got=repr(error), mistake="error not raised")
+
+
+# ── Resuming ──
+
+
+def test_returns_the_payload_of_a_success(sensor):
+    """A success event is the result: the trigger's payload, deferred True, and waited_seconds."""
+    with freeze_time(LOOKED, real_asyncio=True) as clock:
+        deferred = deferred_by(sensor())
+        clock.tick(90)
+        result = resume(sensor(), deferred, EVENT)
+    called = "execute_complete(context, event), 90 seconds after execute"
+    expect(isinstance(result, dict), called=called, got=result, mistake="returns nothing")
+    expect_equal({key: result.get(key) for key in EVENT}, EVENT, called=called)
+    expect_equal(result.get("deferred"), True, called=f'{called}: result["deferred"]')
+    waited = result.get("waited_seconds")
+    right = isinstance(waited, float) and 89.9 <= waited <= 90.1
+    expect(right, called=f'{called}: result["waited_seconds"]', got=waited, mistake="state on self is lost")
+
+
+def test_does_not_know_the_wait_if_nobody_says(sensor):
+    """Called with nothing but context and event, waited_seconds is None: dag.test() drops what defer handed over."""
+    result = sensor().execute_complete(context_for(TaskInstance("monitor_client_uploads")), EVENT)
+    expect_equal(result["waited_seconds"], None, called='execute_complete(context, event)["waited_seconds"]')
+    expect_equal(result["path"], EVENT["path"], called='execute_complete(context, event)["path"]')
+
+
+@pytest.mark.parametrize(
+    "event",
+    [ERROR, {"status": "error", "message": "the disk is gone"}],
+    ids=["error event", "error event without its other keys"],
+)
+def test_raises_for_an_error_event(sensor, event):
+    """AirflowException for an error event; its message is in the exception's text."""
+    error = raised_by(resume, sensor(), deferred_by(sensor()), event)
+    called = f"execute_complete(context, {event})"
+    expect(isinstance(error, AirflowException), called=called, got=repr(error), mistake="error event taken for a success")
+    expect("the disk is gone" in str(error), called=called, got=f"{error!r}, without the event's message")
+
+
+@pytest.mark.parametrize(
+    "event", [{**EVENT, "status": "paused"}, {"path": "/data/one/a.csv"}, {}, None], ids=["unknown", "no status", "empty", "None"]
+)
+def test_raises_for_any_other_event(sensor, event):
+    """AirflowException for any other status, and for an event that is empty or missing."""
+    error = raised_by(resume, sensor(), deferred_by(sensor()), event)
+    called = f"execute_complete(context, {event})"
+    expect(isinstance(error, AirflowException), called=called, got=repr(error), mistake="unknown event taken for a success")
+
+
+def test_all_ways_end_with_the_same_result(sensor, clients):
+    """All ways of waiting end with the same result."""
+    deferred = deferred_by(sensor())
+    clients.drop(2, "a.csv")
+    payload = watch(deferred.trigger, seconds=30, root=clients.root).payload
+    results = {
+        "deferred": resume(sensor(), deferred, payload),
+        "found at once": execute(sensor()),
+        "poked": execute(sensor(deferrable=False)),
+        "poked in reschedule mode": execute(sensor(deferrable=False, mode="reschedule")),
+    }
+    for way, result in results.items():
+        expect(isinstance(result, dict), called=f"the result when {way}", got=result, mistake="returns nothing")
+        expect(is_plain_json(result), called=f"the result when {way}", got=result)
+        same = {key: value for key, value in result.items() if key in payload}
+        expect_equal(same, payload, called=f"the result when {way}", mistake="results differ")
+        expect_equal(result.get("deferred"), way == "deferred", called=f'the result when {way}: "deferred"')
+        expect(isinstance(result.get("waited_seconds"), float), called=f'the result when {way}: "waited_seconds"', got=result)
+
+
+# ── What Airflow does when it goes wrong ──
+
+
+@pytest.mark.parametrize(
+    ("soft_fail", "kind"), [(False, AirflowSensorTimeout), (True, AirflowSkipException)], ids=["hard", "soft_fail"]
+)
+def test_a_timeout_fails_or_skips_it(sensor, soft_fail, kind):
+    """A timeout never comes to execute_complete: Airflow fails the task, or skips it with soft_fail."""
+    deferred_by(sensor(soft_fail=soft_fail))
+    context = context_for(TaskInstance())
+    error = raised_by(sensor(soft_fail=soft_fail).resume_execution, "__fail__", {"error": "Trigger timeout"}, context)
+    expect(isinstance(error, kind), called=f"a trigger timeout, soft_fail={soft_fail}", got=repr(error))
+
+
+@pytest.mark.parametrize(
+    ("soft_fail", "kind"), [(False, TaskDeferralError), (True, AirflowSkipException)], ids=["hard", "soft_fail"]
+)
+def test_a_crashed_trigger_fails_or_skips_it(sensor, soft_fail, kind):
+    """A crashed trigger never comes to execute_complete: Airflow fails the task, or skips it with soft_fail."""
+    deferred_by(sensor(soft_fail=soft_fail))
+    failure = {"error": "Trigger failure", "traceback": ["Traceback", "ValueError"]}
+    error = raised_by(sensor(soft_fail=soft_fail).resume_execution, "__fail__", failure, context_for(TaskInstance()))
+    expect(isinstance(error, kind), called=f"a trigger failure, soft_fail={soft_fail}", got=repr(error))
+
+
+def test_soft_fail_skips_on_an_error_event(sensor):
+    """With soft_fail an error event skips the task."""
+    error = raised_by(resume, sensor(soft_fail=True), deferred_by(sensor(soft_fail=True)), ERROR)
+    expect(isinstance(error, AirflowSkipException), called="execute_complete with an error event", got=repr(error))
+
+
+# ── The wait in the worker ──
+
+
+def test_does_not_defer_if_told_not_to(sensor, clients):
+    """With deferrable=False it never defers but pokes until a file is there, in the worker."""
+    waiting = sensor(deferrable=False, poke_interval=30)
+    with freeze_time(LOOKED, real_asyncio=True) as clock, spying(clients.root) as spy:
+        naps: list[float] = []
+
+        def nap(seconds: float) -> None:
+            naps.append(seconds)
+            clock.tick(seconds)
+            if len(naps) == 3:
+                clients.drop(1, "a.csv")
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("time.sleep", nap)
+            result = execute(waiting)
+        looks = len(spy.looks.get(clients[1], []))
+    called = "execute(context), deferrable=False, the file comes after three pokes"
+    expect(not isinstance(result, TaskDeferred), called=called, got="it deferred", mistake="defers though it must not")
+    expect_equal([len(naps), result and result.get("path")], [3, clients.path(1, "a.csv")], called=called)
+    waited = result["waited_seconds"]
+    expect(89 <= waited <= 91 and looks >= 4, called=f'{called}: result["waited_seconds"]', got=waited)
+
+
+def test_gives_its_slot_back_in_reschedule_mode(sensor, clients):
+    """With deferrable=False and mode="reschedule" each look is a run of its own; the wait counts from the first."""
+    waiting = {"deferrable": False, "mode": "reschedule", "poke_interval": 60}
+    error = raised_by(execute, sensor(**waiting))
+    called = 'execute(context), deferrable=False, mode="reschedule"'
+    expect(isinstance(error, AirflowRescheduleException), called=called, got=repr(error))
+    clients.drop(1, "a.csv")
+    first = datetime(2026, 1, 31, 12, 0, tzinfo=timezone.utc)
+    with freeze_time("2026-01-31 12:04:00", real_asyncio=True):
+        result = execute(sensor(**waiting), first_reschedule=first)
+    waited = result["waited_seconds"]
+    expect(239 <= waited <= 241, called=f"{called}, the first look was 240 seconds ago", got=waited)
+
+
+def test_times_out_in_the_worker_as_sensors_always_did(sensor, clients):
+    """With deferrable=False the sensor's timeout is BaseSensorOperator's."""
+    with freeze_time(LOOKED, real_asyncio=True) as clock, pytest.MonkeyPatch.context() as patch:
+        patch.setattr("time.sleep", clock.tick)
+        error = raised_by(execute, sensor(deferrable=False, timeout=100, poke_interval=30))
+    expect(isinstance(error, AirflowSensorTimeout), called="execute(context), deferrable=False, no file", got=repr(error))
+
+
+# ── As an operator ──
+
+
+def test_renders_its_templates(submission, clients):
+    """directories and file_pattern are template fields."""
+    directories = ["{{ params.root }}/client_1", "{{ params.root }}/client_2"]
+    with DAG("templates", schedule=None):
+        task = submission.MultiDirectorySensorAsync(
+            task_id="wait", directories=directories, file_pattern="{{ params.kind }}_*.csv"
+        )
+    task.render_template_fields(context_for(TaskInstance(), params={"root": clients.root, "kind": "orders"}))
+    clients.drop(1, "others_1.csv")
+    path = clients.drop(2, "orders_1.csv")
+    result = execute(task)
+    got = result if isinstance(result, dict) else "it deferred"
+    expect(got == result and result["path"] == path, called="execute(context) with templates", got=got, mistake="not templated")
+
+
+def test_can_be_mapped_over_clients(submission, clients):
+    """The sensor can be mapped over clients with .partial(...).expand(directories=[...])."""
+    with DAG("mapped", schedule=None):
+        mapped = submission.MultiDirectorySensorAsync.partial(task_id="wait", poke_interval=10, timeout=60).expand(
+            directories=[[clients[1]], [clients[2]]]
+        )
+    task = mapped.unmap({"directories": [clients[2]]})
+    kwargs = deferred_by(task).trigger.serialize()[1]
+    expect_equal(kwargs["directories"], [clients[2]], called="the second of two mapped sensors")
+
+
+def test_is_deferrable_unless_told_otherwise(submission, sensor):
+    """MultiDirectorySensorAsync is a BaseSensorOperator; deferrable is True by default, file_pattern *.csv."""
+    built = sensor()
+    expect(isinstance(built, BaseSensorOperator), called="MultiDirectorySensorAsync(...)", got=type(built).__mro__)
+    kwargs = deferred_by(built).trigger.serialize()[1]
+    expect_equal(kwargs["file_pattern"], "*.csv", called="the default of file_pattern")
+
+
+def test_the_dag_waits_for_all_clients(submission):
+    """monitor_client_uploads: deferrable, over CLIENT_DIRECTORIES for *.csv, at least every 30 seconds, for 600 seconds."""
+    task = submission.task("monitor_client_uploads")
+    called = 'the task "monitor_client_uploads"'
+    expect_equal(type(task).__name__, "MultiDirectorySensorAsync", called=called)
+    deferred = deferred_by(task)
+    kwargs = deferred.trigger.serialize()[1]
+    expect_equal([kwargs["directories"], kwargs["file_pattern"]], [submission.CLIENT_DIRECTORIES, "*.csv"], called=called)
+    expect(0 < kwargs["check_interval"] <= 30, called=f"{called}: check_interval", got=kwargs)
+    expect_equal(float(task.timeout), 600.0, called=f"{called}: timeout")

@@ -1,0 +1,267 @@
+"""Step 5: the trigger's result, processed; the resources, measured."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+from airflow.sdk.exceptions import AirflowException
+from support import rest_api
+from support.contract import Broken, expect, expect_equal
+from support.logs import captured_logs
+from support.task_instance import RUN_ID, TaskInstance, context_for
+from support.watching import is_plain_json
+
+SENSOR = "monitor_client_uploads"
+
+
+@pytest.fixture
+def process(submission):
+    """Call process_trigger_results with the sensor's result in XCom."""
+
+    def call(result: Any) -> dict[str, Any]:
+        xcoms = {} if result is None else {SENSOR: result}
+        return submission.process_trigger_results(**context_for(TaskInstance("process_trigger_results", xcoms)))
+
+    return call
+
+
+def found(*paths: str, **more: Any) -> dict[str, Any]:
+    """Return a sensor's result."""
+    return {
+        "status": "success",
+        "directory": os.path.dirname(paths[0]),
+        "filename": os.path.basename(paths[0]),
+        "path": paths[0],
+        "size": 1,
+        "modified": "2026-01-31T12:00:00+00:00",
+        "files": list(paths),
+        "total_files": len(paths),
+        "errors": {},
+        "deferred": True,
+        "waited_seconds": 90.5,
+        **more,
+    }
+
+
+def write(folder: Path, name: str, content: str | bytes) -> str:
+    path = folder / name
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    return str(path)
+
+
+def test_passes_on_what_is_valid(process, tmp_path):
+    """valid holds path, size and rows of each good file, in the order of files; rows is None for what is not CSV."""
+    one = write(tmp_path, "one.csv", "id,name\n1,Ada\n2,Grace\n")
+    two = write(tmp_path, "two.CSV", "id\n")
+    other = write(tmp_path, "notes.json", "{}")
+    processed = process(found(one, other, two))
+    expect(is_plain_json(processed), called="process_trigger_results(**context)", got=processed)
+    due = [{"path": one, "size": 22, "rows": 2}, {"path": other, "size": 2, "rows": None}, {"path": two, "size": 3, "rows": 0}]
+    expect_equal(processed["valid"], due, called='process_trigger_results(**context)["valid"]')
+    expect_equal(processed["invalid"], [], called='process_trigger_results(**context)["invalid"]')
+
+
+def test_passes_on_the_sensors_figures(process, tmp_path):
+    """total_files and waited_seconds are the sensor's; a wait that is not known is None."""
+    path = write(tmp_path, "one.csv", "id\n1\n")
+    processed = process(found(path, total_files=250, waited_seconds=90.5))
+    figures = [processed["total_files"], processed["waited_seconds"]]
+    expect_equal(figures, [250, 90.5], called="total_files and waited_seconds")
+    expect_equal(process(found(path, waited_seconds=None))["waited_seconds"], None, called="waited_seconds")
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (None, "missing"),
+        ("", "empty"),
+        (b"id,name\n1,\xff\xfe\n", "unreadable"),
+        ("\n\n", "no_header"),
+        ("id,,name\n1,2,3\n", "no_header"),
+        ("id, ,name\n1,2,3\n", "no_header"),
+        ("id,name\n1,Ada\n2\n", "row_width"),
+        ("id,name\n1,Ada,London\n", "row_width"),
+    ],
+    ids=["missing", "empty", "not UTF-8", "only empty lines", "no name", "blank name", "row too short", "row too long"],
+)
+def test_tells_what_is_wrong_with_a_file(process, tmp_path, content, reason):
+    """invalid holds path, reason and detail of each file that is no good; the task does not fail for it."""
+    bad = str(tmp_path / "bad.csv") if content is None else write(tmp_path, "bad.csv", content)
+    good = write(tmp_path, "good.csv", "id\n1\n")
+    processed = process(found(bad, good))
+    called = f"process_trigger_results(**context), a file with {content!r}"
+    told = [(file.get("path"), file.get("reason")) for file in processed["invalid"]]
+    expect_equal(told, [(bad, reason)], called=called, mistake="broken file not recognised")
+    detail = processed["invalid"][0].get("detail")
+    expect(isinstance(detail, str) and bool(detail), called=f"{called}: detail", got=detail)
+    expect_equal([file["path"] for file in processed["valid"]], [good], called=called)
+
+
+def test_a_directory_is_unreadable(process, tmp_path):
+    """A directory in place of a file is unreadable."""
+    folder = tmp_path / "folder.csv"
+    folder.mkdir()
+    processed = process(found(str(folder)))
+    told = [(file["path"], file["reason"]) for file in processed["invalid"]]
+    expect_equal(told, [(str(folder), "unreadable")], called="process_trigger_results(**context), a directory")
+
+
+def test_names_the_line_of_a_row_that_is_too_wide(process, tmp_path):
+    """For row_width, detail has the number of the line."""
+    path = write(tmp_path, "bad.csv", 'id,name\n1,"two\nlines"\n2,Ada\n3,Grace,Hopper\n')
+    processed = process(found(path))
+    called = "process_trigger_results(**context), line 5 has three fields"
+    expect_equal([file["reason"] for file in processed["invalid"]], ["row_width"], called=called)
+    expect("5" in processed["invalid"][0]["detail"], called=f"{called}: detail", got=processed["invalid"][0]["detail"])
+
+
+@pytest.mark.parametrize(
+    ("content", "rows"),
+    [
+        (b"\xef\xbb\xbfid,name\n1,Ada\n", 1),
+        ("id,name\n\n1,Ada\n\n\n2,Grace\n", 2),
+        ('id,name\n1,"Lovelace, Ada"\n2,"two\nlines"\n', 2),
+        ("id,name\r\n1,Ada\r\n", 1),
+    ],
+    ids=["byte order mark", "empty lines", "quotes", "Windows"],
+)
+def test_reads_csv_as_it_is_written(process, tmp_path, content, rows):
+    """CSV is UTF-8, with or without a byte order mark; empty lines are passed over; quoted fields are one field."""
+    path = write(tmp_path, "one.csv", content)
+    processed = process(found(path))
+    called = f"process_trigger_results(**context), a file with {content!r}"
+    expect_equal([file["rows"] for file in processed["valid"]], [rows], called=called, mistake="valid CSV refused")
+
+
+@pytest.mark.parametrize(
+    "result",
+    [None, "a.csv", ["a.csv"], {}, {"status": "success"}, {"status": "success", "files": "a.csv"}, {"files": None}],
+    ids=["missing", "a text", "a list", "an empty dict", "no files", "files is a text", "files is None"],
+)
+def test_says_what_to_look_at_when_there_is_no_result(process, result):
+    """AirflowException if the XCom is missing or has not the form of the sensor's result; it names monitor_client_uploads."""
+    called = f"process_trigger_results(**context), the XCom is {result!r}"
+    try:
+        processed = process(result)
+    except AirflowException as error:
+        expect(SENSOR in str(error), called=called, got=f"{error!r}, which does not name {SENSOR}")
+    except NotImplementedError:
+        raise
+    except Exception as error:
+        raise Broken(called, f"no AirflowException but {error!r}", "malformed XCom not recognised") from None
+    else:
+        raise Broken(called, f"it returned {processed!r}", "malformed XCom not recognised")
+
+
+def test_logs_what_came_of_each_file(process, tmp_path):
+    """Logs a line at INFO or above for each file that names the path."""
+    good = write(tmp_path, "good.csv", "id\n1\n")
+    bad = write(tmp_path, "bad.csv", "")
+    with captured_logs() as lines:
+        process(found(good, bad))
+    unnamed = [path for path in (good, bad) if not any(path in line.text for line in lines if line.level >= 20)]
+    expect(not unnamed, called="the log of process_trigger_results(**context)", got=f"it does not name {unnamed}")
+
+
+# ── Measuring ──
+
+STATES = {
+    RUN_ID: {SENSOR: "success", "wait_for_upload": "deferred", "monitor_resource_usage": "running"},
+    "another_run": {SENSOR: "deferred", "wait_for_upload": "deferred", "process_trigger_results": None},
+}
+
+
+@pytest.fixture
+def usage(submission):
+    """Call monitor_resource_usage."""
+
+    def call(result: Any = None, states: Any = STATES) -> dict[str, Any]:
+        ti = TaskInstance("monitor_resource_usage", {} if result is None else {SENSOR: result}, states)
+        return submission.monitor_resource_usage(**context_for(ti))
+
+    return call
+
+
+def expect_unavailable(measured: dict[str, Any], *names: str) -> None:
+    """Raise Broken unless these are None and a reason is given for each, and for no other that is not None."""
+    for name in names:
+        expect_equal(measured[name], None, called=f"monitor_resource_usage(**context)[{name!r}]", mistake="invented figure")
+        reason = measured["unavailable"].get(name)
+        expect(isinstance(reason, str) and bool(reason), called=f'["unavailable"][{name!r}]', got=measured["unavailable"])
+    wrong = [name for name in measured["unavailable"] if measured.get(name) is not None]
+    expect(not wrong, called='monitor_resource_usage(**context)["unavailable"]', got=f"{wrong} are available")
+
+
+def test_counts_the_tasks_of_all_runs(usage):
+    """deferred_tasks and running_tasks are the task instances of this DAG in that state, over all its runs."""
+    measured = usage(found("/data/a.csv"))
+    counted = [measured["deferred_tasks"], measured["running_tasks"]]
+    expect_equal(counted, [3, 1], called="deferred_tasks and running_tasks", mistake="wrong count")
+    expect(is_plain_json(measured), called="monitor_resource_usage(**context)", got=measured)
+
+
+@pytest.mark.parametrize(("deferred", "saved"), [(True, 90.5), (False, 0)], ids=["deferred", "not deferred"])
+def test_says_what_deferring_has_saved(usage, deferred, saved):
+    """saved_slot_seconds is waited_seconds if the sensor was deferred, otherwise 0."""
+    measured = usage(found("/data/a.csv", deferred=deferred))
+    figures = [measured["waited_seconds"], float(measured["saved_slot_seconds"])]
+    expect_equal(figures, [90.5, float(saved)], called="waited_seconds and saved_slot_seconds")
+
+
+def test_reads_triggerer_and_pools_from_the_api(usage):
+    """triggerer_status and pools come from the REST API, if somebody has made the connection."""
+    with rest_api.serving() as api, rest_api.connected(api.url):
+        measured = usage(found("/data/a.csv"))
+    expect_equal(measured["triggerer_status"], "healthy", called='["triggerer_status"]')
+    figures = ("name", "slots", "occupied_slots", "deferred_slots")
+    due = [{figure: pool[figure] for figure in figures} for pool in rest_api.ANSWERS["/api/v2/pools"]["pools"]]
+    expect_equal(measured["pools"], due, called='["pools"]')
+
+
+def test_does_without_the_api(usage):
+    """Without a connection to the API the figures from it are None, with the reason, and the task does not fail."""
+    measured = usage(found("/data/a.csv"))
+    expect_unavailable(measured, "triggerer_status", "pools")
+    expect_equal(measured["deferred_tasks"], 3, called='["deferred_tasks"]')
+
+
+@pytest.mark.parametrize("status", [401, 500])
+def test_does_without_an_api_that_refuses(usage, status):
+    """When the API refuses, the figures from it are None, with the reason, and the task does not fail."""
+    with rest_api.serving() as api, rest_api.connected(api.url):
+        api.answer = status
+        measured = usage(found("/data/a.csv"))
+    expect(bool(api.requests), called=f"monitor_resource_usage(**context), the API answers {status}", got="it never asked")
+    expect_unavailable(measured, "triggerer_status", "pools")
+
+
+def test_does_without_an_api_that_is_silent(usage):
+    """When the API does not answer in time, the figures from it are None, with the reason, and the task does not fail."""
+    with rest_api.silent() as url, rest_api.connected(url):
+        measured = usage(found("/data/a.csv"))
+    expect_unavailable(measured, "triggerer_status", "pools")
+
+
+def test_does_without_the_database(usage):
+    """When the counts or the sensor's result cannot be had, they are None, with the reason, and the task does not fail."""
+    measured = usage(None, states=None)
+    expect_unavailable(measured, "deferred_tasks", "running_tasks", "waited_seconds", "saved_slot_seconds")
+
+
+def test_recommends_something(usage):
+    """recommendations are one or more sentences, whatever could be measured."""
+    for result, states in ((found("/data/a.csv"), STATES), (None, None)):
+        advice = usage(result, states)["recommendations"]
+        right = isinstance(advice, list) and bool(advice) and all(isinstance(line, str) and line for line in advice)
+        expect(right, called='monitor_resource_usage(**context)["recommendations"]', got=advice)
+
+
+def test_logs_the_measurement(usage):
+    """The measurement is also logged, at INFO."""
+    with captured_logs() as lines:
+        usage(found("/data/a.csv", waited_seconds=4711.25))
+    told = any("4711" in line.text for line in lines if line.level == 20)
+    expect(told, called="the log of monitor_resource_usage(**context)", got=[line.text for line in lines])

@@ -1,0 +1,184 @@
+"""Step 6: the failure callback, with every cause and with nothing at all."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import Any
+
+import pytest
+from airflow.sdk.exceptions import (
+    AirflowException,
+    AirflowSensorTimeout,
+    AirflowTaskTimeout,
+    TaskDeferralError,
+    TaskDeferralTimeout,
+)
+from airflow.sdk.serde import serialize
+from support.contract import Broken, expect, expect_equal
+from support.logs import captured_logs
+from support.task_instance import RUN_ID, TaskInstance, context_for
+from support.watching import is_plain_json
+
+CALLED = "handle_trigger_failure(context)"
+
+
+def caused_by(cause: BaseException) -> AirflowException:
+    """Return an exception that was raised from another."""
+    error = AirflowException("The wait failed")
+    error.__cause__ = cause
+    return error
+
+
+def serialization_error() -> TypeError:
+    """Return what Airflow raises for an argument that cannot travel."""
+    try:
+        serialize({"directory": Path("/data")})
+    except TypeError as error:
+        return error
+    raise AssertionError("Airflow serializes a Path")
+
+
+class Unshowable(Exception):
+    """An exception that cannot even be turned into text."""
+
+    def __str__(self) -> str:
+        raise RuntimeError("no text")
+
+
+class Broke:
+    """A task instance of which nothing can be read."""
+
+    def __getattr__(self, name: str) -> Any:
+        raise RuntimeError(f"no {name}")
+
+
+@pytest.fixture
+def failure(submission):
+    """Call handle_trigger_failure for an exception."""
+
+    def call(error: Any) -> dict[str, Any]:
+        return submission.handle_trigger_failure(context_for(TaskInstance("wait_for_upload"), exception=error))
+
+    return call
+
+
+@pytest.mark.parametrize(
+    ("error", "cause"),
+    [
+        (AirflowSensorTimeout("Trigger timeout"), "timeout"),
+        (TaskDeferralTimeout("Trigger timeout"), "timeout"),
+        (AirflowTaskTimeout("execution_timeout"), "timeout"),
+        (PermissionError(13, "Permission denied", "/data/one"), "directory_access"),
+        (NotADirectoryError(20, "Not a directory", "/data/one"), "directory_access"),
+        (FileNotFoundError(2, "No such file or directory", "/data/one"), "directory_access"),
+        (TaskDeferralError("Trigger failure"), "triggerer_failure"),
+        (serialization_error(), "serialization"),
+        (TypeError("Object of type datetime is not JSON serializable"), "serialization"),
+        (ValueError("no idea"), "unknown"),
+        (AirflowException("something else"), "unknown"),
+        (caused_by(PermissionError(13, "Permission denied")), "directory_access"),
+        (caused_by(TaskDeferralTimeout("Trigger timeout")), "timeout"),
+        (caused_by(caused_by(TaskDeferralError("Trigger failure"))), "triggerer_failure"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else f"{type(value).__name__}{' from' * (value.__cause__ is not None)}",
+)
+def test_tells_the_cause(failure, error, cause):
+    """cause is timeout, directory_access, triggerer_failure, serialization or unknown, also by what it was raised from."""
+    expect_equal(failure(error)["cause"], cause, called=f"{CALLED}, exception={error!r}", mistake="wrong cause")
+
+
+def test_recognises_what_the_sensor_raises(submission, failure):
+    """directory_access is also what MultiDirectorySensorAsync raises when no directory is left."""
+    event = {
+        "status": "error",
+        "error_type": "directory_access",
+        "message": "No directory is left",
+        "errors": {"/data/one": "PermissionError: Permission denied"},
+    }
+    sensor = submission.MultiDirectorySensorAsync(task_id="wait", directories=["/data/one"])
+    try:
+        sensor.execute_complete(context_for(TaskInstance()), event)
+    except AirflowException as error:
+        raised = error
+    else:
+        raise Broken("execute_complete(context, error event)", "it raised nothing")
+    expect_equal(failure(raised)["cause"], "directory_access", called=f"{CALLED}, exception={raised!r}")
+    unexpected = {**event, "error_type": "unexpected", "message": "KeyError: 1", "errors": {}}
+    try:
+        sensor.execute_complete(context_for(TaskInstance()), unexpected)
+    except AirflowException as error:
+        expect_equal(failure(error)["cause"], "unknown", called=f"{CALLED}, exception={error!r}")
+
+
+def test_returns_what_it_found(failure):
+    """It returns task_id, run_id, cause, message and advice, all plain JSON."""
+    found = failure(AirflowSensorTimeout("nothing came in 600 seconds"))
+    expect(is_plain_json(found), called=CALLED, got=found)
+    expect_equal([found["task_id"], found["run_id"]], ["wait_for_upload", RUN_ID], called=CALLED)
+    expect("nothing came in 600 seconds" in found["message"], called=f'{CALLED}["message"]', got=found["message"])
+    expect(isinstance(found["advice"], str) and bool(found["advice"]), called=f'{CALLED}["advice"]', got=found)
+
+
+def test_advises_by_the_cause(failure):
+    """advice says what to do, and that is not the same for every cause."""
+    errors = [TaskDeferralTimeout("x"), PermissionError(13, "x"), TaskDeferralError("x"), serialization_error()]
+    advice = {failure(error)["advice"] for error in errors}
+    expect(len(advice) == 4, called=f'{CALLED}["advice"] for four causes', got=sorted(advice))
+
+
+@pytest.mark.parametrize(
+    "error", [TaskDeferralTimeout("Trigger timeout"), ValueError("no idea"), None], ids=["timeout", "unknown", "nothing"]
+)
+def test_logs_one_error_line(submission, error):
+    """Logs exactly one line at ERROR with the task's id, the cause, and what to do."""
+    with captured_logs() as lines:
+        found = submission.handle_trigger_failure(context_for(TaskInstance("wait_for_upload"), exception=error))
+    errors = [line.text for line in lines if line.level >= logging.ERROR]
+    expect(len(errors) == 1, called=f"the log of {CALLED}", got=f"{len(errors)} lines at ERROR: {errors}")
+    told = all(word in errors[0] for word in ("wait_for_upload", found["cause"], found["advice"]))
+    expect(told, called=f"the log of {CALLED}", got=errors[0])
+
+
+@pytest.mark.parametrize(
+    "context",
+    [
+        {},
+        {"exception": None, "ti": None},
+        {"exception": "Trigger timeout", "ti": None},
+        {"ti": TaskInstance("wait_for_upload")},
+        {"ti": Broke(), "exception": ValueError("x")},
+        {"ti": TaskInstance("wait_for_upload"), "exception": Unshowable()},
+    ],
+    ids=["empty", "all None", "exception is a text", "no exception", "broken task instance", "exception without a text"],
+)
+def test_never_raises(submission, context):
+    """Never raises, whatever is missing from context or broken in it."""
+    try:
+        found = submission.handle_trigger_failure(context)
+    except NotImplementedError:
+        raise
+    except Exception as error:
+        raise Broken(f"handle_trigger_failure({sorted(context)})", f"it raised {error!r}", "callback raises") from None
+    expect(is_plain_json(found), called=CALLED, got=found)
+    expect_equal(set(found) >= {"task_id", "run_id", "cause", "message", "advice"}, True, called=CALLED)
+    known = context.get("ti") if isinstance(context.get("ti"), TaskInstance) else None
+    expect_equal(found["task_id"], known and known.task_id, called=f'{CALLED}["task_id"]')
+    if not isinstance(context.get("exception"), str):
+        expect_equal(found["cause"], "unknown", called=f'{CALLED}["cause"]')
+
+
+def test_survives_exceptions_that_cause_each_other(failure):
+    """Never raises and always ends, also for exceptions whose causes go round in a circle."""
+    one, two = ValueError("one"), ValueError("two")
+    one.__cause__, two.__cause__ = two, one
+    expect_equal(failure(one)["cause"], "unknown", called=f"{CALLED}, two exceptions that cause each other")
+
+
+@pytest.mark.parametrize("task_id", ["wait_for_upload", "monitor_client_uploads"])
+def test_is_the_callback_of_both_sensors(submission, task_id):
+    """handle_trigger_failure is the failure callback of both sensors."""
+    callbacks = submission.task(task_id).on_failure_callback or []
+    callbacks = callbacks if isinstance(callbacks, (list, tuple)) else [callbacks]
+    names = [getattr(callback, "__name__", repr(callback)) for callback in callbacks]
+    expect("handle_trigger_failure" in names, called=f"on_failure_callback of {task_id}", got=names, mistake="no callback")
