@@ -1,0 +1,43 @@
+# Every target but `setup` and `clean` makes what it needs first. A failing recipe lets make exit with 2 in any case;
+# `.venv/bin/python -m kata grade` tells 1 (a wrong solution) from 2 (wrong usage).
+SHELL := bash
+.SHELLFLAGS := -o pipefail -c
+PYTHON ?= python3
+KATA_TREE ?= exercise
+TREE ?= $(KATA_TREE)
+VENV := .venv
+READY := $(VENV)/.ready
+KATA := $(VENV)/bin/python -m kata
+
+.DEFAULT_GOAL := help
+.PHONY: help setup grade run test lint clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: $(READY) ## make .venv with Airflow and all that the kata needs
+
+grade: $(READY) ## grade your work  [TREE=exercise|solution|PATH] [STEP=1..7|c1..c3] [RESULTS=file.json]
+	@$(KATA) grade --tree "$(TREE)" $(if $(STEP),--step "$(STEP)") $(if $(RESULTS),--results "$(RESULTS)")
+
+run: $(READY) ## run the DAG in a real Airflow while files arrive  [TREE=exercise|solution|PATH]
+	@$(KATA) run --tree "$(TREE)"
+
+test: lint ## test the kata itself
+	@$(VENV)/bin/python -m pytest quality
+
+lint: $(READY) ## check the style of all code
+	@$(VENV)/bin/ruff check .
+	@$(VENV)/bin/ruff format --check .
+
+clean: ## remove .venv and .kata: all that was made, nothing that you wrote
+	@rm -rf $(VENV) .kata
+
+$(READY): requirements.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \
+	  { echo "The kata needs Python 3.10 or later, and $(PYTHON) is older or missing. Try: make setup PYTHON=python3.12" >&2; exit 2; }
+	@echo "Installing Airflow into $(VENV) (once, about a minute) …"
+	@$(PYTHON) -m venv $(VENV)
+	@$(VENV)/bin/python -m pip install --disable-pip-version-check --progress-bar off --require-hashes \
+	  --requirement requirements.txt | awk '/^ *(Downloading|Installing)/ { print substr($$0, 1, 78); fflush() }'
+	@touch $(READY)

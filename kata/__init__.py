@@ -1,0 +1,1 @@
+"""The tool behind `make`: it grades a tree and runs its DAG."""

@@ -1,0 +1,127 @@
+"""What a forked child does: it puts itself apart, does one job, reports, and is gone."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import faulthandler
+import importlib
+import json
+import os
+import resource
+import signal
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NoReturn
+
+_PR_SET_PDEATHSIG = 1
+_LARGEST_FILE = 64 * 2**20
+_LARGEST_MEMORY = 6 * 2**30
+
+Report = Callable[..., None]
+
+
+def live(job: dict[str, Any], channel: int) -> NoReturn:
+    """Do the job and end this process, whatever happens; never returns to the server's code.
+
+    :param job: `do` ("collect", "import" or "grade") and its arguments.
+    :param channel: file descriptor that the reports are written to.
+    """
+    status = 1
+    try:
+        _set_apart(job)
+        report = _reporter_on(channel, job["seal"])
+        if job["do"] == "import":
+            _import_module(job, report)
+        else:
+            _run_pytest(job, report)
+        status = 0
+    except BaseException:
+        with contextlib.suppress(BaseException):
+            sys.excepthook(*sys.exc_info())
+    finally:
+        # No exit handler and no thread of the learner's may hold the process up or speak in its name.
+        os._exit(status)
+
+
+def _set_apart(job: dict[str, Any]) -> None:
+    os.setsid()
+    _die_with_server()
+    folder = Path(job["folder"])
+    os.chdir(folder)
+    with open(os.devnull, "rb") as nothing, open(job["printed"], "wb") as printed:
+        os.dup2(nothing.fileno(), 0)
+        os.dup2(printed.fileno(), 1)
+        os.dup2(printed.fileno(), 2)
+    _limit(resource.RLIMIT_FSIZE, _LARGEST_FILE)
+    _limit(resource.RLIMIT_CORE, 0)
+    if sys.platform == "linux":
+        _limit(resource.RLIMIT_AS, _LARGEST_MEMORY)
+    os.environ.update(PYTHONPATH=job["tree"], KATA_DATA_DIR=str(folder / "data"), TMPDIR=str(folder))
+    tempfile.tempdir = None
+    # On this signal the stack is written down, so that a hang can be shown with its line.
+    stack = open(job["stack"], "w")  # noqa: SIM115 - stays open as long as the process
+    faulthandler.register(signal.SIGUSR1, file=stack, all_threads=True)
+
+
+def _die_with_server() -> None:
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+
+
+def _limit(kind: int, most: int) -> None:
+    with contextlib.suppress(OSError, ValueError):
+        _, hard = resource.getrlimit(kind)
+        most = most if hard == resource.RLIM_INFINITY else min(most, hard)
+        resource.setrlimit(kind, (most, most))
+
+
+def _reporter_on(channel: int, seal: str) -> Report:
+    # Bound here and now: the learner's module may put something else in their place later.
+    dumps, write = json.dumps, os.write
+
+    def report(**message: Any) -> None:
+        text = dumps({"seal": seal, **message}).encode() + b"\n"
+        while text:
+            text = text[write(channel, text) :]
+
+    return report
+
+
+def _import_module(job: dict[str, Any], report: Report) -> None:
+    from kata.explanation import explain
+
+    sys.path.insert(0, job["tree"])
+    report(event="start")
+    try:
+        importlib.import_module(job["module"])
+    except BaseException as error:
+        report(event="import failed", **explain(error, Path(job["learner_file"])))
+    else:
+        report(event="imported")
+
+
+def _run_pytest(job: dict[str, Any], report: Report) -> None:
+    import pytest
+
+    from kata.reporter import Reporter
+
+    suite = job["suite"]
+    options = [
+        "--tree",
+        job["tree"],
+        "--rootdir",
+        suite,
+        "-c",
+        f"{suite}/pytest.ini",
+        "-p",
+        "no:cacheprovider",
+        "-q",
+    ]
+    if job["do"] == "collect":
+        options.append("--collect-only")
+    wanted = frozenset(job["wanted"]) if job.get("wanted") is not None else None
+    files = [f"{suite}/{name}" for name in job["files"]]
+    pytest.main(options + files, plugins=[Reporter(report, wanted, Path(job["learner_file"]))])

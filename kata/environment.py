@@ -1,0 +1,46 @@
+"""The environment of everything that is started: nothing of the user's own Airflow, and a quiet one."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from kata.places import STATE
+
+_DROPPED = ("AIRFLOW", "KATA_", "PYTHON", "PYTEST", "COVERAGE")
+
+_QUIET = {
+    "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+    "AIRFLOW__LOGGING__LOGGING_LEVEL": "WARNING",
+    "AIRFLOW__LOGGING__COLORED_CONSOLE_LOG": "False",
+    "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
+    "NO_COLOR": "1",
+    "PYTHONDONTWRITEBYTECODE": "1",
+    "PYTHONNOUSERSITE": "1",
+    "PYTHONUNBUFFERED": "1",
+    "PYTHONUTF8": "1",
+}
+
+# Airflow 2 made this connection by itself, Airflow 3 does not.
+_FILE_SYSTEM = '{"conn_type": "fs", "extra": {"path": "/"}}'
+
+
+def child_environment(tree: Path, *, database: Path, data: Path) -> dict[str, str]:
+    """All variables of a child process that works on `tree`.
+
+    :param tree: folder of the learner's module: on the import path, and the folder of the DAGs.
+    :param database: the SQLite file that is Airflow's metadata database.
+    :param data: folder that the DAGs read and write below.
+    """
+    kept = {name: value for name, value in os.environ.items() if not name.upper().startswith(_DROPPED)}
+    return {
+        **kept,
+        **_QUIET,
+        "AIRFLOW_HOME": str(STATE / "airflow"),
+        "AIRFLOW__CORE__DAGS_FOLDER": str(tree),
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{database}",
+        "AIRFLOW_CONN_FS_DEFAULT": _FILE_SYSTEM,
+        "PYTHONPATH": str(tree),
+        "KATA_DATA_DIR": str(data),
+        "KATA_ENVIRONMENT": "ready",
+    }

@@ -1,0 +1,96 @@
+"""A failure, explained: the grader's voice, and the learner's code in a block of its own."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+from rich.console import Console
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from kata.places import shown
+from kata.plain_text import plain
+from kata.verdict import BLOCKED, NOT_RUN, WRONG, Problem, StepGrade, Verdict
+
+_MOST_NOTES = 5
+
+
+def show_step(grade: StepGrade, console: Console) -> None:
+    """The first failing check in full, the others of its step by name."""
+    first = next((verdict for verdict in grade.failing if verdict.kind != NOT_RUN), grade.failing[0])
+    case = f" [{first.check.case}]" if first.check.case else ""
+    console.print(Text.assemble((f" {grade.step.name}: ", "bold"), plain(first.check.title + case, "bold")))
+    _show_parts(first, grade.step.read, console)
+    show_printed(first.printed, console)
+    others = Counter((each.check.title, _kind(each)) for each in grade.failing if each is not first)
+    if others:
+        console.print(Text(f"\n Also failing in {grade.step.name}:", "bold"))
+        for (title, kind), count in others.items():
+            times = f"{count} × " if count > 1 else ""
+            line = Text.assemble(("   ✗ ", "red"), (kind, "dim"), (times, "dim"), plain(title))
+            console.print(line, no_wrap=True, overflow="ellipsis")
+    console.print()
+
+
+def show_problem(problem: Problem, console: Console) -> None:
+    """Why nothing could be graded, with the line and a caret where they are known."""
+    console.print(Text.assemble((" ✗ ", "bold red"), plain(problem.what, "bold")), soft_wrap=True)
+    console.print(Text.assemble("   ", plain(problem.place)), soft_wrap=True)
+    if problem.source:
+        code = problem.source.replace("\t", " ")
+        indent = len(code) - len(code.lstrip())
+        console.print(Padding(plain(code.strip()), (1, 0, 0, 6)), soft_wrap=True)
+        if problem.column > indent:
+            console.print(Text(" " * (6 + problem.column - 1 - indent) + "^", "bold red"))
+    show_printed(problem.printed, console)
+    console.print()
+
+
+def show_notes(notes: list[str], console: Console) -> None:
+    """What differs from the exercise's skeleton, a line each."""
+    if not notes:
+        return
+    console.print(Text(" Noticed in your file:", "bold"))
+    for note in notes[:_MOST_NOTES]:
+        console.print(Padding(Text.assemble("- ", plain(note)), (0, 0, 0, 3)))
+    if len(notes) > _MOST_NOTES:
+        console.print(Text(f"   - and {len(notes) - _MOST_NOTES} more"))
+    console.print()
+
+
+def show_printed(printed: str, console: Console) -> None:
+    """What the learner's code printed, marked line by line as not the grader's."""
+    if not printed.strip():
+        return
+    console.print(Text("\n Your code printed:", "bold"))
+    for line in printed.rstrip().splitlines():
+        console.print(Text.assemble(("   | ", "cyan"), plain(line)), overflow="fold")
+
+
+def _show_parts(verdict: Verdict, read: tuple[str, ...], console: Console) -> None:
+    table = Table.grid(padding=(0, 2, 0, 0))
+    table.add_column(style="dim", no_wrap=True, width=13)
+    table.add_column(overflow="fold")
+    for label, text in (
+        ("called", verdict.called),
+        ("came back", verdict.got),
+        ("went wrong", verdict.error),
+        ("contract", verdict.contract if verdict.contract != verdict.check.title else ""),
+        ("mistake", verdict.mistake),
+    ):
+        if text:
+            table.add_row(f"   {label}", plain(text))
+    console.print(table)
+    # Places and links stay whole, so that they can be clicked.
+    if verdict.line:
+        place = f"{shown(Path(verdict.path))}:{verdict.line}"
+        console.print(Text.assemble(("   at          ", "dim"), plain(place)), soft_wrap=True)
+        console.print(Text.assemble(" " * 15, plain(verdict.source)), soft_wrap=True)
+    for link in read:
+        console.print(Text.assemble(("   read        ", "dim"), plain(link)), soft_wrap=True)
+
+
+def _kind(verdict: Verdict) -> str:
+    return "" if verdict.kind in (WRONG, BLOCKED) else f"({(verdict.kind or '').replace('_', ' ')}) "

@@ -1,0 +1,77 @@
+"""What is said about a failing check: taken from the exception, in the child."""
+
+from __future__ import annotations
+
+import contextlib
+import linecache
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+_LONGEST = 2000
+
+
+def explain(error: BaseException, learner_file: Path) -> dict[str, Any]:
+    """The parts of the explanation, all plain JSON.
+
+    A check that knows its contract carries `called`, `got`, `contract` and `mistake`; of any other exception the type
+    and the text are told. `path`, `line` and `source` are the innermost line of the learner's file, if there was one.
+    """
+    told: dict[str, Any] = {name: _text(getattr(error, name, "")) for name in ("called", "got", "contract", "mistake")}
+    told["error"] = "" if told["contract"] else _name_and_text(error)
+    if isinstance(error, SyntaxError) and error.filename and error.lineno:
+        told.update(path=str(error.filename), line=error.lineno, source=_text(error.text).strip())
+    else:
+        told.update(_innermost_line(error, learner_file))
+    return told
+
+
+def _name_and_text(error: BaseException) -> str:
+    text = _text(error)
+    name = type(error).__name__
+    return f"{name}: {text}" if text else name
+
+
+def _text(value: object) -> str:
+    # The exception may be the learner's own, and so may its __str__.
+    try:
+        text = value if type(value) is str else str(value)
+    except BaseException as error:
+        return f"(its text cannot be had: {type(error).__name__})"
+    return text if len(text) <= _LONGEST else text[:_LONGEST] + " …"
+
+
+def _innermost_line(error: BaseException, learner_file: Path) -> dict[str, Any]:
+    for each in _chain(error):
+        found = None
+        for path, line in _frames(each.__traceback__):
+            if _same(path, learner_file):
+                found = (path, line)
+        if found:
+            path, line = found
+            return {"path": path, "line": line, "source": linecache.getline(path, line).strip()}
+    return {"path": "", "line": 0, "source": ""}
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    seen: set[int] = set()
+    current: BaseException | None = error
+    while current is not None and id(current) not in seen:
+        seen.add(id(current))
+        yield current
+        current = current.__cause__ or current.__context__
+
+
+def _frames(traceback: TracebackType | None) -> Iterator[tuple[str, int]]:
+    while traceback is not None:
+        yield traceback.tb_frame.f_code.co_filename, traceback.tb_lineno
+        traceback = traceback.tb_next
+
+
+def _same(path: str, learner_file: Path) -> bool:
+    if Path(path).name != learner_file.name:
+        return False
+    with contextlib.suppress(OSError):
+        return Path(path).resolve() == learner_file
+    return False

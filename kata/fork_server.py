@@ -1,0 +1,174 @@
+"""The process that has imported Airflow once and forks a child for every job.
+
+It stays single-threaded and never imports the learner's module. One JSON object a line goes each way over the
+connection: `{"job": …}` with the child's report channel attached, then `{"forked": pid}`, later
+`{"exited": pid, "status": …}`. The end of the connection is the end of the server and of all that it forked.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import gc
+import importlib
+import json
+import os
+import select
+import signal
+import socket
+import sys
+from pathlib import Path
+from typing import Any, NoReturn
+
+from kata import child
+
+_PR_SET_CHILD_SUBREAPER = 36
+
+# What the tests and every answer import: the children find it done.
+_IMPORTED_ONCE = (
+    "anyio._backends._asyncio",
+    "freezegun",
+    "pytest",
+    "pytest_asyncio",
+    "unittest.mock",
+    "airflow.sdk",
+    "airflow.sdk.bases.sensor",
+    "airflow.sdk.serde",
+    "airflow.sdk.exceptions",
+    "airflow.exceptions",
+    "airflow.triggers.base",
+    "airflow.dag_processing.dagbag",
+    "airflow.providers.standard.operators.empty",
+    "airflow.providers.standard.operators.python",
+    "airflow.providers.standard.sensors.filesystem",
+    "airflow.providers.standard.sensors.time_delta",
+    "airflow.providers.standard.sensors.date_time",
+    "airflow.providers.standard.triggers.file",
+    "airflow.providers.standard.triggers.temporal",
+)
+
+
+def serve(connection: socket.socket) -> None:
+    """Fork a child for every job until the other side closes the connection."""
+    server = _Server(connection)
+    try:
+        server.loop()
+    finally:
+        signal.set_wakeup_fd(-1)
+        server.kill_all()
+
+
+class _Server:
+    def __init__(self, connection: socket.socket) -> None:
+        self._connection = connection
+        self._children: set[int] = set()
+        self._unread = b""
+        # A finished child wakes the loop through this pair.
+        self._wake_up, self._woken = socket.socketpair()
+        for end in (self._wake_up, self._woken):
+            end.setblocking(False)
+        signal.set_wakeup_fd(self._wake_up.fileno(), warn_on_full_buffer=False)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+
+    def loop(self) -> None:
+        self._send({"ready": True})
+        while True:
+            readable, _, _ = select.select([self._connection, self._woken], [], [])
+            if self._woken in readable:
+                with contextlib.suppress(BlockingIOError):
+                    self._woken.recv(4096)
+                self._reap()
+            if self._connection in readable and not self._take_job():
+                return
+
+    def kill_all(self) -> None:
+        for pid in self._children:
+            _kill_group(pid)
+        _kill_adopted(set())
+
+    def _take_job(self) -> bool:
+        """Fork for the job that arrived; False when the other side is gone."""
+        text, channels, _, _ = socket.recv_fds(self._connection, 65536, 1)
+        if not text:
+            return False
+        self._unread += text
+        while b"\n" not in self._unread:
+            more = self._connection.recv(65536)
+            if not more:
+                return False
+            self._unread += more
+        line, self._unread = self._unread.split(b"\n", 1)
+        [channel] = channels
+        pid = os.fork()
+        if pid == 0:
+            self._become_child(json.loads(line)["job"], channel)
+        os.close(channel)
+        self._children.add(pid)
+        self._send({"forked": pid})
+        return True
+
+    def _become_child(self, job: dict[str, Any], channel: int) -> NoReturn:
+        signal.set_wakeup_fd(-1)
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        for own in (self._connection, self._wake_up, self._woken):
+            own.close()
+        child.live(job, channel)
+
+    def _reap(self) -> None:
+        while True:
+            try:
+                pid, status = os.waitpid(-1, os.WNOHANG)
+            except ChildProcessError:
+                return
+            if pid == 0:
+                return
+            if pid in self._children:
+                self._children.discard(pid)
+                _kill_group(pid)
+                self._send({"exited": pid, "status": status})
+            _kill_adopted(self._children)
+
+    def _send(self, message: dict[str, Any]) -> None:
+        # The other side may be gone; the loop notices that by itself.
+        with contextlib.suppress(OSError):
+            self._connection.sendall(json.dumps(message).encode() + b"\n")
+
+
+def _kill_group(pid: int) -> None:
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(pid, signal.SIGKILL)
+
+
+def _adopt_orphans() -> None:
+    """Make this process the parent of what its children leave behind, so that it can end it. Linux only."""
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+def _kill_adopted(own: set[int]) -> None:
+    """End the processes that left their group and lost their parent: they became children of this one."""
+    try:
+        listed = Path(f"/proc/self/task/{os.getpid()}/children").read_text()
+    except OSError:
+        return
+    for pid in map(int, listed.split()):
+        if pid not in own:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+
+
+def _main() -> None:
+    connection = socket.socket(fileno=int(sys.argv[1]))
+    _adopt_orphans()
+    for module in _IMPORTED_ONCE:
+        importlib.import_module(module)
+    # The collector need not look at Airflow again in every child, and so copy its memory.
+    gc.collect()
+    gc.freeze()
+    serve(connection)
+    # Taking Airflow down in order would take a second and is of no use.
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    _main()

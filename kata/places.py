@@ -1,0 +1,20 @@
+"""Where things lie in the clone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+MODULE = "trigger_implementation_exercise"
+
+ROOT = Path(__file__).resolve().parent.parent
+STATE = ROOT / ".kata"
+SUITE = ROOT / "tests"
+SOLUTION = ROOT / "solution" / f"{MODULE}.py"
+
+
+def shown(path: Path) -> str:
+    """The path as a learner would type it: relative to the clone where it lies inside."""
+    try:
+        return str(path.resolve().relative_to(ROOT))
+    except ValueError:
+        return str(path)

@@ -1,0 +1,98 @@
+"""The machine-readable results: the Exercism v3 shape, with points, kinds and durations."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from kata.failures import WrongUsage
+from kata.verdict import WRONG, Grade, StepGrade, Verdict
+
+
+def check_results_file(file: Path) -> None:
+    """Raises `WrongUsage` when the file cannot be written: known before the grading, not after it."""
+    folder = file.absolute().parent
+    if not folder.is_dir():
+        raise WrongUsage(f"RESULTS={file}: the folder {folder} does not exist. Make it first.")
+    if file.is_dir():
+        raise WrongUsage(f"RESULTS={file} is a folder. Name a file in it, such as {file / 'results.json'}.")
+    if not os.access(folder, os.W_OK):
+        raise WrongUsage(f"RESULTS={file}: the folder {folder} cannot be written to. Choose another one.")
+
+
+def write_results(grade: Grade, file: Path) -> None:
+    """Write the whole file or nothing."""
+    handle, unfinished = tempfile.mkstemp(dir=file.absolute().parent, prefix=f".{file.name}.")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as opened:
+            json.dump(as_dict(grade), opened, indent=2)
+            opened.write("\n")
+        os.chmod(unfinished, 0o644)
+        os.replace(unfinished, file)
+    except BaseException:
+        os.unlink(unfinished)
+        raise
+
+
+def as_dict(grade: Grade) -> dict[str, Any]:
+    """The results as plain JSON."""
+    status = "error" if grade.problem else "pass" if grade.succeeded else "fail"
+    message = f"{grade.problem.place}: {grade.problem.what} {grade.problem.todo}" if grade.problem else None
+    return {
+        "version": 3,
+        "status": status,
+        "message": message,
+        "tree": grade.tree,
+        "points": sum(each.points for each in grade.counted),
+        "possible": sum(each.step.points for each in grade.counted),
+        "duration": round(grade.duration, 3),
+        "notes": grade.notes,
+        "steps": [_step(each) for each in grade.counted],
+        "tests": [_test(each, verdict) for each in grade.counted for verdict in each.verdicts],
+    }
+
+
+def _step(grade: StepGrade) -> dict[str, Any]:
+    return {
+        "task_id": grade.step.id,
+        "title": grade.step.title,
+        "points": grade.points,
+        "possible": grade.step.points,
+        "passed": grade.passed,
+        "total": grade.total,
+        "waits_for": grade.waits_for.id if grade.waits_for else None,
+    }
+
+
+def _test(grade: StepGrade, verdict: Verdict) -> dict[str, Any]:
+    # A check's share of its step, so that the shares of a green step add up to the step's points.
+    share = grade.step.points / grade.total
+    return {
+        "name": verdict.check.id,
+        "title": verdict.check.title,
+        "status": "pass" if verdict.passed else "fail" if verdict.kind == WRONG else "error",
+        "kind": verdict.kind,
+        "message": None if verdict.passed else message_of(verdict),
+        "output": verdict.printed or None,
+        "task_id": grade.step.id,
+        "points": round(share, 4) if verdict.passed else 0,
+        "possible": round(share, 4),
+        "duration": round(verdict.duration, 3),
+    }
+
+
+def message_of(verdict: Verdict) -> str:
+    """The explanation as plain text, a line a part."""
+    place = f"{verdict.path}:{verdict.line}" if verdict.line else ""
+    parts = (
+        ("", verdict.error),
+        ("called: ", verdict.called),
+        ("got: ", verdict.got),
+        ("contract: ", verdict.contract or verdict.check.title),
+        ("mistake: ", verdict.mistake),
+        ("at: ", f"{place}: {verdict.source}" if place else ""),
+    )
+    return "\n".join(label + text for label, text in parts if text)

@@ -1,0 +1,110 @@
+"""The scorecard: what stands, what to mend first, what to do next."""
+
+from __future__ import annotations
+
+from rich.console import Console
+from rich.rule import Rule
+from rich.table import Table
+from rich.text import Text
+
+from kata.explained import show_notes, show_problem, show_step
+from kata.places import MODULE
+from kata.plain_text import plain
+from kata.template_database import airflow_version
+from kata.verdict import Grade, StepGrade
+
+
+def show_scorecard(grade: Grade, console: Console) -> None:
+    """Print the whole scorecard."""
+    console.print(
+        Text.assemble(("\n ", ""), plain(grade.tree, "bold"), f"  on Airflow {airflow_version()}\n"), soft_wrap=True
+    )
+    console.print(_table(grade))
+    console.print(Rule(style="dim"))
+    console.print(_sum(grade))
+    console.print()
+    first = grade.first_failing
+    if grade.problem is not None:
+        show_problem(grade.problem, console)
+        _next(f"{grade.problem.todo} Then run", _command(grade), console)
+    elif grade.succeeded:
+        _show_success(grade, console)
+    elif first is not None:
+        show_step(first, console)
+        show_notes(grade.notes, console)
+        _next(f"edit {_file(grade)}, {first.step.name}, then run", _command(grade, first), console)
+
+
+def _table(grade: Grade) -> Table:
+    table = Table.grid(padding=(0, 1, 0, 0))
+    table.add_column(min_width=14, no_wrap=True)
+    table.add_column(no_wrap=True, overflow="ellipsis")
+    table.add_column(justify="right", no_wrap=True)
+    table.add_column(justify="right", no_wrap=True, style="dim")
+    table.add_column(min_width=16, no_wrap=True)
+    for each in grade.steps:
+        mark, status, style = _state(each, grade)
+        counts = each.step.id in grade.asked
+        points = f"{each.points}/{each.step.points}" if counts else ""
+        checks = f"{each.passed}/{each.total}" if each.total else ""
+        name = Text.assemble((f" {mark} ", style), each.step.name)
+        table.add_row(name, each.step.title, points, checks, Text(status, style))
+    return table
+
+
+def _state(each: StepGrade, grade: Grade) -> tuple[str, str, str]:
+    """The mark, the words beside it and the style of both."""
+    if each.is_green:
+        return "✓", "green", "green"
+    if grade.problem is not None:
+        return "·", "not graded", "dim"
+    if each.waits_for is not None:
+        return "·", f"waits for {each.waits_for.name}", "dim"
+    if each is grade.first_failing:
+        return "✗", "first to mend", "bold red"
+    return "✗", "failing", "red"
+
+
+def _sum(grade: Grade) -> Text:
+    steps = [each for each in grade.counted if not each.step.is_challenge]
+    challenges = [each for each in grade.counted if each.step.is_challenge]
+    parts = [f"{_points(each)} points" for each in (steps,) if each]
+    if challenges:
+        parts.append(f"{_points(challenges)} {'extra' if steps else 'points'}")
+    return Text(f" {' + '.join(parts)}   in {grade.duration:.1f} s", "bold green" if grade.succeeded else "bold")
+
+
+def _points(grades: list[StepGrade]) -> str:
+    return f"{sum(each.points for each in grades)}/{sum(each.step.points for each in grades)}"
+
+
+def _show_success(grade: Grade, console: Console) -> None:
+    if grade.is_one_step:
+        console.print(Text(f" {grade.counted[0].step.name} is green.", "bold green"))
+        _next("grade the whole", _command(grade), console)
+        return
+    console.print(Text(" All seven steps are green. Well done!", "bold green"))
+    _next("see your DAG run while files arrive", f"make run{_tree_option(grade)}", console)
+    challenge = next((each for each in grade.steps if each.step.is_challenge and not each.is_green), None)
+    if challenge is not None:
+        _next(f"go on with {challenge.step.name}, {challenge.step.title}", _command(grade, challenge), console)
+
+
+def _next(todo: str, command: str, console: Console) -> None:
+    """What to do, with the command on a line of its own, whole, so that it can be copied."""
+    console.print(Text.assemble((" Next: ", "bold"), plain(todo)), soft_wrap=True)
+    console.print(Text.assemble("   ", plain(command, "bold")), soft_wrap=True)
+    console.print()
+
+
+def _command(grade: Grade, step: StepGrade | None = None) -> str:
+    chosen = f" STEP={step.step.id}" if step is not None else ""
+    return f"make grade{_tree_option(grade)}{chosen}"
+
+
+def _tree_option(grade: Grade) -> str:
+    return "" if grade.tree == "exercise" else f" TREE={grade.tree}"
+
+
+def _file(grade: Grade) -> str:
+    return f"{grade.tree.rstrip('/')}/{MODULE}.py"

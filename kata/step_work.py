@@ -1,0 +1,146 @@
+"""The checks of one step, run in a child, and in further ones where a check takes its child down."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from kata.hang import line_of_hang
+from kata.steps import Step
+from kata.supervisor import Ending
+from kata.verdict import CRASHED, HUNG, NOT_RUN, WRONG, Check, Verdict, verdict_of
+
+STEP_DEADLINE = 60.0
+_MOST_RESTARTS = 3
+# For pytest to end after the last check.
+_GRACE = 5.0
+
+
+class StepWork:
+    """Collects a verdict for every expected check of a step.
+
+    :param job: what every job of this grade is told (tree, suite, learner's file).
+    :param heard: called with each verdict as it arrives.
+    :param deadline: for the whole step, in seconds.
+    """
+
+    def __init__(
+        self,
+        step: Step,
+        checks: list[Check],
+        job: dict[str, Any],
+        heard: Callable[[Step, Verdict], None],
+        deadline: float = STEP_DEADLINE,
+    ) -> None:
+        self.step = step
+        self._checks = {check.id: check for check in checks}
+        self._job = job
+        self._learner_file = Path(job["learner_file"])
+        self._heard = heard
+        self._deadline = deadline
+        self._verdicts: dict[str, Verdict] = {}
+        self._running: Check | None = None
+        self._overdue: Check | None = None
+        self._overdue_after = 0.0
+        self._began = self._running_since = self._last_heard = 0.0
+        self._children = 0
+        self._progressed = False
+
+    def verdicts(self) -> list[Verdict]:
+        """One for every expected check, in the order of the suite."""
+        return [
+            self._verdicts.get(check.id) or Verdict(check, NOT_RUN, error="The check was not run.")
+            for check in self._checks.values()
+        ]
+
+    def next_job(self) -> dict[str, Any] | None:
+        missing = [check_id for check_id in self._checks if check_id not in self._verdicts]
+        if not missing or self._children > _MOST_RESTARTS or self._is_out_of_time():
+            return None
+        self._last_heard = time.monotonic()
+        self._began = self._began or self._last_heard
+        self._children += 1
+        self._running = self._overdue = None
+        return {**self._job, "do": "grade", "files": [self.step.test_file], "wanted": missing}
+
+    def kill_at(self) -> float:
+        end = self._began + self._deadline
+        if self._running is not None:
+            return min(end, self._running_since + self._running.deadline)
+        if len(self._verdicts) == len(self._checks):
+            return min(end, self._last_heard + _GRACE)
+        return end
+
+    def reported(self, message: dict[str, Any]) -> None:
+        self._last_heard = time.monotonic()
+        check = self._checks.get(message.get("id", ""))
+        if check is None:
+            return
+        if message["event"] == "start":
+            self._running, self._running_since = check, self._last_heard
+        elif message["event"] == "result" and check == self._running:
+            self._running = None
+            if check != self._overdue:
+                self._settle(_judge(check, message))
+
+    def overdue(self) -> None:
+        self._overdue = self._running
+        self._overdue_after = time.monotonic() - self._running_since
+
+    def ended(self, ending: Ending) -> None:
+        if ending.killed:
+            if self._overdue is not None:
+                self._settle(self._hung(self._overdue, ending))
+        elif self._running is not None:
+            self._settle(_crashed(self._running, ending))
+        self._running = None
+
+    def interrupted(self) -> None:
+        self._running = None
+        self._children -= 1
+
+    def _is_out_of_time(self) -> bool:
+        return bool(self._began) and time.monotonic() >= self._began + self._deadline
+
+    def _settle(self, verdict: Verdict) -> None:
+        if verdict.check.id not in self._verdicts:
+            self._verdicts[verdict.check.id] = verdict
+            self._heard(self.step, verdict)
+
+    def _hung(self, check: Check, ending: Ending) -> Verdict:
+        if self._overdue_after >= check.deadline:
+            error = f"It did not end within {check.deadline:g} seconds."
+        else:
+            error = f"It was still running when the {self._deadline:g} seconds of its step were over."
+        told = {"error": error, **line_of_hang(ending.stack, self._learner_file)}
+        return verdict_of(check, HUNG, told, duration=self._overdue_after)
+
+
+def _judge(check: Check, message: dict[str, Any]) -> Verdict:
+    told, phases = message["told"], message["phases"]
+    more = {"printed": message["printed"], "duration": message["duration"]}
+    if phases == {"setup": "passed", "call": "passed", "teardown": "passed"}:
+        return Verdict(check, **more)
+    if "skipped" in phases.values() or "xfail" in phases.values():
+        told = {
+            **told,
+            "error": "The check was skipped; a skipped check does not count as passed.",
+            "contract": "",
+        }
+    return verdict_of(check, WRONG, told, **more)
+
+
+def _crashed(check: Check, ending: Ending) -> Verdict:
+    return verdict_of(
+        check, CRASHED, {"error": f"The process ended in the middle of the check: {_how(ending.status)}."}
+    )
+
+
+def _how(status: int | None) -> str:
+    if status is None:
+        return "its parent process was killed"
+    code = os.waitstatus_to_exitcode(status)
+    return f"killed by signal {-code}" if code < 0 else "os._exit, pytest.exit or a keyboard interrupt was called"

@@ -1,0 +1,86 @@
+"""The registry: everything that is said about a step stands here, once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from kata.failures import WrongUsage
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step or challenge of the exercise.
+
+    :param id: "1" to "7" for the steps, "c1" to "c3" for the challenges.
+    :param points: what it is worth when all its checks pass.
+    :param test_file: its checks, in the suite's folder.
+    :param depends_on: ids of the steps without which this one cannot be green.
+    :param hints: a nudge, the concept, nearly the answer.
+    :param read: links to what explains it.
+    """
+
+    id: str
+    title: str
+    points: int
+    test_file: str
+    depends_on: tuple[str, ...] = ()
+    hints: tuple[str, ...] = ()
+    read: tuple[str, ...] = ()
+
+    @property
+    def is_challenge(self) -> bool:
+        return self.id.startswith("c")
+
+    @property
+    def name(self) -> str:
+        """ "Step 3" or "Challenge 1"."""
+        return f"Challenge {self.id[1:]}" if self.is_challenge else f"Step {self.id}"
+
+
+_DEFERRING = "https://airflow.apache.org/docs/apache-airflow/3.3.2/authoring-and-scheduling/deferring.html"
+
+STEPS: tuple[Step, ...] = (
+    Step("1", "Setup and environment", 10, "test_step_1_setup.py"),
+    Step("2", "Deferrable FileSensor", 10, "test_step_2_deferrable_file_sensor.py", read=(_DEFERRING,)),
+    Step("3", "MultiDirectoryTrigger", 30, "test_step_3_multi_directory_trigger.py", read=(_DEFERRING,)),
+    Step(
+        "4",
+        "MultiDirectorySensorAsync",
+        20,
+        "test_step_4_multi_directory_sensor.py",
+        ("3",),
+        read=(_DEFERRING,),
+    ),
+    Step("5", "Event processing and data flow", 10, "test_step_5_event_processing.py"),
+    Step("6", "Error handling", 10, "test_step_6_error_handling.py", ("4",), read=(_DEFERRING,)),
+    Step(
+        "7",
+        "Comparison, report and the whole DAG",
+        10,
+        "test_step_7_comparison_and_report.py",
+        ("1", "2", "4", "5", "6"),
+    ),
+    Step("c1", "Advanced trigger", 12, "test_challenge_1_advanced_trigger.py", ("3",), read=(_DEFERRING,)),
+    Step("c2", "Metrics", 6, "test_challenge_2_metrics.py"),
+    Step("c3", "Orchestration", 12, "test_challenge_3_orchestration.py", ("4",), read=(_DEFERRING,)),
+)
+
+
+def find_step(step_id: str, steps: tuple[Step, ...] = STEPS) -> Step:
+    """The step with this id. Raises `WrongUsage` when there is none."""
+    for step in steps:
+        if step.id == step_id.lower():
+            return step
+    raise WrongUsage(f"There is no step {step_id!r}. Choose one of: {', '.join(step.id for step in steps)}.")
+
+
+def prerequisites(step: Step, steps: tuple[Step, ...] = STEPS) -> tuple[Step, ...]:
+    """The steps that `step` depends on, directly or not, in the order of `steps`."""
+    needed: set[str] = set()
+    waiting = list(step.depends_on)
+    while waiting:
+        step_id = waiting.pop()
+        if step_id not in needed:
+            needed.add(step_id)
+            waiting += find_step(step_id, steps).depends_on
+    return tuple(step for step in steps if step.id in needed)

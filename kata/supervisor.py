@@ -1,0 +1,253 @@
+"""Runs jobs in children of the fork server, some at once, and ends each at its deadline."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import secrets
+import selectors
+import signal
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from kata.server_process import ServerLost, ServerProcess
+
+# From the request to write the stack down to the end.
+_LAST_WORDS = 0.3
+_MOST_PRINTED = 64 * 1024
+_LONGEST_MESSAGE = 2**20
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How a child ended.
+
+    :param killed: it was ended at its deadline.
+    :param status: wait status of the process, None when the whole server was lost.
+    :param stack: what its threads were doing at the deadline.
+    :param printed: the start of what it printed outside of any test.
+    """
+
+    killed: bool
+    status: int | None
+    stack: str = ""
+    printed: str = ""
+
+
+class Work(Protocol):
+    """Something that is done in a child, or in several one after the other."""
+
+    def next_job(self) -> dict[str, Any] | None:
+        """What the next child is to do; None when the work is over."""
+
+    def reported(self, message: dict[str, Any]) -> None:
+        """The child said something."""
+
+    def kill_at(self) -> float:
+        """When the child's time is over, on the monotonic clock in seconds."""
+
+    def overdue(self) -> None:
+        """Its time is over; the child will be ended."""
+
+    def ended(self, ending: Ending) -> None:
+        """The child is gone."""
+
+    def interrupted(self) -> None:
+        """The child is gone and it may not be its own fault."""
+
+
+@dataclass
+class _Child:
+    work: Work
+    pid: int
+    seal: str
+    channel: int
+    folder: Path
+    unread: bytes = b""
+    silent: bool = False
+    last_words_end: float | None = None
+    status: int | None = None
+
+    def due(self) -> float:
+        return self.work.kill_at() if self.last_words_end is None else self.last_words_end
+
+
+@dataclass
+class Supervisor:
+    """Runs work on fork servers.
+
+    :param start_server: makes a server; called again when one is lost.
+    :param folder: where the children's folders are made.
+    :param at_once: how many children may run at the same time.
+    """
+
+    start_server: Callable[[], ServerProcess]
+    folder: Path
+    at_once: int
+    _server: ServerProcess | None = None
+    _children: list[_Child] = field(default_factory=list)
+    _forked: int = 0
+
+    def run(self, works: Sequence[Work]) -> None:
+        """Return when all is done. Whatever ends this call early also ends all children."""
+        waiting = list(works)
+        alone = False
+        try:
+            while waiting or self._children:
+                try:
+                    self._fill(waiting, 1 if alone else self.at_once)
+                    waiting[:0] = self._watch()
+                except ServerLost:
+                    # One of the running children did it. Which one shows when they run one at a time.
+                    lost, self._children = self._children, []
+                    waiting[:0] = [child.work for child in lost]
+                    for child in lost:
+                        _kill_group(child.pid)
+                        self._read(child)
+                        self._let_go(child)
+                        if alone:
+                            child.work.ended(Ending(killed=False, status=None))
+                        else:
+                            child.work.interrupted()
+                    alone = True
+                    self._end_server()
+        except BaseException:
+            self.end()
+            raise
+
+    def end(self) -> None:
+        """End everything that was started."""
+        for child in self._children:
+            _kill_group(child.pid)
+            self._let_go(child)
+        self._children = []
+        self._end_server()
+
+    def _end_server(self) -> None:
+        if self._server is not None:
+            self._server.end()
+            self._server = None
+
+    def _fill(self, waiting: list[Work], at_once: int) -> None:
+        while waiting and len(self._children) < at_once:
+            work = waiting[0]
+            job = work.next_job()
+            if job is not None:
+                self._children.append(self._fork(work, job))
+            waiting.pop(0)
+
+    def _fork(self, work: Work, job: dict[str, Any]) -> _Child:
+        if self._server is None:
+            self._server = self.start_server()
+        self._forked += 1
+        folder = self.folder / f"child-{self._forked}"
+        (folder / "work").mkdir(parents=True)
+        seal = secrets.token_hex(16)
+        own = {
+            "seal": seal,
+            "folder": folder / "work",
+            "printed": folder / "printed",
+            "stack": folder / "stack",
+        }
+        channel, theirs = os.pipe()
+        try:
+            pid = self._server.fork({**job, **{name: str(value) for name, value in own.items()}}, theirs)
+        except BaseException:
+            os.close(channel)
+            raise
+        finally:
+            os.close(theirs)
+        os.set_blocking(channel, False)
+        return _Child(work, pid, seal, channel, folder)
+
+    def _watch(self) -> list[Work]:
+        """Wait for news and take it; what has to go on in a new child comes back."""
+        if not self._children:
+            return []
+        assert self._server is not None
+        with selectors.DefaultSelector() as selector:
+            selector.register(self._server, selectors.EVENT_READ)
+            for child in self._children:
+                if not child.silent:
+                    selector.register(child.channel, selectors.EVENT_READ)
+            due = min(child.due() for child in self._children)
+            selector.select(0 if self._server.has_news else max(0.0, due - time.monotonic()))
+        exited = dict(self._server.exited())
+        for child in self._children:
+            self._read(child)
+            child.status = exited.get(child.pid)
+            if child.status is None and child.due() <= time.monotonic():
+                _end_at_deadline(child)
+        gone = [child for child in self._children if child.status is not None]
+        self._children = [child for child in self._children if child.status is None]
+        for child in gone:
+            _kill_group(child.pid)
+            self._read(child)
+            self._let_go(child)
+            child.work.ended(_ending(child))
+        return [child.work for child in gone]
+
+    def _read(self, child: _Child) -> None:
+        with contextlib.suppress(BlockingIOError):
+            # No more at a time: a child may write without end.
+            for _ in range(16):
+                more = os.read(child.channel, 65536)
+                child.silent = not more
+                if child.silent:
+                    break
+                child.unread += more
+        *lines, child.unread = child.unread.split(b"\n")
+        child.unread = child.unread[:_LONGEST_MESSAGE]
+        for line in lines:
+            message = _genuine(line, child.seal)
+            if message is not None:
+                child.work.reported(message)
+
+    def _let_go(self, child: _Child) -> None:
+        os.close(child.channel)
+
+
+def _genuine(line: bytes, seal: str) -> dict[str, Any] | None:
+    """The message, if the reporter wrote it: learner code may write to any file descriptor."""
+    try:
+        message = json.loads(line)
+    except ValueError:
+        return None
+    return message if isinstance(message, dict) and message.get("seal") == seal else None
+
+
+def _end_at_deadline(child: _Child) -> None:
+    if child.last_words_end is None:
+        child.work.overdue()
+        child.last_words_end = time.monotonic() + _LAST_WORDS
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(child.pid, signal.SIGUSR1)
+    else:
+        _kill_group(child.pid)
+        child.last_words_end = time.monotonic() + 1
+
+
+def _kill_group(pid: int) -> None:
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(pid, signal.SIGKILL)
+
+
+def _ending(child: _Child) -> Ending:
+    return Ending(
+        killed=child.last_words_end is not None,
+        status=child.status,
+        stack=_start_of(child.folder / "stack"),
+        printed=_start_of(child.folder / "printed"),
+    )
+
+
+def _start_of(file: Path) -> str:
+    try:
+        with file.open("rb") as opened:
+            return opened.read(_MOST_PRINTED).decode(errors="replace")
+    except OSError:
+        return ""

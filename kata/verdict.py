@@ -1,0 +1,188 @@
+"""What is known about checks and steps: data and arithmetic, nothing that runs or prints."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from kata.steps import Step
+
+# Why a check did not pass.
+WRONG = "wrong"
+BLOCKED = "blocked"
+HUNG = "hung"
+CRASHED = "crashed"
+NOT_IMPORTABLE = "not_importable"
+NOT_RUN = "not_run"
+
+
+@dataclass(frozen=True)
+class Check:
+    """One pytest test of the suite.
+
+    :param id: pytest's id of it.
+    :param title: the sentence of the contract that it checks.
+    :param deadline: how long it may take, in seconds.
+    :param case: pytest's id of the parameters, "" for none.
+    """
+
+    id: str
+    title: str
+    deadline: float
+    case: str = ""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """How a check ended.
+
+    :param kind: why it did not pass, None when it did.
+    :param called: what was called; `got` what came back; `contract` what it should be; `mistake` its short name.
+    :param error: type and text of an exception that tells none of these.
+    :param path: file of the line to look at, `line` its number (0 for none), `source` its text.
+    :param printed: what the learner's code printed meanwhile.
+    :param duration: in seconds.
+    """
+
+    check: Check
+    kind: str | None = None
+    called: str = ""
+    got: str = ""
+    contract: str = ""
+    mistake: str = ""
+    error: str = ""
+    path: str = ""
+    line: int = 0
+    source: str = ""
+    printed: str = ""
+    duration: float = 0.0
+
+    @property
+    def passed(self) -> bool:
+        return self.kind is None
+
+    def blocked(self) -> Verdict:
+        return self if self.passed else replace(self, kind=BLOCKED)
+
+
+@dataclass
+class StepGrade:
+    """How a step went.
+
+    :param waits_for: the first step that has to be green before this one can be; None when there is none.
+    """
+
+    step: Step
+    verdicts: list[Verdict] = field(default_factory=list)
+    waits_for: Step | None = None
+
+    @property
+    def passed(self) -> int:
+        return sum(verdict.passed for verdict in self.verdicts)
+
+    @property
+    def total(self) -> int:
+        return len(self.verdicts)
+
+    @property
+    def is_green(self) -> bool:
+        return self.total > 0 and self.passed == self.total
+
+    @property
+    def points(self) -> int:
+        """Full only if every check passed; a step without checks is worth nothing."""
+        return self.step.points * self.passed // self.total if self.total else 0
+
+    @property
+    def failing(self) -> list[Verdict]:
+        return [verdict for verdict in self.verdicts if not verdict.passed]
+
+
+@dataclass
+class Grade:
+    """How a tree went.
+
+    :param tree: as the learner named it.
+    :param steps: all that were run, in the order of the registry.
+    :param asked: ids of those that count: one when a step was chosen, else all.
+    :param problem: why nothing could be graded, None when it could.
+    :param notes: what differs from the skeleton of the exercise.
+    :param duration: in seconds.
+    """
+
+    tree: str
+    steps: list[StepGrade]
+    asked: frozenset[str]
+    problem: Problem | None = None
+    notes: list[str] = field(default_factory=list)
+    duration: float = 0.0
+
+    @property
+    def counted(self) -> list[StepGrade]:
+        return [grade for grade in self.steps if grade.step.id in self.asked]
+
+    @property
+    def is_one_step(self) -> bool:
+        return len(self.counted) == 1
+
+    @property
+    def required(self) -> list[StepGrade]:
+        """What decides: the steps without the challenges, or the one that was chosen."""
+        if self.is_one_step:
+            return self.counted
+        return [grade for grade in self.counted if not grade.step.is_challenge]
+
+    @property
+    def succeeded(self) -> bool:
+        return self.problem is None and all(grade.is_green for grade in self.required)
+
+    @property
+    def first_failing(self) -> StepGrade | None:
+        """The step to work on: the first that is not green and waits for no other."""
+        return next((grade for grade in self.steps if not grade.is_green and grade.waits_for is None), None)
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Why the learner's file cannot be graded at all.
+
+    :param what: one sentence, without the place.
+    :param path: the file, as shown to the learner.
+    :param line: 0 when there is no line to name; `source` is its text, `column` counts from 1, 0 for none.
+    :param todo: what to do about it.
+    :param printed: what the file printed.
+    """
+
+    what: str
+    path: str
+    todo: str
+    line: int = 0
+    source: str = ""
+    column: int = 0
+    printed: str = ""
+
+    @property
+    def place(self) -> str:
+        return f"{self.path}:{self.line}" if self.line else self.path
+
+
+def mark_blocked(grades: list[StepGrade]) -> None:
+    """Tell the steps that are not green and wait for another from those that are wrong themselves."""
+    not_green: dict[str, StepGrade] = {}
+    for grade in grades:
+        if grade.is_green:
+            continue
+        not_green[grade.step.id] = grade
+        for step_id in grade.step.depends_on:
+            if step_id in not_green:
+                needed = not_green[step_id]
+                grade.waits_for = needed.waits_for or needed.step
+                grade.verdicts = [verdict.blocked() for verdict in grade.verdicts]
+                break
+
+
+def verdict_of(check: Check, kind: str | None, told: dict[str, Any], **more: Any) -> Verdict:
+    """A verdict from what a child told; parts that it did not tell stay empty."""
+    names = ("called", "got", "contract", "mistake", "error", "path", "source")
+    texts = {name: str(told.get(name) or "") for name in names}
+    return Verdict(check, kind, **texts, line=int(told.get("line") or 0), **more)

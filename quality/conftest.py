@@ -1,0 +1,123 @@
+"""A small suite and a small tree to grade, and a running fork server to grade them on."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kata.collect_work import CollectWork
+from kata.environment import child_environment
+from kata.places import MODULE
+from kata.preflight import ImportWork
+from kata.server_process import ServerProcess
+from kata.step_work import STEP_DEADLINE, StepWork
+from kata.steps import Step
+from kata.supervisor import Supervisor
+from kata.verdict import Problem, Verdict
+
+SUITE_CONFTEST = f"""
+import importlib, sys
+import pytest
+
+def pytest_addoption(parser):
+    parser.addoption("--tree")
+
+@pytest.fixture
+def module(pytestconfig):
+    sys.path.insert(0, pytestconfig.getoption("--tree"))
+    return importlib.import_module("{MODULE}")
+"""
+
+
+@dataclass
+class Workshop:
+    """A suite and a tree in a folder of their own, and the means to run them.
+
+    :param folder: where both are made.
+    """
+
+    folder: Path
+    supervisor: Supervisor
+
+    @property
+    def suite(self) -> Path:
+        return self.folder / "suite"
+
+    @property
+    def tree(self) -> Path:
+        return self.folder / "tree"
+
+    @property
+    def job(self) -> dict[str, Any]:
+        file = self.tree / f"{MODULE}.py"
+        return {"tree": str(self.tree), "suite": str(self.suite), "learner_file": str(file.resolve())}
+
+    def write(self, *, module: str = "", **test_files: str) -> None:
+        """Write the learner's module and test files: `test_one="def …"` becomes test_one.py."""
+        self.suite.mkdir(exist_ok=True)
+        self.tree.mkdir(exist_ok=True)
+        (self.suite / "pytest.ini").write_text("[pytest]\n")
+        (self.suite / "conftest.py").write_text(SUITE_CONFTEST)
+        (self.tree / f"{MODULE}.py").write_text(textwrap.dedent(module))
+        for name, text in test_files.items():
+            (self.suite / f"{name}.py").write_text("import pytest\n" + textwrap.dedent(text))
+
+    def run(self, *names: str, deadline: float = STEP_DEADLINE) -> dict[str, list[Verdict]]:
+        """Run the test files side by side; the verdicts of each, in its order."""
+        steps = [Step(str(number), name, 10, f"{name}.py") for number, name in enumerate(names, 1)]
+        collect = CollectWork(self.job, steps)
+        self.supervisor.run([collect])
+        works = [
+            StepWork(step, collect.checks(step), self.job, lambda step, verdict: None, deadline=deadline)
+            for step in steps
+        ]
+        self.supervisor.run(works)
+        return {work.step.title: work.verdicts() for work in works}
+
+    def verdicts(self, tests: str, module: str = "", deadline: float = STEP_DEADLINE) -> list[Verdict]:
+        """The verdicts of one test file."""
+        self.write(module=module, test_one=tests)
+        return self.run("test_one", deadline=deadline)["test_one"]
+
+    def import_problem(self, module: str, deadline: float = 30.0) -> Problem | None:
+        """What is wrong with importing the module."""
+        self.write(module=module)
+        work = ImportWork(self.job, deadline)
+        self.supervisor.run([work])
+        return work.problem
+
+
+@pytest.fixture(scope="session")
+def supervisor(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Supervisor]:
+    """One for all tests: starting Airflow takes seconds."""
+    folder = tmp_path_factory.mktemp("server")
+    environment = child_environment(folder, database=folder / "airflow.db", data=folder / "data")
+
+    def start() -> ServerProcess:
+        server = ServerProcess(environment, folder / "server.log")
+        server.wait_until_ready()
+        return server
+
+    supervisor = Supervisor(start, folder, at_once=2)
+    yield supervisor
+    supervisor.end()
+
+
+@pytest.fixture
+def workshop(tmp_path: Path, supervisor: Supervisor) -> Workshop:
+    return Workshop(tmp_path, supervisor)
+
+
+@pytest.fixture
+def kinds(workshop: Workshop) -> Callable[..., list[str | None]]:
+    """Runs one test file and says the kind of every verdict: None for passed."""
+
+    def run(tests: str, module: str = "") -> list[str | None]:
+        return [verdict.kind for verdict in workshop.verdicts(tests, module)]
+
+    return run

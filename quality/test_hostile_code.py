@@ -1,0 +1,152 @@
+"""Whatever the learner's code does, it costs its own check and no other."""
+
+from __future__ import annotations
+
+import os
+import time
+
+import pytest
+
+from kata.verdict import CRASHED, HUNG, NOT_RUN, WRONG
+from quality.conftest import Workshop
+
+CALLED_IN_THE_MIDDLE = """
+    def test_before(): pass
+    def test_bad(module): module.bad()
+    def test_after(): pass
+"""
+HANGING_IN_THE_MIDDLE = CALLED_IN_THE_MIDDLE.replace("def test_bad", "@pytest.mark.deadline(1)\n    def test_bad")
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        "import os; os._exit(0)",
+        "import os, signal; os.kill(os.getpid(), signal.SIGSEGV)",
+        "import pytest; pytest.exit('done', returncode=0)",
+        "raise KeyboardInterrupt",
+        "import os, signal; os.killpg(0, signal.SIGKILL)",
+        "import os, signal, time; os.kill(os.getppid(), signal.SIGKILL); time.sleep(1e6)",
+    ],
+)
+def test_ending_the_process(kinds, bad: str):
+    assert kinds(CALLED_IN_THE_MIDDLE, f"def bad():\n    {bad}\n") == [None, CRASHED, None]
+
+
+def test_sys_exit_in_a_call(kinds):
+    assert kinds(CALLED_IN_THE_MIDDLE, "import sys\ndef bad():\n    sys.exit(0)\n") == [None, WRONG, None]
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        "while True: pass",
+        "import time; time.sleep(1e6)",
+        "import signal; signal.pause()",
+    ],
+)
+def test_hanging(workshop: Workshop, bad: str):
+    verdicts = workshop.verdicts(HANGING_IN_THE_MIDDLE, f"def bad():\n    x = 1\n    {bad}\n")
+    assert [verdict.kind for verdict in verdicts] == [None, HUNG, None]
+    assert verdicts[1].line == 3
+    assert verdicts[1].error == "It did not end within 1 seconds."
+
+
+def test_hanging_and_swallowing_everything(kinds):
+    module = """
+        import faulthandler, signal, time
+        def bad():
+            for number in (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1, signal.SIGALRM):
+                signal.signal(number, signal.SIG_IGN)
+            while True:
+                try:
+                    time.sleep(1)
+                except BaseException:
+                    pass
+    """
+    assert kinds(HANGING_IN_THE_MIDDLE, module) == [None, HUNG, None]
+
+
+def test_hanging_again_and_again_is_given_up(kinds):
+    tests = """
+        @pytest.mark.deadline(0.5)
+        @pytest.mark.parametrize("number", range(6))
+        def test_a(module, number): module.bad()
+    """
+    assert kinds(tests, "def bad():\n    while True: pass\n") == [HUNG] * 4 + [NOT_RUN] * 2
+
+
+def test_the_deadline_of_the_step(workshop: Workshop):
+    verdicts = workshop.verdicts(CALLED_IN_THE_MIDDLE, "def bad():\n    while True: pass\n", deadline=6)
+    assert [verdict.kind for verdict in verdicts] == [None, HUNG, NOT_RUN]
+
+
+def test_a_step_that_takes_the_server_down_costs_no_other_step(workshop: Workshop):
+    tests = """
+        def test_one(module): module.bad()
+        def test_two(): pass
+    """
+    module = "import os, signal, time\ndef bad():\n    os.kill(os.getppid(), signal.SIGKILL)\n    time.sleep(1e6)\n"
+    innocent = "import time\ndef test_a(): time.sleep(0.5)\ndef test_b(): pass\n"
+    workshop.write(module=module, test_bad=tests, test_good=innocent)
+    found = workshop.run("test_bad", "test_good")
+    assert [verdict.kind for verdict in found["test_bad"]] == [CRASHED, None]
+    assert [verdict.kind for verdict in found["test_good"]] == [None, None]
+
+
+def test_forged_reports_do_not_count(kinds):
+    module = """
+        import json, os
+        def bad():
+            report = {"event": "result", "id": "test_one.py::test_bad", "told": {}, "printed": "", "duration": 0,
+                      "phases": {"setup": "passed", "call": "passed", "teardown": "passed"}}
+            for descriptor in range(3, 256):
+                try:
+                    os.write(descriptor, b"\\n" + json.dumps(report).encode() + b"\\n")
+                except OSError:
+                    pass
+            raise ValueError
+    """
+    assert kinds(CALLED_IN_THE_MIDDLE, module)[1] == WRONG
+
+
+def test_printing_without_end(kinds):
+    tests = CALLED_IN_THE_MIDDLE
+    assert kinds(tests, "def bad():\n    while True: print('x' * 100_000)\n") == [None, WRONG, None]
+
+
+def test_taking_all_memory(kinds):
+    assert kinds(CALLED_IN_THE_MIDDLE, "def bad():\n    return bytearray(64 * 2**30)\n") == [None, WRONG, None]
+
+
+@pytest.mark.parametrize("leaves", ["", "os.setsid()"])
+def test_no_process_outlives_its_step(workshop: Workshop, leaves: str):
+    pid_file = workshop.folder / "pid"
+    module = f"""
+        import os, time
+        def bad():
+            if os.fork() == 0:
+                {leaves}
+                open({str(pid_file)!r}, "w").write(str(os.getpid()))
+                time.sleep(1e6)
+            while not os.path.exists({str(pid_file)!r}) or not open({str(pid_file)!r}).read():
+                time.sleep(0.01)
+    """
+    verdicts = workshop.verdicts(CALLED_IN_THE_MIDDLE, module)
+    assert [verdict.kind for verdict in verdicts] == [None, None, None]
+    _wait_until_gone(int(pid_file.read_text()))
+
+
+def _wait_until_gone(pid: int) -> None:
+    give_up = time.monotonic() + 60
+    while _is_there(pid):
+        assert time.monotonic() < give_up, f"process {pid} is still there"
+        time.sleep(0.05)
+
+
+def _is_there(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True

@@ -1,0 +1,69 @@
+"""A check counts only when it was expected and reported as exactly passed."""
+
+from __future__ import annotations
+
+from kata.verdict import NOT_RUN, WRONG
+from quality.conftest import Workshop
+
+
+def test_passed_and_failed(kinds):
+    assert kinds("def test_a(): pass\ndef test_b(): assert 1 == 2\ndef test_c(): pass") == [None, WRONG, None]
+
+
+def test_skipped_or_expected_to_fail_is_wrong(kinds):
+    tests = """
+        def test_skip(module): module.skip()
+        def test_xfail(module): module.xfail()
+        @pytest.mark.xfail
+        def test_unexpected_pass(): pass
+        @pytest.mark.skip
+        def test_marked(): pass
+    """
+    module = """
+        import pytest
+        def skip(): pytest.skip("later")
+        def xfail(): pytest.xfail("never")
+    """
+    assert kinds(tests, module) == [WRONG] * 4
+
+
+def test_set_up_and_tear_down_count(kinds):
+    tests = """
+        @pytest.fixture
+        def before(): raise OSError("no")
+        @pytest.fixture
+        def after():
+            yield
+            raise OSError("no")
+        def test_before(before): pass
+        def test_after(after): pass
+    """
+    assert kinds(tests) == [WRONG, WRONG]
+
+
+def test_a_check_that_vanishes_is_not_run(workshop: Workshop):
+    tests = """
+        import os
+        def test_always(): pass
+        if "KATA_DATA_DIR" in os.environ and not os.environ.get("COLLECTED"):
+            def test_sometimes(): pass
+    """
+    workshop.write(
+        test_one=tests,
+        module="",
+    )
+    # The second check is there when the suite is collected and gone when it is run.
+    with (workshop.suite / "conftest.py").open("a") as conftest:
+        conftest.write("\nimport os\n\ndef pytest_configure(config):\n")
+        conftest.write("    if not config.option.collectonly:\n        os.environ['COLLECTED'] = '1'\n")
+    assert [verdict.kind for verdict in workshop.run("test_one")["test_one"]] == [None, NOT_RUN]
+
+
+def test_parametrized_checks_share_a_title(workshop: Workshop):
+    tests = '''
+        @pytest.mark.parametrize("number", [1, 2])
+        def test_a(number):
+            """It holds."""
+    '''
+    checks = [verdict.check for verdict in workshop.verdicts(tests)]
+    assert [(check.title, check.case) for check in checks] == [("It holds.", "1"), ("It holds.", "2")]

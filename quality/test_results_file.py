@@ -1,0 +1,70 @@
+"""The results file: its shape, and that it is whole or not there."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from kata import results_file
+from kata.failures import WrongUsage
+from kata.results_file import as_dict, check_results_file, write_results
+from kata.verdict import Problem, StepGrade
+from quality.test_points import grade_of, grades
+
+
+def test_the_shape():
+    results = as_dict(grade_of(grades(s3=1, s4=1)))
+    assert json.loads(json.dumps(results)) == results
+    assert (results["version"], results["status"], results["message"]) == (3, "fail", None)
+    assert (results["points"], results["possible"]) == (117, 130)
+    assert len(results["tests"]) == 40
+    keys = {"name", "status", "message", "output", "task_id", "points", "possible", "kind", "duration"}
+    assert all(keys <= set(test) for test in results["tests"])
+    assert [step["task_id"] for step in results["steps"]] == ["1", "2", "3", "4", "5", "6", "7", "c1", "c2", "c3"]
+
+
+def test_status_and_kind_of_a_test():
+    tests = {test["name"]: test for test in as_dict(grade_of(grades(s3=1, s4=1)))["tests"]}
+    passed = tests["test_step_1_setup.py::test_0"]
+    wrong = tests["test_step_3_multi_directory_trigger.py::test_3"]
+    blocked = tests["test_step_4_multi_directory_sensor.py::test_3"]
+    assert (passed["status"], passed["kind"], passed["message"], passed["points"]) == ("pass", None, None, 2.5)
+    assert (wrong["status"], wrong["kind"], wrong["points"]) == ("fail", "wrong", 0)
+    assert "Sentence 3." in wrong["message"]
+    assert (blocked["status"], blocked["kind"]) == ("error", "blocked")
+
+
+def test_full_points():
+    assert as_dict(grade_of(grades()))["status"] == "pass"
+
+
+def test_a_problem_is_an_error_with_a_message():
+    grade = grade_of([StepGrade(each.step, []) for each in grades()])
+    grade.problem = Problem("The file is empty.", "exercise/x.py", "Bring it back.")
+    results = as_dict(grade)
+    assert results["status"] == "error"
+    assert results["message"] == "exercise/x.py: The file is empty. Bring it back."
+    assert (results["points"], results["tests"]) == (0, [])
+
+
+def test_the_file_is_replaced_as_a_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    file = tmp_path / "r.json"
+    write_results(grade_of(grades()), file)
+    before = file.read_text()
+    monkeypatch.setattr(results_file, "as_dict", lambda grade: {"not": object()})
+    with pytest.raises(TypeError):
+        write_results(grade_of(grades()), file)
+    assert file.read_text() == before
+    assert list(tmp_path.iterdir()) == [file]
+
+
+def test_a_folder_that_does_not_exist(tmp_path: Path):
+    with pytest.raises(WrongUsage, match="does not exist"):
+        check_results_file(tmp_path / "no" / "r.json")
+
+
+def test_a_folder_as_file(tmp_path: Path):
+    with pytest.raises(WrongUsage, match="is a folder"):
+        check_results_file(tmp_path)

@@ -1,0 +1,99 @@
+"""The scorecard names what to mend first, in plain text and in 80 columns."""
+
+from __future__ import annotations
+
+import io
+
+from rich.console import Console
+
+from kata.scorecard import show_scorecard
+from kata.verdict import NOT_IMPORTABLE, WRONG, Check, Grade, Problem, StepGrade, Verdict
+from quality.test_points import grade_of, grades
+
+HOSTILE = "[bold red]not markup[/] [/nonsense] \x1b[2J\x07 [link=x]"
+
+
+def printed(grade: Grade, *, color: bool = False) -> str:
+    console = Console(file=io.StringIO(), width=80, force_terminal=color)
+    show_scorecard(grade, console)
+    return console.file.getvalue()
+
+
+def test_full_points():
+    text = printed(grade_of(grades()))
+    assert "100/100 points + 30/30 extra" in text
+    assert "All seven steps are green" in text
+    assert "make run" in text
+
+
+def test_full_points_with_an_open_challenge():
+    text = printed(grade_of(grades(sc2=1)))
+    assert "100/100 points + 28/30 extra" in text
+    assert "All seven steps are green" in text
+    assert "make grade STEP=c2" in text
+
+
+def test_the_first_failing_step_and_what_waits_for_it():
+    text = printed(grade_of(grades(s3=2, s4=1)))
+    lines = {line.split()[2]: line for line in text.splitlines() if " Step " in line and "/" in line}
+    assert lines["3"].split()[0] == "✗"
+    assert "first to mend" in lines["3"]
+    assert "15/30" in lines["3"]
+    assert "waits for Step 3" in lines["4"]
+    assert "Step 3: Sentence 2." in text
+    assert "✗ Sentence 3." in text
+    assert "make grade STEP=3" in text
+
+
+def test_every_line_fits_80_columns():
+    text = printed(grade_of(grades(s3=2, s4=1)))
+    assert max(len(line) for line in text.splitlines() if "http" not in line) <= 80
+
+
+def test_the_learners_text_is_shown_as_it_is():
+    found = grades(s1=1)
+    found[0] = StepGrade(
+        found[0].step,
+        [Verdict(Check("a", "Title.", 10), WRONG, called=HOSTILE, error=HOSTILE, printed=HOSTILE, path="a.py", line=1)],
+    )
+    for color in (False, True):
+        text = printed(grade_of(found), color=color)
+        assert "[bold red]not markup[/]" in text
+        assert "[2J" in text
+        assert "\x1b[2J" not in text
+        assert "\x07" not in text
+
+
+def test_what_was_printed_stands_apart():
+    found = grades(s1=1)
+    found[0] = StepGrade(found[0].step, [Verdict(Check("a", "Title.", 10), WRONG, error="wrong", printed="one\ntwo\n")])
+    text = printed(grade_of(found))
+    assert "Your code printed:\n   | one\n   | two\n" in text
+
+
+def test_a_problem_with_its_line_and_a_caret():
+    grade = grade_of([StepGrade(each.step, []) for each in grades()])
+    grade.problem = Problem("Python cannot parse the file.", "exercise/x.py", "Mend it.", 3, "    def f(:", 11)
+    text = printed(grade)
+    assert "exercise/x.py:3" in text
+    lines = text.splitlines()
+    number = next(number for number, line in enumerate(lines) if "def f(:" in line)
+    assert lines[number + 1].index("^") == lines[number].index(":")
+    assert "Next: Mend it. Then run" in text
+
+
+def test_nothing_is_blamed_when_the_file_cannot_be_imported():
+    grade = grade_of([StepGrade(each.step, [Verdict(Check("a", "T.", 10), NOT_IMPORTABLE)]) for each in grades()])
+    grade.problem = Problem("Importing the file fails.", "exercise/x.py", "Mend it.")
+    text = printed(grade)
+    assert text.count("not graded") == 10
+    assert "✗ " in text
+    assert "first to mend" not in text
+
+
+def test_notes_are_shown_beside_a_failure():
+    grade = grade_of(grades(s3=1))
+    grade.notes = [f"class Missing{number} is missing" for number in range(7)]
+    text = printed(grade)
+    assert "class Missing0 is missing" in text
+    assert "and 2 more" in text

@@ -1,0 +1,253 @@
+"""Step 7: the comparison, the report, and the whole DAG."""
+
+from __future__ import annotations
+
+import os
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support.contract import expect, expect_equal
+from support.dag_run import run_dag
+from support.logs import captured_logs
+from support.task_instance import RUN_ID, TaskInstance, context_for
+from support.watching import is_plain_json
+
+SENSOR = "monitor_client_uploads"
+STATES = {
+    RUN_ID: {"set_up_directories": "success", SENSOR: "success", "compare_approaches": "running", "wait": None},
+    "another_run": {SENSOR: "failed"},
+}
+
+# ── compare_approaches ──
+
+
+@pytest.fixture
+def compare(submission):
+    """Call compare_approaches with the sensor's result in XCom."""
+
+    def call(result: Any, states: Any = STATES) -> dict[str, Any]:
+        xcoms = {} if result is None else {SENSOR: result}
+        comparison = submission.compare_approaches(**context_for(TaskInstance("compare_approaches", xcoms, states)))
+        expect(is_plain_json(comparison), called="compare_approaches(**context)", got=comparison)
+        return comparison
+
+    return call
+
+
+def waited(seconds: float | None, deferred: bool) -> dict[str, Any]:
+    """Return a sensor's result."""
+    return {"status": "success", "files": ["/data/a.csv"], "waited_seconds": seconds, "deferred": deferred}
+
+
+@pytest.mark.parametrize(
+    ("deferred", "held", "saved"), [(True, 0.0, 90.5), (False, 90.5, 0.0)], ids=["deferred", "not deferred"]
+)
+def test_sets_both_approaches_side_by_side(compare, deferred, held, saved):
+    """A traditional sensor holds its slot all the while; a deferred one holds none while it waits."""
+    comparison = compare(waited(90.5, deferred))
+    called = f"compare_approaches(**context), waited 90.5 seconds, deferred={deferred}"
+    figures = [
+        comparison["waited_seconds"],
+        comparison["traditional"]["slot_seconds"],
+        comparison["deferrable"]["slot_seconds"],
+        comparison["saved_slot_seconds"],
+    ]
+    expect_equal([float(figure) for figure in figures], [90.5, 90.5, held, saved], called=called)
+    slots = [comparison["traditional"]["slots_for_100_waits"], comparison["deferrable"]["slots_for_100_waits"]]
+    expect_equal(slots, [100, 0], called=f"{called}: slots_for_100_waits")
+
+
+def test_counts_the_states_of_this_run(compare):
+    """task_states says how many tasks of this run are in each state; one without a state counts as "none"."""
+    due = {"success": 2, "running": 1, "none": 1}
+    expect_equal(compare(waited(1.0, True))["task_states"], due, called='compare_approaches(**context)["task_states"]')
+
+
+@pytest.mark.parametrize("result", [None, waited(None, True)], ids=["no XCom", "wait not known"])
+def test_invents_no_comparison(compare, result):
+    """What cannot be had is None, and unavailable says why."""
+    comparison = compare(result, states=None)
+    called = "compare_approaches(**context), nothing can be measured"
+    figures = [comparison["waited_seconds"], comparison["saved_slot_seconds"], comparison["task_states"]]
+    figures += [comparison["traditional"]["slot_seconds"], comparison["deferrable"]["slot_seconds"]]
+    expect_equal(figures, [None] * 5, called=called, mistake="invented figure")
+    unavailable = comparison["unavailable"]
+    told = all(isinstance(unavailable.get(name), str) and unavailable[name] for name in ("waited_seconds", "task_states"))
+    expect(told, called=f'{called}: ["unavailable"]', got=unavailable)
+
+
+def test_what_is_available_is_not_called_unavailable(compare):
+    """unavailable names only what is None."""
+    expect_equal(compare(waited(90.5, True))["unavailable"], {}, called='compare_approaches(**context)["unavailable"]')
+
+
+# ── generate_trigger_report ──
+
+NASTY = '/data/<b onclick="x">&amp;"\'.csv'
+XCOMS = {
+    SENSOR: waited(4711.5, True),
+    "process_trigger_results": {
+        "valid": [{"path": "/data/one.csv", "size": 22, "rows": 2}, {"path": NASTY, "size": 3, "rows": 1}],
+        "invalid": [{"path": "/data/<script>alert(1)</script>.csv", "reason": "row_width", "detail": "Line 3 <i>"}],
+        "total_files": 3,
+        "waited_seconds": 4711.5,
+    },
+    "monitor_resource_usage": {
+        "deferred_tasks": 3,
+        "running_tasks": 1,
+        "waited_seconds": 4711.5,
+        "saved_slot_seconds": 4711.5,
+        "triggerer_status": None,
+        "pools": None,
+        "unavailable": {"triggerer_status": "no connection", "pools": "no connection"},
+        "recommendations": ["Keep deferring <b>everything</b>."],
+    },
+    "compare_approaches": {
+        "waited_seconds": 4711.5,
+        "traditional": {"slot_seconds": 4711.5, "slots_for_100_waits": 100},
+        "deferrable": {"slot_seconds": 0.0, "slots_for_100_waits": 0},
+        "saved_slot_seconds": 4711.5,
+        "task_states": {"success": 3},
+        "unavailable": {},
+    },
+}
+
+
+class Page(HTMLParser):
+    """A page's text and the elements that it is made of."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.text = ""
+        self.elements: set[str] = set()
+        self.attributes: set[str] = set()
+        self.feed(html)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.add(tag)
+        self.attributes |= {name for name, _ in attrs}
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+@pytest.fixture
+def report(submission, data_dir):
+    """Call generate_trigger_report; return what it returned and the page."""
+
+    def call(xcoms: dict[str, Any]) -> tuple[dict[str, Any], Page, str]:
+        returned = submission.generate_trigger_report(**context_for(TaskInstance("generate_trigger_report", xcoms)))
+        html = Path(submission.REPORT_FILE).read_text(encoding="utf-8")
+        return returned, Page(html), html
+
+    return call
+
+
+def test_returns_where_the_report_is_and_what_is_in_it(submission, report):
+    """It returns the page's path and the paths of the valid and the invalid files."""
+    returned, _, _ = report(XCOMS)
+    processed = XCOMS["process_trigger_results"]
+    due = {
+        "report_file": submission.REPORT_FILE,
+        "valid_files": [file["path"] for file in processed["valid"]],
+        "invalid_files": [file["path"] for file in processed["invalid"]],
+    }
+    called = "generate_trigger_report(**context)"
+    expect_equal({key: returned.get(key) for key in due}, due, called=called)
+    expect(is_plain_json(returned), called=called, got=returned)
+
+
+def test_the_report_is_complete(report):
+    """The page names every file, the reasons, the seconds, the recommendations and the run's id, and has a picture."""
+    _, page, html = report(XCOMS)
+    words = ["/data/one.csv", NASTY, "/data/<script>alert(1)</script>.csv", "row_width", "4711", "Keep deferring", RUN_ID]
+    missing = [word for word in words if word not in page.text]
+    expect(not missing, called="the page that generate_trigger_report wrote", got=f"its text lacks {missing}")
+    expect(bool({"svg", "img"} & page.elements), called="the page", got=f"no picture: {sorted(page.elements)}")
+    expect(html.rstrip().lower().endswith("</html>"), called="the page", got=f"it ends with {html[-40:]!r}")
+    needs = [word for word in ('src="http', "src='http", 'href="http', "@import") if word in html]
+    expect(not needs, called="the page", got=f"it needs other files: {needs}")
+
+
+def test_the_report_is_escaped(report):
+    """All text that comes from outside is escaped: a file may be called <b>.csv."""
+    _, page, _ = report(XCOMS)
+    injected = {"script", "i"} & page.elements | {"onclick"} & page.attributes
+    expect(not injected, called="the page, with files called <script>… and <b onclick=…>", got=f"it has {injected}", mistake="not escaped")
+    expect(NASTY in page.text, called="the page", got="a path with special characters is mangled")
+
+
+@pytest.mark.parametrize("missing", ["process_trigger_results", "monitor_resource_usage", "compare_approaches", "all"])
+def test_the_report_says_what_is_unavailable(submission, report, missing):
+    """Where a figure is None or an XCom is missing, it says "unavailable"; the page is written all the same."""
+    xcoms = {} if missing == "all" else {task: value for task, value in XCOMS.items() if task != missing}
+    returned, page, _ = report(xcoms)
+    called = f"generate_trigger_report(**context), without the XCom of {missing}"
+    expect("unavailable" in page.text.lower(), called=called, got=page.text)
+    if missing in ("process_trigger_results", "all"):
+        expect_equal([returned["valid_files"], returned["invalid_files"]], [[], []], called=called)
+    expect_equal(returned["report_file"], submission.REPORT_FILE, called=called)
+
+
+def test_a_new_report_takes_the_place_of_the_old_one(submission, report):
+    """The page is in place whole or not at all, whoever reads at that moment, and no other file is left beside it."""
+    report(XCOMS)
+    with open(submission.REPORT_FILE, encoding="utf-8") as reader:  # somebody has the old page open
+        before = reader.read()
+        reader.seek(0)
+        report({**XCOMS, "process_trigger_results": {"valid": [], "invalid": [], "total_files": 0, "waited_seconds": None}})
+        still = reader.read()
+    expect_equal(still, before, called="the page in the hands of somebody who reads it", mistake="report written in place")
+    beside = os.listdir(os.path.dirname(submission.REPORT_FILE))
+    expect_equal(beside, [os.path.basename(submission.REPORT_FILE)], called="the files beside the report")
+
+
+# ── The whole DAG ──
+
+ORDER = [
+    ("set_up_directories", "wait_for_upload"),
+    ("set_up_directories", "monitor_client_uploads"),
+    ("wait_for_upload", "process_trigger_results"),
+    ("monitor_client_uploads", "process_trigger_results"),
+    ("process_trigger_results", "monitor_resource_usage"),
+    ("process_trigger_results", "compare_approaches"),
+    ("monitor_resource_usage", "generate_trigger_report"),
+    ("compare_approaches", "generate_trigger_report"),
+    ("generate_trigger_report", "clean_up_directories"),
+]
+
+
+@pytest.mark.parametrize(("first", "then"), ORDER, ids=lambda task_id: task_id)
+def test_the_tasks_are_in_order(submission, first, then):
+    """Set-up, both sensors, processing, monitoring and comparison, report, clean-up, in this order."""
+    before = submission.task(then).get_flat_relative_ids(upstream=True)
+    expect(first in before, called=f"what comes before {then}", got=sorted(before), mistake="wrong order of tasks")
+
+
+@pytest.mark.deadline(60)
+def test_the_dag_runs_to_its_end(submission, data_dir):
+    """A run in which the files arrive while it waits succeeds, and the file's path comes to the last task's report."""
+    upload = "id,amount\n1,10\n2,20\n"
+    dropped = os.path.join(submission.CLIENT_DIRECTORIES[3], "orders.csv")
+    at_work = [
+        lambda: Path(submission.UPLOAD_FILE).write_text(upload),
+        lambda: None,
+        lambda: Path(dropped).write_text(upload),
+    ]
+    with captured_logs():
+        outcome = run_dag(submission, at_work)
+    called = "dag.test(), two files arrive while it waits"
+    expect_equal(outcome.state, "success", called=f"{called}; the tasks ended as {outcome.states}", mistake="the run failed")
+    returned = outcome.xcoms["generate_trigger_report"]
+    expect(isinstance(returned, dict), called=f"{called}: generate_trigger_report", got=returned)
+    expect_equal(returned["valid_files"], [dropped], called=f"{called}: generate_trigger_report")
+    page = Page(Path(submission.REPORT_FILE).read_text(encoding="utf-8"))
+    expect(dropped in page.text, called=f"{called}: the report", got="it does not name the file")
+    expect(os.path.isfile(dropped), called=f"{called}: the client's file", got="it is gone", mistake="clean-up deletes data")
+    left = [os.path.exists(directory) for directory in submission.CLIENT_DIRECTORIES]
+    expect_equal(left, [False, False, False, True, False], called=f"{called}: the client directories after the clean-up")
+
+
