@@ -1,0 +1,388 @@
+"""Challenge 1: AdvancedMultiDirectoryTrigger."""
+
+from __future__ import annotations
+
+import errno
+import itertools
+import os
+import time
+
+import pytest
+from airflow.sdk.serde import serialize
+from airflow.triggers.base import BaseTrigger
+from support import triggers
+from support.contract import Broken, expect, expect_equal
+from support.watching import is_plain_json, watch
+
+CLASS_PATH = "trigger_implementation_exercise.AdvancedMultiDirectoryTrigger"
+EVERY_ARGUMENT = {
+    "file_patterns": ["*.csv", "*.json"],
+    "check_interval": 3.5,
+    "stable_seconds": 7,
+    "max_retries": 2,
+    "backoff_base": 0.5,
+    "backoff_cap": 9,
+}
+
+
+@pytest.fixture
+def trigger(submission, clients):
+    """A trigger over all clients, client_1 first; files count at first sight. Arguments may be given otherwise."""
+
+    def build(**arguments) -> BaseTrigger:
+        priorities = {directory: number for number, directory in enumerate(clients.directories, start=1)}
+        given = {"directories": priorities, "file_patterns": ["*.csv"], "check_interval": 10, "stable_seconds": 0}
+        return submission.AdvancedMultiDirectoryTrigger(**{**given, **arguments})
+
+    return build
+
+
+def grow(path: str) -> None:
+    """Write on, as an upload does."""
+    with open(path, "a", encoding="utf-8") as file:
+        file.write("1,10\n")
+
+
+# ── Construction and serialization ──
+
+
+def test_every_argument_survives_the_way_to_the_triggerer(submission, clients, elsewhere):
+    """serialize() gives the literal class path and all arguments, from which a triggerer can build it again."""
+    cls = triggers.class_loaded_by_airflow(submission, "AdvancedMultiDirectoryTrigger")
+    given = {"directories": {clients[2]: 5, clients[1]: 1}, **EVERY_ARGUMENT}
+    class_path, kwargs = cls(**given).serialize()
+    expect_equal(class_path, CLASS_PATH, called="serialize()[0]", mistake="wrong class path")
+    expect_equal({name: kwargs.get(name) for name in given}, given, called="serialize()[1]", mistake="argument not serialized")
+    expect(is_plain_json(kwargs), called="serialize()[1]", got=kwargs, mistake="arguments are not plain JSON")
+    try:
+        rebuilt = elsewhere.run(triggers.rebuild, class_path, serialize(kwargs))
+    except Exception as error:
+        raise Broken(f"the triggerer builds {class_path}", str(error), "class path not importable") from None
+    expect_equal(rebuilt, (class_path, kwargs), called="serialize() of the trigger that the triggerer has built")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"directories": {}},
+        {"file_patterns": []},
+        {"check_interval": 0},
+        {"backoff_base": 0},
+        {"backoff_cap": 0},
+        {"stable_seconds": -1},
+        {"max_retries": -1},
+    ],
+    ids=lambda arguments: next(iter(arguments)),
+)
+def test_refuses_arguments_that_cannot_work(trigger, arguments):
+    """ValueError if directories or file_patterns is empty, or a number is out of its range."""
+    trigger(stable_seconds=0, max_retries=0)
+    called = f"AdvancedMultiDirectoryTrigger({triggers.written(arguments)})"
+    triggers.expect_refused(lambda: trigger(**arguments), called=called)
+
+
+# ── Stable files ──
+
+
+def test_a_finished_file_counts_after_the_window(trigger, clients):
+    """A file counts once it has stayed as it is for stable_seconds, counted from the first look that saw it so."""
+    path = clients.drop(3, "a.csv")
+    watched = watch(trigger(stable_seconds=25), seconds=120, root=clients.root)
+    expect_equal(watched.payload["path"], path, called=watched.called)
+    got = f"reported after {watched.fired_at} seconds, stable after 25"
+    expect(25 <= watched.fired_at <= 45, called=watched.called, got=got, mistake="stability window not kept")
+
+
+def test_a_growing_file_waits_until_it_is_finished(trigger, clients):
+    """A file that has changed begins anew."""
+    path = clients.path(2, "a.csv")
+    writing = {second: lambda: grow(path) for second in range(5, 100, 9)}
+    watched = watch(trigger(stable_seconds=25), seconds=200, root=clients.root, at=writing)
+    expect_equal(watched.payload["path"], path, called=watched.called)
+    expect_equal(watched.payload["size"], 5 * len(writing), called=f'{watched.called}: payload["size"]')
+    got = f"reported after {watched.fired_at} seconds; it last grew at {max(writing)} and had to rest for 25"
+    right = max(writing) + 25 <= watched.fired_at <= max(writing) + 56
+    expect(right, called=watched.called, got=got, mistake="unfinished file reported")
+
+
+def test_a_file_that_never_stops_growing_never_counts(trigger, clients):
+    """A file that never stops growing never counts, and a finished one does not wait for it."""
+    path = clients.path(1, "endless.csv")
+    writing = {second: lambda: grow(path) for second in range(1, 400, 8)}
+    watched = watch(
+        trigger(stable_seconds=20), seconds=400, root=clients.root, at={**writing, 302: lambda: clients.drop(5, "a.csv")}
+    )
+    payload = watched.payload
+    expect_equal(payload["path"], clients.path(5, "a.csv"), called=watched.called, mistake="unfinished file reported")
+    expect_equal([payload["files"], payload["total_files"]], [[clients.path(5, "a.csv")], 1], called=watched.called)
+
+
+def test_a_shrinking_file_is_not_finished(trigger, clients):
+    """A file whose size changes is not finished, also if it becomes smaller."""
+    path = clients.drop(1, "a.csv", "x" * 1000)
+    shrinking = {second: lambda size=1000 - second: os.truncate(path, size) for second in range(5, 90, 9)}
+    watched = watch(trigger(stable_seconds=25), seconds=200, root=clients.root, at=shrinking)
+    watched.payload  # noqa: B018
+    got = f"reported after {watched.fired_at} seconds; it last shrank at {max(shrinking)}"
+    expect(watched.fired_at >= max(shrinking) + 25, called=watched.called, got=got, mistake="unfinished file reported")
+
+
+@pytest.mark.parametrize("what", ["modification time", "identity"])
+def test_a_file_that_is_replaced_begins_anew(trigger, clients, what):
+    """A change of the modification time or of the identity alone begins the window anew: the size may be the same."""
+    path = clients.drop(1, "a.csv")
+    stat = os.stat(path)
+
+    def touch() -> None:
+        os.utime(path, (stat.st_atime, os.stat(path).st_mtime + 1))
+
+    def replace() -> None:
+        with open(f"{path}.new", "w", encoding="utf-8") as file:
+            file.write("id,amount\n1,10\n")
+        os.utime(f"{path}.new", ns=(stat.st_atime_ns, stat.st_mtime_ns))
+        os.replace(f"{path}.new", path)
+
+    change = touch if what == "modification time" else replace
+    changes = {second: change for second in range(5, 90, 9)}
+    watched = watch(trigger(stable_seconds=25), seconds=200, root=clients.root, at=changes)
+    watched.payload  # noqa: B018
+    got = f"reported after {watched.fired_at} seconds; it was last replaced at {max(changes)}"
+    expect(watched.fired_at >= max(changes) + 25, called=watched.called, got=got, mistake="replaced file not recognised")
+
+
+def test_a_file_that_vanishes_and_comes_back_begins_anew(trigger, clients):
+    """A file that vanished and came back begins anew, even if it looks the same."""
+    path = clients.drop(1, "a.csv")
+    stat = os.stat(path)
+    away = f"{clients.root}/away"
+
+    def come_back() -> None:
+        os.rename(away, path)
+        os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+
+    at = {12: lambda: os.rename(path, away), 33: come_back}
+    watched = watch(trigger(stable_seconds=35), seconds=200, root=clients.root, at=at)
+    watched.payload  # noqa: B018
+    got = f"reported after {watched.fired_at} seconds; it was away from 12 to 33 and must rest for 35"
+    expect(watched.fired_at >= 33 + 35, called=watched.called, got=got, mistake="vanished file not recognised")
+
+
+def test_with_no_window_a_file_counts_at_first_sight(trigger, clients):
+    """With stable_seconds=0 a file counts at first sight."""
+    clients.drop(4, "a.csv")
+    watched = watch(trigger(stable_seconds=0), seconds=30, root=clients.root)
+    expect_equal(watched.payload["directory"], clients[4], called=watched.called)
+    expect(watched.fired_at < 10, called=watched.called, got=f"reported after {watched.fired_at} seconds")
+
+
+def test_a_rebuilt_trigger_begins_anew(submission, trigger, clients):
+    """A trigger that is rebuilt elsewhere begins anew with all files."""
+    clients.drop(1, "a.csv")
+    first = trigger(stable_seconds=40)
+    watch(first, seconds=35, root=clients.root).expect_waiting()
+    again = submission.AdvancedMultiDirectoryTrigger(**first.serialize()[1])
+    watched = watch(again, seconds=200, root=clients.root)
+    watched.payload  # noqa: B018
+    expect(40 <= watched.fired_at <= 60, called="run() of the rebuilt trigger", got=f"reported after {watched.fired_at}")
+
+
+# ── Priority and patterns ──
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations([1, 2, 3]))[:4], ids=str)
+def test_the_directory_that_matters_most_comes_first(submission, clients, order):
+    """Of the files that are stable at a look, the one in the directory with the lowest number is reported."""
+    for number in (1, 2, 3):
+        clients.drop(number, "a.csv")
+    priorities = {clients[number]: priority * 10 for number, priority in zip((1, 2, 3), order)}
+    built = submission.AdvancedMultiDirectoryTrigger(priorities, ["*.csv"], stable_seconds=0)
+    payload = watch(built, seconds=30, root=clients.root).payload
+    by_priority = sorted(priorities, key=priorities.__getitem__)
+    called = f"run() with the priorities {list(priorities.values())}"
+    due = [by_priority[0], 10, [os.path.join(directory, "a.csv") for directory in by_priority]]
+    expect_equal([payload["directory"], payload["priority"], payload["files"]], due, called=called, mistake="priority ignored")
+
+
+def test_equal_priorities_go_by_name(submission, clients):
+    """In directories of the same number it goes by the directory's name, then by the file's."""
+    for number, name in [(3, "a.csv"), (2, "z.csv"), (2, "b.csv")]:
+        clients.drop(number, name)
+    built = submission.AdvancedMultiDirectoryTrigger({clients[3]: 1, clients[2]: 1}, ["*.csv"], stable_seconds=0)
+    payload = watch(built, seconds=30, root=clients.root).payload
+    expect_equal(payload["path"], clients.path(2, "b.csv"), called="run() with equal priorities")
+
+
+def test_a_stable_file_does_not_wait_for_a_better_one(trigger, clients):
+    """A stable file never waits for an unstable one in a directory that matters more."""
+    clients.drop(5, "done.csv")
+    path = clients.path(1, "growing.csv")
+    writing = {second: lambda: grow(path) for second in range(1, 100, 6)}
+    watched = watch(trigger(stable_seconds=15), seconds=120, root=clients.root, at=writing)
+    expect_equal(watched.payload["directory"], clients[5], called=watched.called)
+    expect(watched.fired_at <= 40, called=watched.called, got=f"reported after {watched.fired_at} seconds")
+
+
+@pytest.mark.parametrize(
+    ("name", "pattern"), [("a.csv", "*.csv"), ("b.json", "*.json"), ("report_1.txt", "report_?.txt"), ("report_1.csv", "*.csv")]
+)
+def test_any_of_the_patterns_will_do(trigger, clients, name, pattern):
+    """A file counts if its name matches any of file_patterns; pattern is the first that it matches."""
+    for other in ("a.txt", "b.jsonl", ".hidden.csv", "report_10.txt"):
+        clients.drop(2, other)
+    clients.drop(2, name)
+    built = trigger(file_patterns=["*.csv", "*.json", "report_?.txt", "report_*.csv"])
+    payload = watch(built, seconds=30, root=clients.root).payload
+    expect_equal([payload["filename"], payload["pattern"]], [name, pattern], called="run() with four patterns")
+    expect_equal(payload["files"], [clients.path(2, name)], called="run() with four patterns")
+
+
+# ── Backoff ──
+
+
+def waits_between(looks: list[float]) -> list[float]:
+    """Return the seconds between looks; listings at the same moment are one look."""
+    moments = sorted({round(look, 1) for look in looks})
+    return [round(later - earlier, 1) for earlier, later in itertools.pairwise(moments)]
+
+
+def failing(submission, clients, failures: int, seconds: float, **arguments):
+    """Watch one directory whose first looks fail."""
+    given = {"check_interval": 10, "stable_seconds": 0, "max_retries": 20, "backoff_base": 1, "backoff_cap": 8, **arguments}
+    built = submission.AdvancedMultiDirectoryTrigger({clients[1]: 1}, ["*.csv"], **given)
+    errors = [OSError(errno.EIO, "Input/output error") for _ in range(failures)]
+    return watch(built, seconds=seconds, root=clients.root, faults=lambda spy: spy.fail(clients[1], *errors))
+
+
+def test_backs_off_from_a_failing_directory(submission, clients):
+    """After the n-th failure in a row it waits min(backoff_base * 2 ** (n - 1), backoff_cap) seconds."""
+    clients.drop(1, "a.csv")
+    watched = failing(submission, clients, failures=6, seconds=200)
+    expect_equal(watched.payload["status"], "success", called=watched.called)
+    waits = waits_between(watched.spy.looks[clients[1]])
+    expect_equal(waits[:6], [1.0, 2.0, 4.0, 8.0, 8.0, 8.0], called=f"{watched.called}; seconds between looks", mistake="wrong backoff")
+
+
+def test_a_good_look_resets_the_backoff(submission, clients):
+    """One good look resets the failures, and the directory is looked into every check_interval again."""
+    looks: list[OSError | None] = [OSError(errno.EIO, "Input/output error")] * 3
+    built = submission.AdvancedMultiDirectoryTrigger(
+        {clients[1]: 1}, ["*.csv"], check_interval=10, stable_seconds=0, max_retries=4, backoff_base=1, backoff_cap=8
+    )
+    seen = {}
+
+    def fault(spy) -> None:
+        seen["spy"] = spy
+        spy.fail(clients[1], *looks)
+
+    at = {12: lambda: seen["spy"].fail(clients[1], *looks), 90: lambda: clients.drop(1, "a.csv")}
+    watched = watch(built, seconds=200, root=clients.root, faults=fault, at=at)
+    expect_equal(watched.payload["status"], "success", called=f"{watched.called}; twice three failures, max_retries=4")
+    waits = waits_between(watched.spy.looks[clients[1]])
+    expect_equal(waits[:8], [1.0, 2.0, 4.0, 10.0, 1.0, 2.0, 4.0, 10.0], called="seconds between looks", mistake="backoff not reset")
+
+
+def test_gives_a_directory_up_after_max_retries(submission, clients):
+    """When max_retries repetitions in a row have failed too, the directory is left out; none is left: an error event."""
+    clients.drop(1, "a.csv")
+    watched = failing(submission, clients, failures=100, seconds=300, max_retries=3)
+    triggers.expect_error_event(watched.payload, "directory_access", called=f"{watched.called}; every look fails")
+    expect_equal(list(watched.payload["errors"]), [clients[1]], called='payload["errors"]')
+    waits = waits_between(watched.spy.looks[clients[1]])
+    expect_equal(waits, [1.0, 2.0, 4.0], called=f"{watched.called}; seconds between looks", mistake="wrong number of retries")
+
+
+def test_the_backoff_never_overflows(submission, clients):
+    """The wait never exceeds backoff_cap, however many failures there were."""
+    watched = failing(submission, clients, failures=1100, seconds=20_000, max_retries=1099, backoff_cap=2)
+    triggers.expect_error_event(watched.payload, "directory_access", called=f"{watched.called}; 1,100 failures")
+    longest = max(waits_between(watched.spy.looks[clients[1]]))
+    expect(longest <= 2.1, called=f"{watched.called}; seconds between looks", got=longest)
+
+
+def test_the_other_directories_keep_their_pace(trigger, clients):
+    """While one directory backs off, the others are looked into every check_interval."""
+    errors = [OSError(errno.EIO, "Input/output error") for _ in range(50)]
+    watched = watch(
+        trigger(backoff_base=40, backoff_cap=400, max_retries=30),
+        seconds=200,
+        root=clients.root,
+        faults=lambda spy: spy.fail(clients[1], *errors),
+        at={111: lambda: clients.drop(4, "a.csv")},
+    )
+    expect_equal(watched.payload["directory"], clients[4], called=watched.called)
+    got = f"reported after {watched.fired_at} seconds, made at 111"
+    expect(watched.fired_at <= 131, called=watched.called, got=got, mistake="one directory waits for another")
+
+
+def test_a_missing_directory_is_no_failure(submission, clients):
+    """A missing directory is no failure: it is looked for every check_interval, for ever."""
+    late = os.path.join(clients.root, "late")
+
+    def make() -> None:
+        os.mkdir(late)
+        open(os.path.join(late, "a.csv"), "w").close()
+
+    built = submission.AdvancedMultiDirectoryTrigger({late: 1}, ["*.csv"], stable_seconds=0, max_retries=2)
+    watched = watch(built, seconds=300, root=clients.root, at={205: make})
+    expect_equal(watched.payload["path"], os.path.join(late, "a.csv"), called=watched.called, mistake="gives up too early")
+
+
+# ── What holds of every trigger ──
+
+
+def test_unreadable_directories_are_left_out(trigger, clients):
+    """A directory that can never be read is left out and named; when none is left, there is an error event."""
+    watched = watch(
+        trigger(), seconds=90, root=clients.root, faults=lambda spy: spy.deny(clients[2]), at={31: lambda: clients.drop(4, "a.csv")}
+    )
+    triggers.expect_left_out(watched, clients[2])
+    none_left = watch(trigger(directories={clients[2]: 1}), seconds=60, root=clients.root, faults=lambda spy: spy.deny(clients[2]))
+    triggers.expect_error_event(none_left.payload, "directory_access", called=none_left.called)
+
+
+def test_has_good_manners(trigger, clients):
+    """The event loop is never blocked, nothing is written, nothing is left behind, and nobody polls too often."""
+    watched = watch(trigger(stable_seconds=15), seconds=90, root=clients.root, at={15: lambda: clients.drop(5, "a.csv")})
+    watched.payload  # noqa: B018
+    blocking = sorted(set(watched.spy.blocking))
+    expect(not blocking, called=watched.called, got=f"on the event loop: {blocking}", mistake="blocking call on the event loop")
+    expect(not watched.spy.written, called=watched.called, got=watched.spy.written, mistake="side effect in a trigger")
+    expect(not watched.left_behind, called="after the event", got=watched.left_behind, mistake="resource leak")
+    most = max(len(times) for times in watched.spy.looks.values())
+    expect(most <= 2 * 8, called=watched.called, got=f"{most} looks into one directory in 50 seconds", mistake="busy polling")
+
+
+def test_cancelling_ends_it_at_once(trigger, clients):
+    """Cancelling ends run() at once, also while a directory hangs."""
+    watched = watch(trigger(), seconds=35, root=clients.root, faults=lambda spy: spy.hang(clients[2]))
+    watched.expect_waiting()
+    prompt = watched.cancelled_within is not None and watched.cancelled_within < 1
+    expect(prompt, called=f"{watched.called}, then cancelled", got="it still runs", mistake="swallows the cancellation")
+    triggers.expect_it_works(trigger(), clients)
+
+
+def test_a_hanging_directory_does_not_hold_up_the_others(trigger, clients):
+    """A stable file is reported at the latest two intervals after it has become stable, also if a directory hangs."""
+    watched = watch(
+        trigger(), seconds=120, root=clients.root, faults=lambda spy: spy.hang(clients[1]), at={33: lambda: clients.drop(5, "a.csv")}
+    )
+    expect_equal(watched.payload["directory"], clients[5], called=f"{watched.called}; the first directory hangs")
+    expect(watched.fired_at <= 53, called=watched.called, got=f"reported after {watched.fired_at} seconds, made at 33")
+
+
+def test_an_unexpected_exception_becomes_an_error_event(trigger, clients):
+    """Anything unexpected that is raised becomes an error event."""
+    watched = watch(
+        trigger(), seconds=60, root=clients.root, faults=lambda spy: spy.fail(clients[1], *[ZeroDivisionError("odd")] * 9)
+    )
+    triggers.expect_error_event(watched.payload, "unexpected", called=watched.called)
+
+
+def test_equal_files_make_equal_events(trigger, clients):
+    """Two runs over the same files yield equal events, with plain JSON and 100 files at most."""
+    for number in range(150):
+        clients.drop(2, f"{number:03}.csv")
+    os.utime(clients.path(2, "000.csv"), (time.time(), 1_700_000_000))
+    first, second = (watch(trigger(), seconds=30, root=clients.root).payload for _ in range(2))
+    expect_equal(second, first, called="run(), twice over the same files", mistake="event depends on the run")
+    expect_equal([len(first["files"]), first["total_files"]], [100, 150], called="run() over 150 files")

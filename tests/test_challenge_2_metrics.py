@@ -1,0 +1,121 @@
+"""Challenge 2: collect_trigger_metrics."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from support import rest_api
+from support.contract import expect, expect_equal
+from support.logs import captured_logs
+from support.task_instance import TaskInstance, context_for
+from support.watching import is_plain_json
+
+SENSOR = "monitor_client_uploads"
+CALLED = "collect_trigger_metrics(**context)"
+STATES = {
+    "run_1": {SENSOR: "success", "wait_for_upload": "success", "process_trigger_results": "success"},
+    "run_2": {SENSOR: "success", "wait_for_upload": "failed", "process_trigger_results": "upstream_failed"},
+    "run_3": {SENSOR: "failed", "wait_for_upload": "deferred", "process_trigger_results": None},
+    "run_4": {SENSOR: "success", "wait_for_upload": None, "process_trigger_results": "failed"},
+    "run_5": {SENSOR: "skipped", "wait_for_upload": "running"},
+}
+XCOMS = {
+    ("run_1", SENSOR): {"status": "success", "waited_seconds": 30.0},
+    ("run_2", SENSOR): {"status": "success", "waited_seconds": 90.0},
+    ("run_4", SENSOR): {"status": "success", "waited_seconds": None},
+    ("run_3", SENSOR): {"status": "success", "waited_seconds": 10_000.0},  # of an earlier try: the run has failed
+}
+
+
+@pytest.fixture
+def collect(submission):
+    """Call collect_trigger_metrics as a task of another DAG."""
+
+    def call(states: Any = STATES, xcoms: Any = XCOMS) -> dict[str, Any]:
+        ti = TaskInstance("collect_trigger_metrics", xcoms, states, dag_id="trigger_orchestration_challenge")
+        metrics = submission.collect_trigger_metrics(**context_for(ti))
+        expect(is_plain_json(metrics), called=CALLED, got=metrics)
+        return metrics
+
+    return call
+
+
+def test_counts_runs_and_waits(collect):
+    """runs is the number of runs; waits counts the task instances of the two sensors by state."""
+    metrics = collect()
+    expect_equal(metrics["runs"], 5, called=f'{CALLED}["runs"]')
+    due = {"success": 4, "failed": 2, "deferred": 1, "none": 1, "skipped": 1, "running": 1}
+    expect_equal(metrics["waits"], due, called=f'{CALLED}["waits"]', mistake="wrong count")
+
+
+def test_rates_are_of_the_waits_that_have_ended(collect):
+    """success_rate and failure_rate are of the waits that have ended in success or failed."""
+    metrics = collect()
+    rates = [round(metrics["success_rate"], 6), round(metrics["failure_rate"], 6)]
+    expect_equal(rates, [0.666667, 0.333333], called=f"{CALLED}: 4 waits succeeded, 2 failed", mistake="wrong rate")
+
+
+def test_averages_the_waits_that_are_known(collect):
+    """average_wait_seconds and longest_wait_seconds are over the runs whose sensor succeeded and whose wait is known."""
+    metrics = collect()
+    figures = [metrics["average_wait_seconds"], metrics["longest_wait_seconds"]]
+    expect_equal(figures, [60.0, 90.0], called=f"{CALLED}: waits of 30 and 90 seconds", mistake="wrong average")
+
+
+@pytest.mark.parametrize(
+    "states", [{}, {"run_1": {SENSOR: "deferred", "wait_for_upload": None}}], ids=["no runs", "nothing has ended"]
+)
+def test_no_waits_make_no_rates(collect, states):
+    """Without waits that have ended there are no rates and no averages: None, and no division by zero."""
+    metrics = collect(states, {})
+    figures = [metrics[name] for name in ("success_rate", "failure_rate", "average_wait_seconds", "longest_wait_seconds")]
+    expect_equal([metrics["runs"], *figures], [len(states), None, None, None, None], called=f"{CALLED}, {states}")
+
+
+def test_reads_queue_and_pools_from_the_api(collect):
+    """triggers_running, triggers_queued and pool_utilization come from the REST API."""
+    with rest_api.serving() as api, rest_api.connected(api.url):
+        metrics = collect()
+    triggers = [metrics["triggers_running"], metrics["triggers_queued"]]
+    expect_equal(triggers, [2, 1], called=f"{CALLED}: two triggers taken up, one not", mistake="wrong count")
+    utilization = {name: float(value) for name, value in metrics["pool_utilization"].items()}
+    due = {"default_pool": 0.25, "no_slots": 0.0, "unlimited": 0.0}
+    expect_equal(utilization, due, called=f'{CALLED}["pool_utilization"]')
+
+
+@pytest.mark.parametrize("api", ["absent", "refusing", "silent"])
+def test_does_without_the_api(collect, api):
+    """What cannot be had from the API is None, with the reason in unavailable; the task does not fail."""
+    if api == "absent":
+        metrics = collect()
+    elif api == "silent":
+        with rest_api.silent() as url, rest_api.connected(url):
+            metrics = collect()
+    else:
+        with rest_api.serving() as server, rest_api.connected(server.url):
+            server.answer = 401
+            metrics = collect()
+    names = ("triggers_running", "triggers_queued", "pool_utilization")
+    called = f"{CALLED}, the API is {api}"
+    expect_equal([metrics[name] for name in names], [None] * 3, called=called, mistake="invented figure")
+    reasons = [metrics["unavailable"].get(name) for name in names]
+    expect(all(isinstance(reason, str) and reason for reason in reasons), called=called, got=metrics["unavailable"])
+    expect_equal([metrics["runs"], "runs" in metrics["unavailable"]], [5, False], called=called)
+
+
+def test_does_without_the_states(collect):
+    """If the states cannot be had, runs is None with the reason, waits is empty, and the task does not fail."""
+    metrics = collect(None)
+    figures = [metrics["runs"], metrics["waits"], metrics["success_rate"], metrics["average_wait_seconds"]]
+    expect_equal(figures, [None, {}, None, None], called=f"{CALLED}, the states cannot be had")
+    reason = metrics["unavailable"].get("runs")
+    expect(isinstance(reason, str) and bool(reason), called=f'{CALLED}["unavailable"]', got=metrics["unavailable"])
+
+
+def test_logs_the_metrics(collect):
+    """The metrics are also logged, at INFO."""
+    with captured_logs() as lines:
+        collect({"run_1": {SENSOR: "success"}}, {("run_1", SENSOR): {"waited_seconds": 4711.25}})
+    told = any("4711" in line.text for line in lines if line.level == 20)
+    expect(told, called=f"the log of {CALLED}", got=[line.text for line in lines])

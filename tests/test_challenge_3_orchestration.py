@@ -1,0 +1,347 @@
+"""Challenge 3: four kinds of triggers, and how they join."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from airflow.providers.standard.triggers.temporal import DateTimeTrigger
+from airflow.sdk.exceptions import AirflowException, AirflowSensorTimeout, TaskDeferred
+from airflow.sdk.serde import serialize
+from support import rest_api, rules, triggers
+from support.contract import Broken, expect, expect_equal
+from support.task_instance import TaskInstance, context_for
+from support.watching import is_plain_json, watch
+
+MODULE = "trigger_implementation_exercise"
+DAG_ID = "trigger_orchestration_challenge"
+STATUS = "/partner/status"
+
+
+def deferral(submission, task_id: str) -> TaskDeferred:
+    """Execute a task of the DAG as a worker does; return how it deferred."""
+    task = submission.task(task_id, DAG_ID)
+    task.render_template_fields(context := context_for(TaskInstance(task_id)))
+    try:
+        result = task.execute(context)
+    except TaskDeferred as deferred:
+        return deferred
+    raise Broken(f"execute(context) of {task_id}", f"it did not defer but returned {result!r}", "does not defer")
+
+
+def expect_rebuilt(submission, elsewhere, name: str, arguments: dict[str, Any]) -> None:
+    """Raise Broken unless a triggerer can build the trigger from what it serializes."""
+    class_path, kwargs = triggers.class_loaded_by_airflow(submission, name)(**arguments).serialize()
+    expect_equal(class_path, f"{MODULE}.{name}", called=f"{name}(...).serialize()[0]", mistake="wrong class path")
+    given = {key: kwargs.get(key) for key in arguments}
+    expect_equal(given, arguments, called=f"{name}(...).serialize()[1]", mistake="argument not serialized")
+    expect(is_plain_json(kwargs), called=f"{name}(...).serialize()[1]", got=kwargs, mistake="arguments are not plain JSON")
+    try:
+        rebuilt = elsewhere.run(triggers.rebuild, class_path, serialize(kwargs))
+    except Exception as error:
+        raise Broken(f"the triggerer builds {class_path}", str(error), "class path not importable") from None
+    expect_equal(rebuilt, (class_path, kwargs), called=f"serialize() of the {name} that the triggerer has built")
+
+
+# ── ApiTrigger ──
+
+
+@pytest.fixture
+def api():
+    """A partner's service, which says "pending" until told otherwise."""
+    with rest_api.serving() as server:
+        server.bodies[STATUS] = [(200, {"status": "pending"})]
+        yield server
+
+
+@pytest.fixture
+def asking(submission, api):
+    """An ApiTrigger for the partner's service, run to its end."""
+
+    def run(*answers: tuple[int, Any], seconds: float = 300, **arguments: Any):
+        api.bodies[STATUS] = list(answers)
+        trigger = submission.ApiTrigger(**{"url": api.url + STATUS, "check_interval": 30, **arguments})
+        return watch(trigger, seconds=seconds, root="/nowhere")
+
+    return run
+
+
+def test_api_trigger_travels_to_the_triggerer(submission, elsewhere):
+    """ApiTrigger.serialize() gives the literal class path and all arguments of __init__."""
+    arguments = {"url": "http://127.0.0.1:9/x", "expected_status": "done", "check_interval": 2.5}
+    expect_rebuilt(submission, elsewhere, "ApiTrigger", arguments)
+
+
+@pytest.mark.parametrize("arguments", [{"url": ""}, {"check_interval": 0}], ids=["no url", "interval 0"])
+def test_api_trigger_refuses_what_cannot_work(submission, arguments):
+    """ValueError if url is empty or check_interval not more than 0."""
+    given = {"url": "http://127.0.0.1:9/x", **arguments}
+    submission.ApiTrigger("http://127.0.0.1:9/x")
+    triggers.expect_refused(lambda: submission.ApiTrigger(**given), called=f"ApiTrigger({triggers.written(given)})")
+
+
+def test_api_trigger_fires_when_the_answer_is_the_expected_one(asking, api):
+    """It asks about every check_interval seconds and fires when the answer's status is the expected one."""
+    pending, ready = (200, {"status": "pending"}), (200, {"status": "ready", "batch": 7})
+    watched = asking(pending, pending, ready)
+    due = {"status": "success", "url": api.url + STATUS, "answer": {"status": "ready", "batch": 7}}
+    expect_equal({key: watched.payload.get(key) for key in due}, due, called=watched.called)
+    called = f"{watched.called}; the third answer is the expected one"
+    expect(55 <= watched.fired_at <= 95, called=called, got=f"the event came after {watched.fired_at} seconds")
+    expect_equal(len(api.requests), 3, called=f"{called}: requests", mistake="busy polling")
+
+
+def test_api_trigger_waits_for_the_status_it_was_told(asking):
+    """expected_status is the status that is waited for."""
+    watched = asking((200, {"status": "ready"}), (200, {"status": "done"}), expected_status="done")
+    expect_equal(watched.payload["answer"], {"status": "done"}, called=watched.called)
+
+
+@pytest.mark.parametrize("status", [400, 401, 404, 499])
+def test_api_trigger_gives_up_when_it_will_not_get_better(asking, api, status):
+    """An HTTP status from 400 to 499 will not get better: an error event of the type api that names the url."""
+    watched = asking((status, {"detail": "no"}))
+    triggers.expect_error_event(watched.payload, "api", called=f"{watched.called}; the API answers {status}")
+    expect_equal(list(watched.payload["errors"]), [api.url + STATUS], called='payload["errors"]')
+    expect_equal(len(api.requests), 1, called=f"{watched.called}: requests")
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [(500, {}), (503, {}), (200, b"<html>"), (200, ["ready"]), (200, {"state": "ready"})],
+    ids=["500", "503", "no JSON", "no object", "no status"],
+)
+def test_api_trigger_asks_again_when_it_may_pass(asking, api, answer):
+    """Another answer and an HTTP status from 500 on may pass: it asks again at the next interval."""
+    watched = asking(answer, answer, (200, {"status": "ready"}))
+    expect_equal(watched.payload["status"], "success", called=f"{watched.called}; two answers are {answer}", mistake="gives up")
+    expect_equal(len(api.requests), 3, called=f"{watched.called}: requests")
+    expect(watched.fired_at >= 55, called=watched.called, got="it asked again at once", mistake="busy polling")
+
+
+def test_api_trigger_asks_again_when_nobody_answers(submission, api):
+    """A refused connection may pass: it asks again at the next interval."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    url = f"http://127.0.0.1:{port}{STATUS}"
+    watched = watch(submission.ApiTrigger(url, check_interval=30), seconds=100, root="/nowhere")
+    watched.expect_waiting()
+    expect(watched.cancelled_within is not None, called=watched.called, got="it does not end on cancellation")
+    api.bodies[STATUS] = [(200, {"status": "ready"})]
+    found = watch(submission.ApiTrigger(api.url + STATUS), seconds=60, root="/nowhere")
+    expect_equal(found.payload["status"], "success", called=found.called)
+
+
+def test_api_trigger_does_not_block_the_event_loop(asking):
+    """The loop is not blocked: no request is made on it, and nothing is left behind."""
+    watched = asking((200, {"status": "pending"}), (200, {"status": "ready"}))
+    watched.payload  # noqa: B018
+    blocking = sorted(set(watched.spy.blocking))
+    expect(not blocking, called=watched.called, got=f"on the event loop: {blocking}", mistake="blocking call on the event loop")
+    expect(not watched.left_behind, called="after the event", got=watched.left_behind, mistake="resource leak")
+
+
+def test_api_trigger_ends_at_once_when_cancelled(asking):
+    """Cancelling ends run() at once."""
+    watched = asking((200, {"status": "pending"}), seconds=100)
+    watched.expect_waiting()
+    prompt = watched.cancelled_within is not None and watched.cancelled_within < 1
+    expect(prompt, called=f"{watched.called}, then cancelled", got="it still runs", mistake="swallows the cancellation")
+
+
+# ── BusinessRuleTrigger ──
+
+RULES = rules.__name__
+
+
+@pytest.fixture
+def ruled(submission):
+    """A BusinessRuleTrigger, run to its end."""
+
+    def run(rule: str, seconds: float = 300, **rule_kwargs: Any):
+        rules.asked.clear()
+        trigger = submission.BusinessRuleTrigger(f"{RULES}.{rule}", rule_kwargs, check_interval=30)
+        return watch(trigger, seconds=seconds, root="/nowhere")
+
+    return run
+
+
+def test_rule_trigger_travels_to_the_triggerer(submission, elsewhere):
+    """BusinessRuleTrigger.serialize() gives the literal class path and all arguments of __init__."""
+    arguments = {"rule": "some.module.rule", "rule_kwargs": {"minimum": 3}, "check_interval": 2.5}
+    expect_rebuilt(submission, elsewhere, "BusinessRuleTrigger", arguments)
+
+
+@pytest.mark.parametrize(
+    "arguments", [{"rule": ""}, {"rule": "no_dot"}, {"rule": len}, {"check_interval": 0}], ids=["empty", "no dot", "function", "interval"]
+)
+def test_rule_trigger_refuses_what_cannot_work(submission, arguments):
+    """ValueError if rule is not a text with a dot in it, or check_interval not more than 0."""
+    given = {"rule": "some.module.rule", **arguments}
+    submission.BusinessRuleTrigger("some.module.rule")
+    called = f"BusinessRuleTrigger({triggers.written(given)})"
+    triggers.expect_refused(lambda: submission.BusinessRuleTrigger(**given), called=called)
+
+
+def test_rule_trigger_fires_when_the_rule_agrees(ruled):
+    """It asks the rule, with its arguments, about every check_interval seconds, and fires when it returns something true."""
+    watched = ruled("agrees_at", times=3)
+    due = {"status": "success", "rule": f"{RULES}.agrees_at"}
+    expect_equal({key: watched.payload.get(key) for key in due}, due, called=watched.called)
+    expect_equal(len(rules.asked), 3, called=f"{watched.called}: questions")
+    expect(55 <= watched.fired_at <= 95, called=watched.called, got=f"the event came after {watched.fired_at} seconds")
+
+
+def test_rule_trigger_asks_in_a_thread(ruled):
+    """The rule may block, so it runs in a thread."""
+    watched = ruled("agrees_at", times=1)
+    watched.payload  # noqa: B018
+    on_loop = threading.get_ident() in rules.asked
+    expect(not on_loop, called=watched.called, got="the rule ran on the event loop", mistake="blocking call on the event loop")
+
+
+@pytest.mark.parametrize(
+    ("rule", "reason"), [("raises", "KeyError"), ("missing", "AttributeError"), ("nowhere.at_all", "ModuleNotFoundError")]
+)
+def test_rule_trigger_reports_a_broken_rule(ruled, rule, reason):
+    """A rule that cannot be imported, or that raises, is broken: an error event of the type rule with the exception."""
+    watched = ruled(rule)
+    triggers.expect_error_event(watched.payload, "rule", called=f"{watched.called}; the rule {rule}")
+    expect(reason in watched.payload["message"], called='payload["message"]', got=watched.payload["message"])
+    errors = watched.payload["errors"]
+    named = list(errors) == [f"{RULES}.{rule}"] and reason in errors[f"{RULES}.{rule}"]
+    expect(named, called='payload["errors"]', got=errors)
+
+
+def test_rule_trigger_ends_at_once_when_cancelled(ruled):
+    """Cancelling ends run() at once and leaves nothing behind."""
+    watched = ruled("agrees_at", seconds=100, times=99)
+    watched.expect_waiting()
+    prompt = watched.cancelled_within is not None and watched.cancelled_within < 1
+    expect(prompt, called=f"{watched.called}, then cancelled", got="it still runs", mistake="swallows the cancellation")
+    expect(not watched.left_behind, called="after the cancellation", got=watched.left_behind, mistake="resource leak")
+
+
+def test_enough_clients_delivered(submission, clients):
+    """True if at least minimum of the directories hold a file *.csv; one that is missing or unreadable holds none."""
+    directories = [*clients.directories, f"{clients.root}/missing", clients.drop(1, "a_file")]
+    answers = []
+    for number in (2, 4):
+        answers.append(submission.enough_clients_delivered(directories, 2))
+        clients.drop(number, "a.csv")
+        clients.drop(number, "b.csv")
+        clients.drop(number - 1, "a.json")
+    answers.append(submission.enough_clients_delivered(directories, 2))
+    answers.append(submission.enough_clients_delivered(directories, 3))
+    answers = [bool(answer) for answer in answers]
+    expect_equal(answers, [False, False, True, False], called="enough_clients_delivered(...), with 0, 1 and 2 clients for 2, then for 3")
+
+
+# ── WaitForTrigger ──
+
+
+def test_wait_for_trigger_defers_and_returns_the_event(submission):
+    """Defers to the trigger with the sensor's own timeout; goes on in execute_complete and returns the event's payload."""
+    trigger = submission.ApiTrigger("http://127.0.0.1:9/x")
+    task = submission.WaitForTrigger(task_id="wait", trigger=trigger, timeout=45)
+    context = context_for(TaskInstance("wait"))
+    try:
+        task.execute(context)
+    except TaskDeferred as raised:
+        deferred = raised
+    else:
+        raise Broken("WaitForTrigger(...).execute(context)", "it did not defer", "does not defer")
+    expect_equal(deferred.trigger.serialize(), trigger.serialize(), called="the trigger that it defers to")
+    timeout = deferred.timeout
+    seconds = timeout.total_seconds() if isinstance(timeout, timedelta) else timeout
+    expect(seconds == 45, called="defer(timeout=...); the sensor's timeout is 45", got=timeout, mistake="no timeout")
+    event = {"status": "success", "answer": {"status": "ready"}}
+    again = submission.WaitForTrigger(task_id="wait", trigger=trigger, timeout=45)
+    kwargs = {**(deferred.kwargs or {}), "event": event}
+    returned = again.resume_execution(deferred.method_name, kwargs, context)
+    expect_equal(returned, event, called="execute_complete(context, event)", mistake="returns nothing")
+
+
+@pytest.mark.parametrize("event", [{"status": "error", "message": "the API is gone"}, {"status": "odd"}, {}, None], ids=str)
+def test_wait_for_trigger_raises_for_all_else(submission, event):
+    """AirflowException for an error event, any other status, and an event that is empty or missing."""
+    task = submission.WaitForTrigger(task_id="wait", trigger=submission.ApiTrigger("http://127.0.0.1:9/x"))
+    called = f"execute_complete(context, {event})"
+    try:
+        result = task.execute_complete(context_for(TaskInstance("wait")), event)
+    except AirflowException as error:
+        told = not event or "message" not in event or event["message"] in str(error)
+        expect(told, called=called, got=f"{error!r}, without the event's message")
+    else:
+        raise Broken(called, f"it returned {result!r}", "error event taken for a success")
+
+
+# ── The DAG ──
+
+
+@pytest.mark.parametrize(
+    ("task_id", "name"),
+    [("wait_for_data", "MultiDirectoryTrigger"), ("wait_for_api", "ApiTrigger"), ("wait_for_rule", "BusinessRuleTrigger")],
+)
+def test_three_waits_defer_to_triggers_of_our_own(submission, task_id, name):
+    """wait_for_data, wait_for_api and wait_for_rule defer to our three triggers, for a time that ends."""
+    deferred = deferral(submission, task_id)
+    class_path, kwargs = deferred.trigger.serialize()
+    expect_equal(class_path, f"{MODULE}.{name}", called=f"the trigger of {task_id}")
+    expect(deferred.timeout is not None, called=f"the timeout of {task_id}", got=None, mistake="no timeout")
+    due = {
+        "wait_for_data": ("directories", submission.CLIENT_DIRECTORIES),
+        "wait_for_api": ("url", submission.PARTNER_API_URL),
+        "wait_for_rule": ("rule", f"{MODULE}.enough_clients_delivered"),
+    }
+    key, value = due[task_id]
+    expect_equal(kwargs[key], value, called=f"the trigger of {task_id}: {key}")
+    failing = submission.task(task_id, DAG_ID)
+    try:
+        failing.resume_execution("__fail__", {"error": "Trigger timeout"}, context_for(TaskInstance(task_id)))
+    except AirflowSensorTimeout:
+        return
+    raise Broken(f"a timeout of {task_id}", "no AirflowSensorTimeout")
+
+
+def test_the_fourth_waits_for_a_moment(submission):
+    """wait_for_window is a deferrable sensor that waits for a moment with a DateTimeTrigger, without a logical date."""
+    trigger = deferral_in_the_future(submission).trigger
+    expect(isinstance(trigger, DateTimeTrigger), called="the trigger of wait_for_window", got=type(trigger))
+
+
+def deferral_in_the_future(submission) -> TaskDeferred:
+    """Execute wait_for_window when its run has only just begun."""
+    from freezegun import freeze_time
+
+    with freeze_time("2026-01-31 12:00:01", real_asyncio=True):
+        return deferral(submission, "wait_for_window")
+
+
+def test_the_rule_of_the_dag_works(submission, data_dir):
+    """wait_for_rule asks enough_clients_delivered with arguments that it takes."""
+    trigger = deferral(submission, "wait_for_rule").trigger
+    watched = watch(trigger, seconds=10, root="/nowhere")
+    watched.expect_waiting()
+    expect(isinstance(trigger.serialize()[1]["rule_kwargs"], dict), called="its rule_kwargs", got=trigger.serialize()[1])
+
+
+def test_approve_runs_as_soon_as_one_agrees(submission):
+    """approve comes after wait_for_api and wait_for_rule and runs as soon as one of them has succeeded."""
+    approve = submission.task("approve", DAG_ID)
+    expect_equal(sorted(approve.upstream_task_ids), ["wait_for_api", "wait_for_rule"], called="what comes before approve")
+    rule = str(getattr(approve.trigger_rule, "value", approve.trigger_rule))
+    expect(rule in ("one_success", "one_done"), called="approve.trigger_rule", got=rule, mistake="waits for both")
+    expect_equal(rule, "one_success", called="approve.trigger_rule")
+
+
+def test_publish_runs_when_all_have_succeeded(submission):
+    """publish comes after wait_for_data, wait_for_window and approve and runs when all three have succeeded."""
+    publish = submission.task("publish", DAG_ID)
+    before = sorted(publish.upstream_task_ids)
+    expect_equal(before, ["approve", "wait_for_data", "wait_for_window"], called="what comes before publish")
+    rule = str(getattr(publish.trigger_rule, "value", publish.trigger_rule))
+    expect_equal(rule, "all_success", called="publish.trigger_rule")
