@@ -57,7 +57,7 @@ def test_rates_are_of_the_waits_that_have_ended(collect):
 
 
 def test_averages_the_waits_that_are_known(collect):
-    """average_wait_seconds and longest_wait_seconds are over the runs whose sensor succeeded and whose wait is known."""
+    """average and longest wait are over the runs whose sensor succeeded and whose wait is known."""
     metrics = collect()
     figures = [metrics["average_wait_seconds"], metrics["longest_wait_seconds"]]
     expect_equal(figures, [60.0, 90.0], called=f"{CALLED}: waits of 30 and 90 seconds", mistake="wrong average")
@@ -69,7 +69,9 @@ def test_averages_the_waits_that_are_known(collect):
 def test_no_waits_make_no_rates(collect, states):
     """Without waits that have ended there are no rates and no averages: None, and no division by zero."""
     metrics = collect(states, {})
-    figures = [metrics[name] for name in ("success_rate", "failure_rate", "average_wait_seconds", "longest_wait_seconds")]
+    figures = [
+        metrics[name] for name in ("success_rate", "failure_rate", "average_wait_seconds", "longest_wait_seconds")
+    ]
     expect_equal([metrics["runs"], *figures], [len(states), None, None, None, None], called=f"{CALLED}, {states}")
 
 

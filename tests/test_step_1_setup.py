@@ -8,7 +8,6 @@ import warnings
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
-import pytest
 from support.contract import Broken, expect, expect_equal
 from support.watching import is_plain_json
 
@@ -58,14 +57,19 @@ def warnings_when_imported(module: str) -> list[str]:
 def test_set_up_and_clean_up_are_setup_and_teardown(submission):
     """set_up_directories is a setup task, clean_up_directories its teardown."""
     set_up, clean_up = submission.task("set_up_directories"), submission.task("clean_up_directories")
-    expect(set_up.is_setup is True, called='the task "set_up_directories"', got="it is no setup task", mistake="no setup task")
+    expect(
+        set_up.is_setup is True,
+        called='the task "set_up_directories"',
+        got="it is no setup task",
+        mistake="no setup task",
+    )
     expect(clean_up.is_teardown is True, called='the task "clean_up_directories"', got="it is no teardown task")
     upstream = clean_up.upstream_task_ids
     expect("set_up_directories" in upstream, called="the tasks before clean_up_directories", got=sorted(upstream))
 
 
 def test_set_up_makes_all_directories(submission, data_dir):
-    """Makes the directories of UPLOAD_FILE, CLIENT_DIRECTORIES and REPORT_FILE with their parents, and the README files."""
+    """Makes the directories of UPLOAD_FILE, CLIENT_DIRECTORIES and REPORT_FILE, and the README files."""
     submission.set_up_directories()
     clients = submission.CLIENT_DIRECTORIES
     due = [os.path.dirname(submission.UPLOAD_FILE), os.path.dirname(submission.REPORT_FILE), *clients]
@@ -81,7 +85,9 @@ def test_set_up_says_exactly_what_it_made(submission, data_dir):
     made = submission.set_up_directories()
     expect(is_plain_json(made), called="set_up_directories()", got=made)
     expect_equal(set(made), {"directories", "files"}, called="set_up_directories()")
-    expect_equal(sorted(made["directories"] + made["files"]), sorted(everything_below(data_dir)), called="set_up_directories()")
+    expect_equal(
+        sorted(made["directories"] + made["files"]), sorted(everything_below(data_dir)), called="set_up_directories()"
+    )
     order = made["directories"]
     wrong = [path for number, path in enumerate(order) if os.path.dirname(path) in order[number:]]
     expect(not wrong, called='set_up_directories()["directories"]', got=f"before their parents: {wrong}")
@@ -96,7 +102,9 @@ def test_set_up_leaves_alone_what_exists(submission, data_dir):
     upload.write_text("id\n1\n")
     made = submission.set_up_directories()
     again = submission.set_up_directories()
-    expect_equal([readme.read_text(), upload.read_text()], ["ours", "id\n1\n"], called="set_up_directories(), files before")
+    expect_equal(
+        [readme.read_text(), upload.read_text()], ["ours", "id\n1\n"], called="set_up_directories(), files before"
+    )
     kept = first not in made["directories"] and str(readme) not in made["files"]
     expect(kept, called="set_up_directories()", got=f"{made}, though {first} was there")
     expect_equal(again, {"directories": [], "files": []}, called="set_up_directories(), for the second time")
@@ -119,10 +127,14 @@ def test_clean_up_leaves_uploads_and_reports(submission, data_dir):
         path.write_text("keep me")
     removed = submission.clean_up_directories(made)
     left = upload.is_file() and report.is_file()
-    expect(left, called="clean_up_directories(...)", got="it removed a client's upload", mistake="clean-up deletes data")
+    expect(
+        left, called="clean_up_directories(...)", got="it removed a client's upload", mistake="clean-up deletes data"
+    )
     kept = not {str(upload.parent), str(report.parent), data_dir} & set(removed)
     expect(kept, called="clean_up_directories(...)", got=f"{removed}")
-    expect(not os.path.exists(submission.CLIENT_DIRECTORIES[0]), called="clean_up_directories(...)", got="client_1 is left")
+    expect(
+        not os.path.exists(submission.CLIENT_DIRECTORIES[0]), called="clean_up_directories(...)", got="client_1 is left"
+    )
 
 
 def test_clean_up_leaves_what_was_there_before(submission, data_dir):
@@ -131,7 +143,12 @@ def test_clean_up_leaves_what_was_there_before(submission, data_dir):
     os.makedirs(first)
     made = submission.set_up_directories()
     submission.clean_up_directories(made)
-    expect(os.path.isdir(first), called="clean_up_directories(...)", got=f"{first} is gone", mistake="clean-up deletes data")
+    expect(
+        os.path.isdir(first),
+        called="clean_up_directories(...)",
+        got=f"{first} is gone",
+        mistake="clean-up deletes data",
+    )
 
 
 def test_clean_up_copes_with_less(submission, data_dir):

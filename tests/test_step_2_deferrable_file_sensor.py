@@ -36,15 +36,24 @@ def no_upload(submission):
 
 def test_is_a_file_sensor_for_the_upload(submission, sensor):
     """wait_for_upload is a FileSensor for UPLOAD_FILE."""
-    expect(isinstance(sensor, FileSensor), called='the task "wait_for_upload"', got=type(sensor), mistake="no FileSensor")
+    expect(
+        isinstance(sensor, FileSensor), called='the task "wait_for_upload"', got=type(sensor), mistake="no FileSensor"
+    )
     expect_equal(os.path.normpath(sensor.path), os.path.normpath(submission.UPLOAD_FILE), called="its path")
 
 
 def test_defers_while_the_file_is_missing(sensor, no_upload):
     """The sensor is deferrable: while the file is missing it hands a trigger over and leaves its worker slot."""
-    expect(sensor.deferrable is True, called="wait_for_upload.deferrable", got=sensor.deferrable, mistake="not deferrable")
+    expect(
+        sensor.deferrable is True, called="wait_for_upload.deferrable", got=sensor.deferrable, mistake="not deferrable"
+    )
     deferred = deferral(sensor)
-    expect(deferred is not None, called="wait_for_upload.execute(context)", got="it did not defer", mistake="not deferrable")
+    expect(
+        deferred is not None,
+        called="wait_for_upload.execute(context)",
+        got="it did not defer",
+        mistake="not deferrable",
+    )
 
 
 def test_the_triggerer_takes_over_path_interval_and_timeout(submission, sensor, no_upload):
@@ -76,7 +85,9 @@ def test_says_why_it_defers(sensor):
     """Its doc_md says why it defers: the words "worker slot" and "triggerer" occur in it."""
     text = " ".join((sensor.doc_md or "").lower().split())
     missing = [word for word in ("worker slot", "triggerer") if word not in text]
-    expect(not missing, called="wait_for_upload.doc_md", got=f"{text!r}, without {missing}", mistake="undocumented task")
+    expect(
+        not missing, called="wait_for_upload.doc_md", got=f"{text!r}, without {missing}", mistake="undocumented task"
+    )
 
 
 def test_logs_whenever_a_worker_takes_it_up(submission, sensor):

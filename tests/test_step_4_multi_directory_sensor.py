@@ -34,13 +34,18 @@ EVENT = {
     "total_files": 1,
     "errors": {},
 }
-ERROR = {"status": "error", "error_type": "directory_access", "message": "the disk is gone", "errors": {"/data/one": "EIO"}}
+ERROR = {
+    "status": "error",
+    "error_type": "directory_access",
+    "message": "the disk is gone",
+    "errors": {"/data/one": "EIO"},
+}
 LOOKED = "2026-01-31 12:00:00"
 
 
 @pytest.fixture
 def sensor(submission, clients):
-    """A sensor over all clients; arguments may be given otherwise. Each call builds another one, as each process does."""
+    """A sensor over all clients; arguments may be given otherwise. Each call builds another, as each process does."""
 
     def build(**arguments: Any) -> BaseSensorOperator:
         arguments = {"directories": clients.directories, "poke_interval": 10, "timeout": 300, **arguments}
@@ -61,12 +66,14 @@ def deferred_by(sensor: BaseSensorOperator) -> TaskDeferred:
     """Execute and return how it deferred; Broken if it did not."""
     deferred = execute(sensor)
     if not isinstance(deferred, TaskDeferred):
-        raise Broken("execute(context), nothing is there yet", f"it did not defer but returned {deferred!r}", "does not defer")
+        raise Broken(
+            "execute(context), nothing is there yet", f"it did not defer but returned {deferred!r}", "does not defer"
+        )
     return deferred
 
 
 def resume(sensor: BaseSensorOperator, deferred: TaskDeferred, event: Any) -> Any:
-    """Go on as a worker does when the trigger has fired: another process, another operator, what was sent over the wire."""
+    """Go on as a worker does when the trigger has fired: another operator, and what was sent over the wire."""
     kwargs = deserialize(serialize({**(deferred.kwargs or {}), "event": event}))
     return sensor.resume_execution(deferred.method_name, kwargs, context_for(TaskInstance("monitor_client_uploads")))
 
@@ -124,7 +131,7 @@ def test_gives_up_after_its_own_timeout(sensor, timeout):
 
 
 def test_goes_on_in_a_method_that_airflow_can_call(sensor):
-    """It goes on in execute_complete, which takes what Airflow hands over: context, event, and what execute sent along."""
+    """It goes on in execute_complete, which takes context, event, and what execute has handed over."""
     deferred = deferred_by(sensor())
     expect_equal(deferred.method_name, "execute_complete", called="defer(method_name=...)", mistake="wrong method_name")
     method = getattr(sensor(), deferred.method_name)
@@ -191,18 +198,24 @@ def test_raises_for_an_error_event(sensor, event):
     """AirflowException for an error event; its message is in the exception's text."""
     error = raised_by(resume, sensor(), deferred_by(sensor()), event)
     called = f"execute_complete(context, {event})"
-    expect(isinstance(error, AirflowException), called=called, got=repr(error), mistake="error event taken for a success")
+    expect(
+        isinstance(error, AirflowException), called=called, got=repr(error), mistake="error event taken for a success"
+    )
     expect("the disk is gone" in str(error), called=called, got=f"{error!r}, without the event's message")
 
 
 @pytest.mark.parametrize(
-    "event", [{**EVENT, "status": "paused"}, {"path": "/data/one/a.csv"}, {}, None], ids=["unknown", "no status", "empty", "None"]
+    "event",
+    [{**EVENT, "status": "paused"}, {"path": "/data/one/a.csv"}, {}, None],
+    ids=["unknown", "no status", "empty", "None"],
 )
 def test_raises_for_any_other_event(sensor, event):
     """AirflowException for any other status, and for an event that is empty or missing."""
     error = raised_by(resume, sensor(), deferred_by(sensor()), event)
     called = f"execute_complete(context, {event})"
-    expect(isinstance(error, AirflowException), called=called, got=repr(error), mistake="unknown event taken for a success")
+    expect(
+        isinstance(error, AirflowException), called=called, got=repr(error), mistake="unknown event taken for a success"
+    )
 
 
 def test_all_ways_end_with_the_same_result(sensor, clients):
@@ -222,7 +235,11 @@ def test_all_ways_end_with_the_same_result(sensor, clients):
         same = {key: value for key, value in result.items() if key in payload}
         expect_equal(same, payload, called=f"the result when {way}", mistake="results differ")
         expect_equal(result.get("deferred"), way == "deferred", called=f'the result when {way}: "deferred"')
-        expect(isinstance(result.get("waited_seconds"), float), called=f'the result when {way}: "waited_seconds"', got=result)
+        expect(
+            isinstance(result.get("waited_seconds"), float),
+            called=f'the result when {way}: "waited_seconds"',
+            got=result,
+        )
 
 
 # ── What Airflow does when it goes wrong ──
@@ -301,7 +318,9 @@ def test_times_out_in_the_worker_as_sensors_always_did(sensor, clients):
     with freeze_time(LOOKED, real_asyncio=True) as clock, pytest.MonkeyPatch.context() as patch:
         patch.setattr("time.sleep", clock.tick)
         error = raised_by(execute, sensor(deferrable=False, timeout=100, poke_interval=30))
-    expect(isinstance(error, AirflowSensorTimeout), called="execute(context), deferrable=False, no file", got=repr(error))
+    expect(
+        isinstance(error, AirflowSensorTimeout), called="execute(context), deferrable=False, no file", got=repr(error)
+    )
 
 
 # ── As an operator ──
@@ -319,7 +338,12 @@ def test_renders_its_templates(submission, clients):
     path = clients.drop(2, "orders_1.csv")
     result = execute(task)
     got = result if isinstance(result, dict) else "it deferred"
-    expect(got == result and result["path"] == path, called="execute(context) with templates", got=got, mistake="not templated")
+    expect(
+        got == result and result["path"] == path,
+        called="execute(context) with templates",
+        got=got,
+        mistake="not templated",
+    )
 
 
 def test_can_be_mapped_over_clients(submission, clients):
@@ -342,12 +366,14 @@ def test_is_deferrable_unless_told_otherwise(submission, sensor):
 
 
 def test_the_dag_waits_for_all_clients(submission):
-    """monitor_client_uploads: deferrable, over CLIENT_DIRECTORIES for *.csv, at least every 30 seconds, for 600 seconds."""
+    """monitor_client_uploads: deferrable, over CLIENT_DIRECTORIES for *.csv, every 30 seconds or less, for 600."""
     task = submission.task("monitor_client_uploads")
     called = 'the task "monitor_client_uploads"'
     expect_equal(type(task).__name__, "MultiDirectorySensorAsync", called=called)
     deferred = deferred_by(task)
     kwargs = deferred.trigger.serialize()[1]
-    expect_equal([kwargs["directories"], kwargs["file_pattern"]], [submission.CLIENT_DIRECTORIES, "*.csv"], called=called)
+    expect_equal(
+        [kwargs["directories"], kwargs["file_pattern"]], [submission.CLIENT_DIRECTORIES, "*.csv"], called=called
+    )
     expect(0 < kwargs["check_interval"] <= 30, called=f"{called}: check_interval", got=kwargs)
     expect_equal(float(task.timeout), 600.0, called=f"{called}: timeout")

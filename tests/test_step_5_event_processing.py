@@ -59,7 +59,11 @@ def test_passes_on_what_is_valid(process, tmp_path):
     other = write(tmp_path, "notes.json", "{}")
     processed = process(found(one, other, two))
     expect(is_plain_json(processed), called="process_trigger_results(**context)", got=processed)
-    due = [{"path": one, "size": 22, "rows": 2}, {"path": other, "size": 2, "rows": None}, {"path": two, "size": 3, "rows": 0}]
+    due = [
+        {"path": one, "size": 22, "rows": 2},
+        {"path": other, "size": 2, "rows": None},
+        {"path": two, "size": 3, "rows": 0},
+    ]
     expect_equal(processed["valid"], due, called='process_trigger_results(**context)["valid"]')
     expect_equal(processed["invalid"], [], called='process_trigger_results(**context)["invalid"]')
 
@@ -142,7 +146,7 @@ def test_reads_csv_as_it_is_written(process, tmp_path, content, rows):
     ids=["missing", "a text", "a list", "an empty dict", "no files", "files is a text", "files is None"],
 )
 def test_says_what_to_look_at_when_there_is_no_result(process, result):
-    """AirflowException if the XCom is missing or has not the form of the sensor's result; it names monitor_client_uploads."""
+    """AirflowException that names monitor_client_uploads if its XCom is missing or not of the right form."""
     called = f"process_trigger_results(**context), the XCom is {result!r}"
     try:
         processed = process(result)
@@ -188,9 +192,13 @@ def usage(submission):
 def expect_unavailable(measured: dict[str, Any], *names: str) -> None:
     """Raise Broken unless these are None and a reason is given for each, and for no other that is not None."""
     for name in names:
-        expect_equal(measured[name], None, called=f"monitor_resource_usage(**context)[{name!r}]", mistake="invented figure")
+        expect_equal(
+            measured[name], None, called=f"monitor_resource_usage(**context)[{name!r}]", mistake="invented figure"
+        )
         reason = measured["unavailable"].get(name)
-        expect(isinstance(reason, str) and bool(reason), called=f'["unavailable"][{name!r}]', got=measured["unavailable"])
+        expect(
+            isinstance(reason, str) and bool(reason), called=f'["unavailable"][{name!r}]', got=measured["unavailable"]
+        )
     wrong = [name for name in measured["unavailable"] if measured.get(name) is not None]
     expect(not wrong, called='monitor_resource_usage(**context)["unavailable"]', got=f"{wrong} are available")
 
@@ -234,19 +242,21 @@ def test_does_without_an_api_that_refuses(usage, status):
     with rest_api.serving() as api, rest_api.connected(api.url):
         api.answer = status
         measured = usage(found("/data/a.csv"))
-    expect(bool(api.requests), called=f"monitor_resource_usage(**context), the API answers {status}", got="it never asked")
+    expect(
+        bool(api.requests), called=f"monitor_resource_usage(**context), the API answers {status}", got="it never asked"
+    )
     expect_unavailable(measured, "triggerer_status", "pools")
 
 
 def test_does_without_an_api_that_is_silent(usage):
-    """When the API does not answer in time, the figures from it are None, with the reason, and the task does not fail."""
+    """When the API does not answer in time, the figures from it are None, and the task does not fail."""
     with rest_api.silent() as url, rest_api.connected(url):
         measured = usage(found("/data/a.csv"))
     expect_unavailable(measured, "triggerer_status", "pools")
 
 
 def test_does_without_the_database(usage):
-    """When the counts or the sensor's result cannot be had, they are None, with the reason, and the task does not fail."""
+    """When the counts or the sensor's result cannot be had, they are None, and the task does not fail."""
     measured = usage(None, states=None)
     expect_unavailable(measured, "deferred_tasks", "running_tasks", "waited_seconds", "saved_slot_seconds")
 

@@ -81,10 +81,12 @@ def failure(submission):
         (caused_by(TaskDeferralTimeout("Trigger timeout")), "timeout"),
         (caused_by(caused_by(TaskDeferralError("Trigger failure"))), "triggerer_failure"),
     ],
-    ids=lambda value: value if isinstance(value, str) else f"{type(value).__name__}{' from' * (value.__cause__ is not None)}",
+    ids=lambda value: (
+        value if isinstance(value, str) else f"{type(value).__name__}{' from' * (value.__cause__ is not None)}"
+    ),
 )
 def test_tells_the_cause(failure, error, cause):
-    """cause is timeout, directory_access, triggerer_failure, serialization or unknown, also by what it was raised from."""
+    """cause is timeout, directory_access, triggerer_failure, serialization or unknown, also of its __cause__."""
     expect_equal(failure(error)["cause"], cause, called=f"{CALLED}, exception={error!r}", mistake="wrong cause")
 
 
@@ -128,7 +130,9 @@ def test_advises_by_the_cause(failure):
 
 
 @pytest.mark.parametrize(
-    "error", [TaskDeferralTimeout("Trigger timeout"), ValueError("no idea"), None], ids=["timeout", "unknown", "nothing"]
+    "error",
+    [TaskDeferralTimeout("Trigger timeout"), ValueError("no idea"), None],
+    ids=["timeout", "unknown", "nothing"],
 )
 def test_logs_one_error_line(submission, error):
     """Logs exactly one line at ERROR with the task's id, the cause, and what to do."""
@@ -150,7 +154,14 @@ def test_logs_one_error_line(submission, error):
         {"ti": Broke(), "exception": ValueError("x")},
         {"ti": TaskInstance("wait_for_upload"), "exception": Unshowable()},
     ],
-    ids=["empty", "all None", "exception is a text", "no exception", "broken task instance", "exception without a text"],
+    ids=[
+        "empty",
+        "all None",
+        "exception is a text",
+        "no exception",
+        "broken task instance",
+        "exception without a text",
+    ],
 )
 def test_never_raises(submission, context):
     """Never raises, whatever is missing from context or broken in it."""
@@ -181,4 +192,6 @@ def test_is_the_callback_of_both_sensors(submission, task_id):
     callbacks = submission.task(task_id).on_failure_callback or []
     callbacks = callbacks if isinstance(callbacks, (list, tuple)) else [callbacks]
     names = [getattr(callback, "__name__", repr(callback)) for callback in callbacks]
-    expect("handle_trigger_failure" in names, called=f"on_failure_callback of {task_id}", got=names, mistake="no callback")
+    expect(
+        "handle_trigger_failure" in names, called=f"on_failure_callback of {task_id}", got=names, mistake="no callback"
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 from html.parser import HTMLParser
 from pathlib import Path
@@ -74,7 +75,9 @@ def test_invents_no_comparison(compare, result):
     figures += [comparison["traditional"]["slot_seconds"], comparison["deferrable"]["slot_seconds"]]
     expect_equal(figures, [None] * 5, called=called, mistake="invented figure")
     unavailable = comparison["unavailable"]
-    told = all(isinstance(unavailable.get(name), str) and unavailable[name] for name in ("waited_seconds", "task_states"))
+    told = all(
+        isinstance(unavailable.get(name), str) and unavailable[name] for name in ("waited_seconds", "task_states")
+    )
     expect(told, called=f'{called}: ["unavailable"]', got=unavailable)
 
 
@@ -163,7 +166,15 @@ def test_returns_where_the_report_is_and_what_is_in_it(submission, report):
 def test_the_report_is_complete(report):
     """The page names every file, the reasons, the seconds, the recommendations and the run's id, and has a picture."""
     _, page, html = report(XCOMS)
-    words = ["/data/one.csv", NASTY, "/data/<script>alert(1)</script>.csv", "row_width", "4711", "Keep deferring", RUN_ID]
+    words = [
+        "/data/one.csv",
+        NASTY,
+        "/data/<script>alert(1)</script>.csv",
+        "row_width",
+        "4711",
+        "Keep deferring",
+        RUN_ID,
+    ]
     missing = [word for word in words if word not in page.text]
     expect(not missing, called="the page that generate_trigger_report wrote", got=f"its text lacks {missing}")
     expect(bool({"svg", "img"} & page.elements), called="the page", got=f"no picture: {sorted(page.elements)}")
@@ -176,7 +187,12 @@ def test_the_report_is_escaped(report):
     """All text that comes from outside is escaped: a file may be called <b>.csv."""
     _, page, _ = report(XCOMS)
     injected = {"script", "i"} & page.elements | {"onclick"} & page.attributes
-    expect(not injected, called="the page, with files called <script>… and <b onclick=…>", got=f"it has {injected}", mistake="not escaped")
+    expect(
+        not injected,
+        called="the page, with files called <script>… and <b onclick=…>",
+        got=f"it has {injected}",
+        mistake="not escaped",
+    )
     expect(NASTY in page.text, called="the page", got="a path with special characters is mangled")
 
 
@@ -198,9 +214,13 @@ def test_a_new_report_takes_the_place_of_the_old_one(submission, report):
     with open(submission.REPORT_FILE, encoding="utf-8") as reader:  # somebody has the old page open
         before = reader.read()
         reader.seek(0)
-        report({**XCOMS, "process_trigger_results": {"valid": [], "invalid": [], "total_files": 0, "waited_seconds": None}})
+        report(
+            {**XCOMS, "process_trigger_results": {"valid": [], "invalid": [], "total_files": 0, "waited_seconds": None}}
+        )
         still = reader.read()
-    expect_equal(still, before, called="the page in the hands of somebody who reads it", mistake="report written in place")
+    expect_equal(
+        still, before, called="the page in the hands of somebody who reads it", mistake="report written in place"
+    )
     beside = os.listdir(os.path.dirname(submission.REPORT_FILE))
     expect_equal(beside, [os.path.basename(submission.REPORT_FILE)], called="the files beside the report")
 
@@ -230,6 +250,8 @@ def test_the_tasks_are_in_order(submission, first, then):
 @pytest.mark.deadline(60)
 def test_the_dag_runs_to_its_end(submission, data_dir):
     """A run in which the files arrive while it waits succeeds, and the file's path comes to the last task's report."""
+    for task_id in dict.fromkeys(itertools.chain.from_iterable(ORDER)):
+        submission.task(task_id)
     upload = "id,amount\n1,10\n2,20\n"
     dropped = os.path.join(submission.CLIENT_DIRECTORIES[3], "orders.csv")
     at_work = [
@@ -240,14 +262,21 @@ def test_the_dag_runs_to_its_end(submission, data_dir):
     with captured_logs():
         outcome = run_dag(submission, at_work)
     called = "dag.test(), two files arrive while it waits"
-    expect_equal(outcome.state, "success", called=f"{called}; the tasks ended as {outcome.states}", mistake="the run failed")
+    expect_equal(
+        outcome.state, "success", called=f"{called}; the tasks ended as {outcome.states}", mistake="the run failed"
+    )
     returned = outcome.xcoms["generate_trigger_report"]
     expect(isinstance(returned, dict), called=f"{called}: generate_trigger_report", got=returned)
     expect_equal(returned["valid_files"], [dropped], called=f"{called}: generate_trigger_report")
     page = Page(Path(submission.REPORT_FILE).read_text(encoding="utf-8"))
     expect(dropped in page.text, called=f"{called}: the report", got="it does not name the file")
-    expect(os.path.isfile(dropped), called=f"{called}: the client's file", got="it is gone", mistake="clean-up deletes data")
+    expect(
+        os.path.isfile(dropped),
+        called=f"{called}: the client's file",
+        got="it is gone",
+        mistake="clean-up deletes data",
+    )
     left = [os.path.exists(directory) for directory in submission.CLIENT_DIRECTORIES]
-    expect_equal(left, [False, False, False, True, False], called=f"{called}: the client directories after the clean-up")
-
-
+    expect_equal(
+        left, [False, False, False, True, False], called=f"{called}: the client directories after the clean-up"
+    )

@@ -36,5 +36,7 @@ class Clients:
 
     def tree(self) -> dict[str, float]:
         """Return all paths below the root with the time of their last change."""
-        paths = [os.path.join(folder, name) for folder, folders, files in os.walk(self.root) for name in folders + files]
+        paths = [
+            os.path.join(folder, name) for folder, folders, files in os.walk(self.root) for name in folders + files
+        ]
         return {path: os.lstat(path).st_mtime for path in paths}

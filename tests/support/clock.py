@@ -28,8 +28,8 @@ class JumpingClockLoop(asyncio.SelectorEventLoop):
     """
     A loop in which ``await asyncio.sleep(600)`` takes no time, whatever is awaited in whatever style.
 
-    The clock stands still while a thread that the loop waits for is at work, and while a socket is open, so that both may
-    answer; then it jumps to the next timer.
+    The clock stands still while a thread that the loop waits for is at work, and while a socket is open, so that both
+    may answer; then it jumps to the next timer.
 
     :param on_jump: called with the seconds of each jump, so that other clocks can follow.
     """
@@ -136,7 +136,9 @@ def _watch_anyio_threads() -> None:
     """anyio has threads of its own; let the loop know when it waits for one of them."""
     original = AsyncIOBackend.run_sync_in_worker_thread.__func__
 
-    async def run_sync_in_worker_thread(cls: type, func: Callable[..., Any], args: Any, *rest: Any, **options: Any) -> Any:
+    async def run_sync_in_worker_thread(
+        cls: type, func: Callable[..., Any], args: Any, *rest: Any, **options: Any
+    ) -> Any:
         loop = asyncio.get_running_loop()
         if not isinstance(loop, JumpingClockLoop):
             return await original(cls, func, args, *rest, **options)

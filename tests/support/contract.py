@@ -59,7 +59,7 @@ def _same(actual: Any, expected: Any) -> bool:
     if type(actual) is not type(expected):
         return False
     if isinstance(expected, dict):
-        return list(sorted(actual, key=repr)) == list(sorted(expected, key=repr)) and all(
+        return sorted(actual, key=repr) == sorted(expected, key=repr) and all(
             _same(actual[key], value) for key, value in expected.items()
         )
     if isinstance(expected, (list, tuple)):

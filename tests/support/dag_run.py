@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import os
+import time
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +17,8 @@ from airflow.utils.session import create_session
 
 from .clock import JumpingClockLoop
 from .submission import MODULE, Submission
+
+MAX_NAPS = 1000  # of time.sleep(), in a whole run
 
 
 @dataclass
@@ -53,8 +57,15 @@ def run_dag(submission: Submission, arrivals: list[Callable[[], object]]) -> Out
             loop.run_until_complete(loop.shutdown_default_executor())
             loop.close()
 
+    naps = itertools.count()
+
+    def nap(seconds: float) -> None:
+        if next(naps) > MAX_NAPS:
+            raise RuntimeError("A task waits in the worker, again and again, in place of deferring")
+        arrive(seconds)
+
     dag = submission.dag(MODULE)
-    with mock.patch.object(asyncio, "run", run):
+    with mock.patch.object(asyncio, "run", run), mock.patch.object(time, "sleep", nap):
         dag_run: DagRun = dag.test()
     with create_session() as session:
         tasks = session.merge(dag_run).get_task_instances(session=session)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 import structlog
@@ -51,9 +51,7 @@ def _text(entry: dict) -> str:
     text = str(entry.get("event", ""))
     args = entry.get("positional_args")
     if args:
-        try:
+        with suppress(TypeError, ValueError):
             text = text % args
-        except (TypeError, ValueError):
-            pass
     rest = {key: value for key, value in entry.items() if key not in ("event", "log_level", "positional_args")}
     return f"{text} {rest}" if rest else text

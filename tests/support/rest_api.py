@@ -122,7 +122,7 @@ def connected(url: str) -> Iterator[None]:
 
 @contextmanager
 def silent() -> Iterator[str]:
-    """A server that accepts and never says a word; every timeout in this process ends at once meanwhile. Yields its URL."""
+    """Yield the URL of a server that never says a word; every timeout in this process is short meanwhile."""
     listener = socket.create_server(("127.0.0.1", 0))
     settimeout = socket.socket.settimeout
 

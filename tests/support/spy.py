@@ -17,7 +17,17 @@ HANG_AT_MOST = 20  # seconds of real time, so that a forgotten thread does not o
 
 LISTING = {"os.listdir", "os.scandir"}
 READING = {"open", *LISTING}
-WRITING = {"os.remove", "os.rename", "os.mkdir", "os.rmdir", "os.truncate", "os.chmod", "os.utime", "os.link", "os.symlink"}
+WRITING = {
+    "os.remove",
+    "os.rename",
+    "os.mkdir",
+    "os.rmdir",
+    "os.truncate",
+    "os.chmod",
+    "os.utime",
+    "os.link",
+    "os.symlink",
+}
 WAITING = {"subprocess.Popen", "os.system", "os.posix_spawn", "socket.getaddrinfo", "socket.gethostbyname"}
 
 

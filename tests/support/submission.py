@@ -52,5 +52,7 @@ class Submission:
         """Return a task of a DAG; Broken if it is missing."""
         dag = self.dag(dag_id)
         if task_id not in dag.task_dict:
-            raise Broken(f"the DAG {dag_id}", f"it has the tasks {sorted(dag.task_dict)}, but no {task_id}", "missing task")
+            raise Broken(
+                f"the DAG {dag_id}", f"it has the tasks {sorted(dag.task_dict)}, but no {task_id}", "missing task"
+            )
         return dag.task_dict[task_id]

@@ -106,9 +106,12 @@ class TaskInstance:
 
 
 def context_for(ti: TaskInstance, **more: Any) -> dict[str, Any]:
-    """Return the context of a run that was started by hand: it has no logical date and none of what follows from one."""
+    """Return the context of a run that was started by hand: it has no logical date and nothing that follows from it."""
     dag_run = SimpleNamespace(
-        run_id=ti.run_id, dag_id=ti.dag_id, logical_date=None, run_after=datetime.fromisoformat("2026-01-31T12:00:00+00:00")
+        run_id=ti.run_id,
+        dag_id=ti.dag_id,
+        logical_date=None,
+        run_after=datetime.fromisoformat("2026-01-31T12:00:00+00:00"),
     )
     return {"ti": ti, "task_instance": ti, "run_id": ti.run_id, "dag_run": dag_run, "params": {}, **more}
 

@@ -26,13 +26,17 @@ def rebuild(class_path: str, sent: Any) -> tuple[str, dict[str, Any]]:
 
 
 def class_loaded_by_airflow(submission: Submission, name: str) -> type[BaseTrigger]:
-    """Return a class of the file as it is when Airflow has loaded the file as a DAG file, under a made-up module name."""
+    """Return a class as it is when Airflow has loaded the file as a DAG file, under a made-up module name."""
     before = set(sys.modules)
     DagBag(dag_folder=os.fspath(submission.path), safe_mode=False)
     for module in set(sys.modules) - before:
         if module.startswith("unusual_prefix_") and hasattr(sys.modules[module], name):
             return getattr(sys.modules[module], name)
-    loaded = [module for module in sys.modules if module.startswith("unusual_prefix_") and module.endswith(submission.path.stem)]
+    loaded = [
+        module
+        for module in sys.modules
+        if module.startswith("unusual_prefix_") and module.endswith(submission.path.stem)
+    ]
     for module in loaded:
         if hasattr(sys.modules[module], name):
             return getattr(sys.modules[module], name)
@@ -62,7 +66,9 @@ def expect_refused(construct: Callable[[], object], called: str) -> None:
 def expect_error_event(payload: dict[str, Any], error_type: str, called: str) -> None:
     """Raise Broken unless ``payload`` is an error event of that type."""
     wrong = [key for key, kind in _ERROR_EVENT.items() if not isinstance(payload.get(key), kind)]
-    right = not wrong and payload["status"] == "error" and payload["error_type"] == error_type and bool(payload["message"])
+    right = (
+        not wrong and payload["status"] == "error" and payload["error_type"] == error_type and bool(payload["message"])
+    )
     expect(right, called=called, got=payload, mistake="no error event")
 
 
@@ -75,7 +81,9 @@ def expect_left_out(watched: Watched, directory: str) -> None:
     named = list(errors) == [directory] and isinstance(errors[directory], str) and bool(errors[directory])
     expect(named, called=watched.called, got=f"errors is {errors}", mistake="unreadable directory not reported")
     looks = len(watched.spy.looks.get(directory, []))
-    expect(looks <= 2, called=watched.called, got=f"{looks} more looks into it", mistake="unreadable directory watched on")
+    expect(
+        looks <= 2, called=watched.called, got=f"{looks} more looks into it", mistake="unreadable directory watched on"
+    )
 
 
 def expect_it_works(trigger: BaseTrigger, clients: Clients) -> None:

@@ -66,7 +66,9 @@ class Watched:
         if not isinstance(event, TriggerEvent):
             raise Broken(self.called, f"run() yielded {shown(event)}", "yields something that is no TriggerEvent")
         if len(self.events) > 1 or self.ended is None:
-            raise Broken(self.called, f"run() went on after its event, {len(self.events)} came", "yields without returning")
+            raise Broken(
+                self.called, f"run() went on after its event, {len(self.events)} came", "yields without returning"
+            )
         payload = event.payload
         if not is_plain_json(payload) or not isinstance(payload, dict):
             raise Broken(self.called, f"the payload is {shown(payload)}", "payload is not plain JSON")

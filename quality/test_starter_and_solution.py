@@ -1,0 +1,97 @@
+"""The two trees hold the same exercise: one worked, one to be worked."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kata.places import MODULE, ROOT
+from kata.skeleton import skeleton
+from kata.steps import STEPS
+
+
+@pytest.fixture(scope="module")
+def grade(tmp_path_factory: pytest.TempPathFactory):
+    """Grade a tree as `make grade` does; its exit code and its results."""
+
+    def run(tree: str) -> tuple[int, dict[str, Any]]:
+        results = tmp_path_factory.mktemp(tree) / "results.json"
+        command = [sys.executable, "-m", "kata", "grade", "--tree", tree, "--results", str(results)]
+        completed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+        assert results.exists(), completed.stdout + completed.stderr
+        return completed.returncode, json.loads(results.read_text())
+
+    return run
+
+
+def test_the_solution_gets_full_points(grade):
+    exit_code, results = grade("solution")
+    failing = {test["name"]: test["message"] for test in results["tests"] if test["status"] != "pass"}
+    assert not failing
+    assert (exit_code, results["points"], results["possible"]) == (0, 130, 130)
+
+
+def test_every_check_fails_on_the_starter(grade):
+    exit_code, results = grade("exercise")
+    passing = [test["name"] for test in results["tests"] if test["status"] == "pass"]
+    assert not passing
+    assert (exit_code, results["points"]) == (1, 0)
+    # A check that hangs or crashes on the starter tells the learner nothing.
+    odd = [test["name"] for test in results["tests"] if test["kind"] not in ("wrong", "blocked")]
+    assert not odd
+
+
+def test_points_add_up():
+    assert sum(step.points for step in STEPS if not step.is_challenge) == 100
+    assert sum(step.points for step in STEPS if step.is_challenge) == 30
+
+
+@pytest.mark.parametrize("what", ["kind", "signature", "doc"])
+def test_starter_and_solution_have_the_same_names_signatures_and_docstrings(what):
+    starter, solution = (skeleton(_source(tree)) for tree in ("exercise", "solution"))
+    in_dags = {"dag", "orchestration_dag"}
+    classes = {name for name, entry in starter.items() if entry.kind != "variable"}
+    assert {name for name, entry in solution.items() if entry.kind != "variable"} == classes
+    assert in_dags <= _names_in_dag_blocks("exercise") & _names_in_dag_blocks("solution")
+    different = [name for name in classes if getattr(starter[name], what) != getattr(solution[name], what)]
+    assert not different
+
+
+def test_starter_and_solution_have_the_same_page_and_settings():
+    starter, solution = _source("exercise"), _source("solution")
+    assert starter.split('"""')[1] == solution.split('"""')[1]
+    settings = [name for name, entry in skeleton(starter).items() if entry.kind == "variable" and name.isupper()]
+    for name in settings:
+        assert _assignment(starter, name) == _assignment(solution, name)
+
+
+def test_every_step_has_its_place_in_the_starter():
+    starter = _source("exercise")
+    for step in STEPS:
+        assert f"TODO ({step.name})" in starter, step.name
+        assert f"# ── {step.name}: " in starter, step.name
+
+
+@pytest.mark.parametrize("tree", ["exercise", "solution"])
+def test_the_trees_import_nothing_of_ours(tree):
+    imported = [line.split()[1] for line in _source(tree).splitlines() if line.startswith(("import ", "from "))]
+    standard = sys.stdlib_module_names | {"airflow", "pendulum"}
+    assert not [name for name in imported if name.partition(".")[0] not in standard]
+
+
+def _source(tree: str) -> str:
+    return Path(ROOT, tree, f"{MODULE}.py").read_text(encoding="utf-8")
+
+
+def _assignment(source: str, name: str) -> str:
+    return next(line for line in source.splitlines() if line.startswith(f"{name} = "))
+
+
+def _names_in_dag_blocks(tree: str) -> set[str]:
+    lines = _source(tree).splitlines()
+    return {line.rpartition(" as ")[2].rstrip(":") for line in lines if line.endswith(":") and ") as " in line}
