@@ -10,7 +10,7 @@ from kata.steps import Step
 from kata.supervisor import Ending
 from kata.verdict import Check
 
-CHECK_DEADLINE = 10.0
+CHECK_DEADLINE = 15.0
 _DEADLINE = 60.0
 
 

@@ -13,7 +13,7 @@ from kata.steps import Step
 from kata.supervisor import Ending
 from kata.verdict import CRASHED, HUNG, NOT_RUN, WRONG, Check, Verdict, verdict_of
 
-STEP_DEADLINE = 60.0
+STEP_DEADLINE = 120.0
 _MOST_RESTARTS = 3
 # For pytest to end after the last check.
 _GRACE = 5.0
@@ -55,6 +55,10 @@ class StepWork:
             self._verdicts.get(check.id) or Verdict(check, NOT_RUN, error="The check was not run.")
             for check in self._checks.values()
         ]
+
+    def longest_check(self) -> float:
+        """The most seconds that one of the checks may take."""
+        return max((check.deadline for check in self._checks.values()), default=0.0)
 
     def next_job(self) -> dict[str, Any] | None:
         missing = [check_id for check_id in self._checks if check_id not in self._verdicts]

@@ -127,7 +127,7 @@ def test_a_shrinking_file_is_not_finished(trigger, clients):
     path = clients.drop(1, "a.csv", "x" * 1000)
     shrinking = {second: lambda size=1000 - second: os.truncate(path, size) for second in range(5, 90, 9)}
     watched = watch(trigger(stable_seconds=25), seconds=200, root=clients.root, at=shrinking)
-    watched.payload  # noqa: B018
+    watched.expect_found()
     got = f"reported after {watched.fired_at} seconds; it last shrank at {max(shrinking)}"
     expect(watched.fired_at >= max(shrinking) + 25, called=watched.called, got=got, mistake="unfinished file reported")
 
@@ -150,7 +150,7 @@ def test_a_file_that_is_replaced_begins_anew(trigger, clients, what):
     change = touch if what == "modification time" else replace
     changes = dict.fromkeys(range(5, 90, 9), change)
     watched = watch(trigger(stable_seconds=25), seconds=200, root=clients.root, at=changes)
-    watched.payload  # noqa: B018
+    watched.expect_found()
     got = f"reported after {watched.fired_at} seconds; it was last replaced at {max(changes)}"
     expect(
         watched.fired_at >= max(changes) + 25, called=watched.called, got=got, mistake="replaced file not recognised"
@@ -169,7 +169,7 @@ def test_a_file_that_vanishes_and_comes_back_begins_anew(trigger, clients):
 
     at = {12: lambda: os.rename(path, away), 33: come_back}
     watched = watch(trigger(stable_seconds=35), seconds=200, root=clients.root, at=at)
-    watched.payload  # noqa: B018
+    watched.expect_found()
     got = f"reported after {watched.fired_at} seconds; it was away from 12 to 33 and must rest for 35"
     expect(watched.fired_at >= 33 + 35, called=watched.called, got=got, mistake="vanished file not recognised")
 
@@ -189,7 +189,7 @@ def test_a_rebuilt_trigger_begins_anew(submission, trigger, clients):
     watch(first, seconds=35, root=clients.root).expect_waiting()
     again = submission.AdvancedMultiDirectoryTrigger(**first.serialize()[1])
     watched = watch(again, seconds=200, root=clients.root)
-    watched.payload  # noqa: B018
+    watched.expect_found()
     expect(
         40 <= watched.fired_at <= 60, called="run() of the rebuilt trigger", got=f"reported after {watched.fired_at}"
     )
@@ -384,7 +384,7 @@ def test_has_good_manners(trigger, clients):
     watched = watch(
         trigger(stable_seconds=15), seconds=90, root=clients.root, at={15: lambda: clients.drop(5, "a.csv")}
     )
-    watched.payload  # noqa: B018
+    watched.expect_found()
     blocking = sorted(set(watched.spy.blocking))
     expect(
         not blocking,

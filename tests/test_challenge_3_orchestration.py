@@ -142,7 +142,7 @@ def test_api_trigger_asks_again_when_nobody_answers(submission, api):
 def test_api_trigger_does_not_block_the_event_loop(asking):
     """The loop is not blocked: no request is made on it, and nothing is left behind."""
     watched = asking((200, {"status": "pending"}), (200, {"status": "ready"}))
-    watched.payload  # noqa: B018
+    watched.expect_found()
     blocking = sorted(set(watched.spy.blocking))
     expect(
         not blocking,
@@ -209,7 +209,7 @@ def test_rule_trigger_fires_when_the_rule_agrees(ruled):
 def test_rule_trigger_asks_in_a_thread(ruled):
     """The rule may block, so it runs in a thread."""
     watched = ruled("agrees_at", times=1)
-    watched.payload  # noqa: B018
+    watched.expect_found()
     on_loop = threading.get_ident() in rules.asked
     expect(
         not on_loop,

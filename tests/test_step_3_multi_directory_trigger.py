@@ -138,7 +138,7 @@ def test_serialize_says_the_same_after_a_run(trigger, clients):
     before = repr(built.serialize())
     during: list[str] = []
     look_and_drop = {35: lambda: during.append(repr(built.serialize())), 36: lambda: clients.drop(2, "late.csv")}
-    watch(built, seconds=60, root=clients.root, at=look_and_drop).payload  # noqa: B018
+    watch(built, seconds=60, root=clients.root, at=look_and_drop).expect_found()
     expect_equal(
         [*during, repr(built.serialize())], [before, before], called="serialize()", mistake="state in serialize()"
     )
@@ -387,7 +387,7 @@ def test_an_unexpected_exception_becomes_an_error_event(trigger, clients):
 def test_never_blocks_the_event_loop(trigger, clients):
     """Nothing here blocks the event loop: neither files nor sleep."""
     watched = watch(trigger(), seconds=60, root=clients.root, at={15: lambda: clients.drop(5, "a.csv")})
-    watched.payload  # noqa: B018
+    watched.expect_found()
     blocking = sorted(set(watched.spy.blocking))
     expect(
         not blocking,
@@ -402,7 +402,7 @@ def test_does_not_calculate_on_the_event_loop(trigger, clients, crowded):
     """Nothing here blocks the event loop, calculation neither: what takes long goes to a thread."""
     built = trigger(directories=[crowded, *clients.directories], file_pattern="*.json")
     watched = watch(built, seconds=60, root=clients.root, at={15: lambda: clients.drop(5, "a.json")})
-    watched.payload  # noqa: B018
+    watched.expect_found()
     got = f"one step of {watched.busiest:.3f} seconds of CPU on the event loop, with 10,000 files in a directory"
     expect(watched.busiest < 0.25, called=watched.called, got=got, mistake="long calculation on the event loop")
 
@@ -430,7 +430,7 @@ def test_a_hanging_directory_is_asked_only_once_at_a_time(trigger, clients):
         faults=lambda spy: spy.hang(clients[1]),
         at={333: lambda: clients.drop(5, "a.csv")},
     )
-    watched.payload  # noqa: B018
+    watched.expect_found()
     hanging = len(watched.spy.looks.get(clients[1], []))
     expect(hanging <= 3, called=watched.called, got=f"{hanging} looks hang in one directory", mistake="threads pile up")
 
@@ -440,7 +440,7 @@ def test_looks_no_more_often_than_asked(trigger, clients):
     watched = watch(
         trigger(check_interval=30), seconds=700, root=clients.root, at={610: lambda: clients.drop(1, "a.csv")}
     )
-    watched.payload  # noqa: B018
+    watched.expect_found()
     most = max((len(times) for times in watched.spy.looks.values()), default=0)
     # A look may need two listings; 610 seconds hold 21 looks.
     expect(
@@ -476,7 +476,7 @@ def test_cancelling_while_a_directory_hangs(trigger, clients):
 def test_leaves_nothing_behind_after_its_event(trigger, clients):
     """When run() has ended, no task, thread or open file of it is left."""
     watched = watch(trigger(), seconds=60, root=clients.root, at={15: lambda: clients.drop(1, "a.csv")})
-    watched.payload  # noqa: B018
+    watched.expect_found()
     expect(not watched.left_behind, called="after the event", got=watched.left_behind, mistake="resource leak")
 
 
@@ -485,7 +485,7 @@ def test_only_looks(trigger, clients):
     clients.drop(2, "a.csv")
     before = clients.tree()
     watched = watch(trigger(), seconds=30, root=clients.root)
-    watched.payload  # noqa: B018
+    watched.expect_found()
     expect(not watched.spy.written, called=watched.called, got=watched.spy.written, mistake="side effect in a trigger")
     expect_equal(clients.tree(), before, called="the files after the run", mistake="side effect in a trigger")
 
@@ -555,7 +555,7 @@ def test_spares_the_log(trigger, clients):
         faults=lambda spy: spy.deny(clients[2]),
         at={80: lambda: clients.drop(4, "a.csv")},
     )
-    watched.payload  # noqa: B018
+    watched.expect_found()
     lines = [line.text for line in watched.logs if line.level >= logging.INFO]
     expect(
         len(lines) <= 10, called=watched.called, got=f"{len(lines)} lines, such as {lines[-1:]}", mistake="log flood"

@@ -247,7 +247,7 @@ def test_the_tasks_are_in_order(submission, first, then):
     expect(first in before, called=f"what comes before {then}", got=sorted(before), mistake="wrong order of tasks")
 
 
-@pytest.mark.deadline(60)
+@pytest.mark.deadline(90)
 def test_the_dag_runs_to_its_end(submission, data_dir):
     """A run in which the files arrive while it waits succeeds, and the file's path comes to the last task's report."""
     for task_id in dict.fromkeys(itertools.chain.from_iterable(ORDER)):

@@ -74,6 +74,11 @@ class Watched:
             raise Broken(self.called, f"the payload is {shown(payload)}", "payload is not plain JSON")
         return payload
 
+    def expect_found(self) -> None:
+        """Raise Broken unless the trigger has found what it was to find."""
+        if self.payload.get("status") != "success":
+            raise Broken(self.called, shown(self.payload), "no success event")
+
     @property
     def fired_at(self) -> float:
         """When the event came, in seconds since the start."""
