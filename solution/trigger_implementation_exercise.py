@@ -805,7 +805,7 @@ def compare_approaches(**context: Any) -> dict[str, Any]:
           slot from beginning to end;
         * ``deferrable``: ``{"slot_seconds": float | None, "slots_for_100_waits": 0}``: 0 slot seconds while it waits if
           the sensor was deferred, the same as traditional if it was not;
-        * ``saved_slot_seconds``: float | None, the difference of the two;
+        * ``saved_slot_seconds``: float | None, the difference of the two; all three are None if ``waited_seconds`` is;
         * ``task_states``: how many tasks of this run are in each state, ``{state: int}``, from ``ti.get_task_states``,
           or None; a task without a state yet counts as ``"none"``;
         * ``unavailable``: for each of ``waited_seconds`` and ``task_states`` that is None, its name and why, in words.

@@ -30,9 +30,8 @@ ANSWERS: dict[str, Any] = {
             {"task_id": "a", "state": "deferred", "trigger": {"id": 1, "triggerer_id": 4}},
             {"task_id": "b", "state": "deferred", "trigger": {"id": 2, "triggerer_id": 4}},
             {"task_id": "c", "state": "deferred", "trigger": {"id": 3, "triggerer_id": None}},
-            {"task_id": "d", "state": "deferred", "trigger": None},
         ],
-        "total_entries": 4,
+        "total_entries": 3,
     },
 }
 

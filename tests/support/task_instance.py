@@ -7,6 +7,8 @@ from datetime import datetime
 from types import SimpleNamespace
 from typing import Any
 
+from airflow.sdk.execution_time import macros
+
 DAG_ID = "trigger_implementation_exercise"
 RUN_ID = "manual__2026-01-31T12:00:00+00:00"
 
@@ -113,7 +115,8 @@ def context_for(ti: TaskInstance, **more: Any) -> dict[str, Any]:
         logical_date=None,
         run_after=datetime.fromisoformat("2026-01-31T12:00:00+00:00"),
     )
-    return {"ti": ti, "task_instance": ti, "run_id": ti.run_id, "dag_run": dag_run, "params": {}, **more}
+    given = {"ti": ti, "task_instance": ti, "run_id": ti.run_id, "dag_run": dag_run, "params": {}, "macros": macros}
+    return {**given, **more}
 
 
 def _refuse_text(**lists: Any) -> None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
-from freezegun import freeze_time
+from freezegun import config, freeze_time
 
 from .clock import JumpingClockLoop, Spinning
 from .contract import Broken, shown
@@ -20,6 +20,9 @@ from .logs import Line, captured_logs
 from .spy import Spy, spying, unseen
 
 MAX_EVENTS = 5  # a trigger that yields more is stopped
+# Every clock that the learner may look at is the loop's, also in a thread and whoever has called.
+config.configure(default_ignore_list=[])
+
 CANCEL_GRACE = 5  # seconds on the loop's clock
 THREAD_GRACE = 2  # seconds of real time for a thread to end what it has begun
 
@@ -121,7 +124,7 @@ def watch(
     :return: what happened; of several triggers together.
     """
     watched = Watched(called or f"{type(triggers[0]).__name__}(…).run(), watched for {seconds:g} seconds")
-    with freeze_time(real_asyncio=True) as frozen, captured_logs() as lines:
+    with freeze_time() as frozen, captured_logs() as lines:
         loop = JumpingClockLoop(on_jump=frozen.tick)
         with spying(root, now=loop.time, blocked_thread=threading.get_ident()) as spy:
             faults(spy)
