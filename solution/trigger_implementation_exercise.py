@@ -1052,10 +1052,9 @@ class AdvancedMultiDirectoryTrigger(BaseTrigger):
                         self._take_in(directory, now(), errors)
                 watched = [directory for directory in watched if directory.path not in errors]
                 stable = [
-                    (directory.path, name, file)
+                    (directory.path, name, version)
                     for directory in watched
-                    for name, file in sorted(directory.files.items())
-                    if now() - file.unchanged_since >= self.stable_seconds
+                    for name, version in directory.stable_files(self.stable_seconds)
                 ]
                 if stable:
                     return self._event(stable, errors)
@@ -1097,16 +1096,16 @@ class AdvancedMultiDirectoryTrigger(BaseTrigger):
         exponent = min(failures - 1, 60)  # 2.0 ** 2000 is more than a float can hold
         return min(self.backoff_base * 2**exponent, self.backoff_cap)
 
-    def _event(self, stable: list[tuple[str, str, _SeenFile]], errors: dict[str, str]) -> dict[str, Any]:
+    def _event(self, stable: list[tuple[str, str, _Version]], errors: dict[str, str]) -> dict[str, Any]:
         files = [os.path.join(directory, name) for directory, name, _ in stable]
-        directory, filename, file = stable[0]
+        directory, filename, version = stable[0]
         return {
             "status": "success",
             "directory": directory,
             "filename": filename,
             "path": files[0],
-            "size": file.version.size,
-            "modified": datetime.fromtimestamp(file.version.modified_ns / 1e9, tz=timezone.utc).isoformat(),
+            "size": version.size,
+            "modified": datetime.fromtimestamp(version.modified_ns / 1e9, tz=timezone.utc).isoformat(),
             "files": files[:MAX_LISTED_FILES],
             "total_files": len(files),
             "errors": errors,
@@ -1133,16 +1132,26 @@ class _SeenFile:
 class _WatchedDirectory:
     path: str
     next_look: float = 0  # on the event loop's clock, in seconds
+    last_look: float = 0  # the last good one
     failures: int = 0  # in a row
     look: asyncio.Task[dict[str, _Version]] | None = None
     files: dict[str, _SeenFile] = field(default_factory=dict)
 
     def take_over(self, seen: dict[str, _Version], now: float) -> None:
         self.failures = 0
+        self.last_look = now
         self.files = {
             name: known if (known := self.files.get(name)) and known.version == version else _SeenFile(version, now)
             for name, version in seen.items()
         }
+
+    def stable_files(self, seconds: float) -> list[tuple[str, _Version]]:
+        # Up to the last look, not up to now: while a directory cannot be read, nobody knows what its files do.
+        return [
+            (name, file.version)
+            for name, file in sorted(self.files.items())
+            if self.last_look - file.unchanged_since >= seconds
+        ]
 
 
 def _list_files(directory: str, file_patterns: list[str]) -> dict[str, _Version]:

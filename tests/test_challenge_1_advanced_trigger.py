@@ -174,6 +174,23 @@ def test_a_file_that_vanishes_and_comes_back_begins_anew(trigger, clients):
     expect(watched.fired_at >= 33 + 35, called=watched.called, got=got, mistake="vanished file not recognised")
 
 
+def test_a_file_that_nobody_could_see_is_not_stable(trigger, clients):
+    """A file has stayed as it is only as far as looks have seen it: while its directory fails, nobody knows."""
+    path = clients.drop(1, "a.csv")
+    seen = {}
+
+    def remember(spy) -> None:
+        seen["spy"] = spy
+
+    errors = [OSError(errno.EIO, "Input/output error") for _ in range(3)]
+    at = {5: lambda: seen["spy"].fail(clients[1], *errors), 75: lambda: grow(path)}
+    built = trigger(stable_seconds=35, backoff_base=30, backoff_cap=30)
+    watched = watch(built, seconds=300, root=clients.root, faults=remember, at=at)
+    watched.expect_found()
+    got = f"reported after {watched.fired_at} seconds; from 10 to 100 its directory failed, and it grew at 75"
+    expect(watched.fired_at >= 75 + 35, called=watched.called, got=got, mistake="stability not observed")
+
+
 def test_with_no_window_a_file_counts_at_first_sight(trigger, clients):
     """With stable_seconds=0 a file counts at first sight."""
     clients.drop(4, "a.csv")

@@ -133,15 +133,20 @@ def test_arguments_travel_as_plain_json(submission, clients):
 
 
 def test_serialize_says_the_same_after_a_run(trigger, clients):
-    """serialize() gives the same before, during and after a run."""
+    """serialize() gives the same before, during and after a run, also when a directory was left out."""
     built = trigger()
     before = repr(built.serialize())
     during: list[str] = []
-    look_and_drop = {35: lambda: during.append(repr(built.serialize())), 36: lambda: clients.drop(2, "late.csv")}
-    watch(built, seconds=60, root=clients.root, at=look_and_drop).expect_found()
-    expect_equal(
-        [*during, repr(built.serialize())], [before, before], called="serialize()", mistake="state in serialize()"
+    watched = watch(
+        built,
+        seconds=60,
+        root=clients.root,
+        faults=lambda spy: spy.deny(clients[4]),
+        at={35: lambda: during.append(repr(built.serialize())), 36: lambda: clients.drop(2, "late.csv")},
     )
+    watched.expect_found()
+    said = [*during, repr(built.serialize())]
+    expect_equal(said, [before, before], called="serialize()", mistake="state in serialize()")
 
 
 # ── What is found ──

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import selectors
 import threading
 import time
@@ -12,6 +13,7 @@ from typing import Any
 from anyio._backends._asyncio import AsyncIOBackend
 
 PATIENCE = 1.0  # seconds of real time for which a thread or a socket may keep the clock from jumping
+MICROSECONDS = 1_000_000  # in a second; a clock that counts in them must not be asked for less
 SPINNING = 20_000  # turns of the loop without the clock moving
 
 
@@ -31,24 +33,26 @@ class JumpingClockLoop(asyncio.SelectorEventLoop):
     The clock stands still while a thread that the loop waits for is at work, and while a socket is open, so that both
     may answer; then it jumps to the next timer.
 
-    :param on_jump: called with the seconds of each jump, so that other clocks can follow.
+    :param clock: tells the time, in seconds.
+    :param tick: moves the clock on by seconds.
     """
 
-    def __init__(self, on_jump: Callable[[float], None] = lambda seconds: None) -> None:
-        self._now = 0.0
+    def __init__(self, clock: Callable[[], float], tick: Callable[[float], object]) -> None:
+        self._clock = clock
+        self._tick = tick
         self._turns = 0
-        self._on_jump = on_jump
         self._work: set[_Work] = set()  # what the loop waits for
         self._running: set[_Work] = set()  # what threads are at, whether or not the loop still waits for it
         super().__init__(_JumpingSelector(self))
+        # asyncio's own is a nanosecond, which is lost beside a time as large as a frozen clock's.
+        self._clock_resolution = 1 / MICROSECONDS
 
     def time(self) -> float:
-        return self._now
+        return self._clock()
 
     def jump(self, seconds: float) -> None:
-        self._now += seconds
+        self._tick(math.ceil(seconds * MICROSECONDS) / MICROSECONDS)
         self._turns = 0
-        self._on_jump(seconds)
 
     def count_turn(self) -> None:
         self._turns += 1

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import itertools
 import os
 import time
 from collections.abc import Callable, Coroutine
@@ -18,7 +17,7 @@ from airflow.utils.session import create_session
 from .clock import JumpingClockLoop
 from .submission import MODULE, Submission
 
-MAX_NAPS = 1000  # of time.sleep(), in a whole run
+MAX_NAPS = 1000  # in a whole run
 
 
 @dataclass
@@ -45,22 +44,23 @@ def run_dag(submission: Submission, arrivals: list[Callable[[], object]]) -> Out
     _prepare_database()
     arrivals = list(arrivals)
 
+    slept = [0.0]
+
     def arrive(seconds: float) -> None:
+        slept.append(slept[-1] + seconds)
         if arrivals:
             arrivals.pop(0)()
 
     def run(trigger: Coroutine[Any, Any, Any], **options: Any) -> Any:
-        loop = JumpingClockLoop(on_jump=arrive)
+        loop = JumpingClockLoop(clock=lambda: slept[-1], tick=arrive)
         try:
             return loop.run_until_complete(trigger)
         finally:
             loop.run_until_complete(loop.shutdown_default_executor())
             loop.close()
 
-    naps = itertools.count()
-
     def nap(seconds: float) -> None:
-        if next(naps) > MAX_NAPS:
+        if len(slept) > MAX_NAPS:
             raise RuntimeError("A task waits in the worker, again and again, in place of deferring")
         arrive(seconds)
 

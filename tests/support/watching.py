@@ -44,6 +44,7 @@ class Watched:
     """
 
     called: str
+    began: float = 0
     events: list[tuple[float, Any]] = field(default_factory=list)
     ended: float | None = None
     error: BaseException | None = None
@@ -125,8 +126,10 @@ def watch(
     """
     watched = Watched(called or f"{type(triggers[0]).__name__}(…).run(), watched for {seconds:g} seconds")
     with freeze_time() as frozen, captured_logs() as lines:
-        loop = JumpingClockLoop(on_jump=frozen.tick)
-        with spying(root, now=loop.time, blocked_thread=threading.get_ident()) as spy:
+        # The loop's clock is time.monotonic(), as on any other loop.
+        loop = JumpingClockLoop(clock=lambda: time.monotonic(), tick=frozen.tick)
+        watched.began = loop.time()
+        with spying(root, now=lambda: loop.time() - watched.began, blocked_thread=threading.get_ident()) as spy:
             faults(spy)
             watched.spy = spy
             files_before = _open_files(root)
@@ -147,7 +150,7 @@ def _drive(
 ) -> None:
     tasks = [loop.create_task(_exhaust(trigger, loop, watched), name="the trigger") for trigger in triggers]
     for second, action in at.items():
-        loop.call_at(second, _act, action)
+        loop.call_at(watched.began + second, _act, action)
     everything = loop.create_task(asyncio.wait(tasks), name="the check")
     _run(loop, everything, seconds, watched)
     if not everything.done():
@@ -159,7 +162,7 @@ def _drive(
         if everything.done():
             watched.cancelled_within = loop.time() - cancelled_at
     elif all(not task.cancelled() for task in tasks) and not watched.error:
-        watched.ended = loop.time()
+        watched.ended = loop.time() - watched.began
 
 
 def _run(loop: JumpingClockLoop, until: asyncio.Task[Any], seconds: float, watched: Watched) -> None:
@@ -177,7 +180,7 @@ async def _exhaust(trigger: BaseTrigger, loop: JumpingClockLoop, watched: Watche
     count = 0
     try:
         async for event in trigger.run():
-            watched.events.append((loop.time(), event))
+            watched.events.append((loop.time() - watched.began, event))
             count += 1
             if count == MAX_EVENTS:
                 await asyncio.get_running_loop().create_future()
