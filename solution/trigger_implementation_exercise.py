@@ -16,7 +16,8 @@ The DAG ``trigger_implementation_exercise`` (at the end of the file, filled step
   ``clean_up_directories`` its teardown, which is given what the set-up returned.
 * Step 2. ``wait_for_upload``: a deferrable ``FileSensor`` for ``UPLOAD_FILE``. It looks at least every 30 seconds,
   gives up after 600, calls ``log_worker_slot`` whenever a worker takes it up, and says in its ``doc_md`` why it defers:
-  the words "worker slot" and "triggerer" occur in it.
+  the words "worker slot" and "triggerer" occur in it. (The sensor reads the Airflow connection ``fs_default``, which
+  every way of running this kata defines.)
 * Steps 4 and 6. ``monitor_client_uploads``: a deferrable ``MultiDirectorySensorAsync`` over ``CLIENT_DIRECTORIES`` for
   ``*.csv``, at least every 30 seconds, for 600 seconds. ``handle_trigger_failure`` is the failure callback of both
   sensors.
@@ -121,8 +122,8 @@ def clean_up_directories(created: dict[str, list[str]] | None) -> list[str]:
     """
     Remove what ``set_up_directories`` made, and nothing else.
 
-    A directory in which something still lies (a client's upload, the report) is left with all that is in it. What is
-    gone already is passed over.
+    A directory in which something else lies (a client's upload, the report) stays, and so does what lies there. What
+    is gone already is passed over.
 
     :param created: what ``set_up_directories`` returned; None if it never got so far, then nothing is removed.
     :return: the absolute paths that were removed.
@@ -252,21 +253,24 @@ class MultiDirectoryTrigger(BaseTrigger):
 
     ``MultiDirectoryTrigger(directories, file_pattern="*.csv", check_interval=10)``, by position or by keyword.
 
-    *What counts.* A regular file, or a link to one, directly in a directory, whose name matches ``file_pattern`` as in
-    a shell: case-sensitive, and ``*`` does not match a leading dot. It counts whether it was there before or comes
-    later.
+    *What counts.* A regular file, or a link to one, directly in a directory, whose name matches ``file_pattern`` as
+    ``fnmatch.fnmatchcase`` says, but a leading dot only by a dot. It counts whether it was there before or comes later.
+    What cannot be looked at (a dead link, a file that is gone again) does not count. A directory named twice counts
+    once.
 
     *When.* Each directory is looked into at once and then about every ``check_interval`` seconds, never more often, and
-    a file is reported at the latest two intervals after it appeared, also if another directory is slow or hangs.
+    a file is reported at the latest two intervals after it appeared, also if another directory is slow or hangs. It
+    may wait that long for a slow directory that comes first in order, no longer.
 
     *Directories.* One that does not exist may still be made, so it is watched on. One that is there but can never be
     read (``PermissionError``, ``NotADirectoryError``) is left out for good, logged once as a warning that names it, and
     reported in ``errors``. Any other ``OSError`` passes: it is tried again with the next look, for ever.
 
     *Good manners.* The event loop is shared by all triggers of the process: nothing here blocks it, neither files nor
-    sleep nor calculation, so what blocks goes to a thread. Cancelling ends ``run()`` at once and leaves no task, thread
-    or open file behind. Files and directories are only ever looked at. Two instances share nothing, and ``serialize()``
-    gives the same before, during and after a run: a trigger may be moved to another triggerer at any time.
+    sleep nor calculation, so what blocks goes to a thread. No directory has more than one thread at a time. Cancelling
+    ends ``run()`` at once and leaves no task or open file behind, and no thread at work but one that hangs itself.
+    Files and directories are only ever looked at. Two instances share nothing, and ``serialize()`` gives the same
+    before, during and after a run: a trigger may be moved to another triggerer at any time.
     """
 
     def __init__(self, directories: list[str], file_pattern: str = "*.csv", check_interval: float = 10) -> None:
@@ -297,7 +301,7 @@ class MultiDirectoryTrigger(BaseTrigger):
         :return: the class path ``trigger_implementation_exercise.MultiDirectoryTrigger``, to the letter, and the
             keyword arguments of ``__init__``, all of them, under their own names, as plain JSON. To the letter, because
             Airflow loads a DAG file under a made-up module name, which ``__module__`` repeats and no triggerer can
-            import.
+            import. (The triggerer does not see the DAG folder either: this kata puts it on its ``PYTHONPATH``.)
         """
         return (
             "trigger_implementation_exercise.MultiDirectoryTrigger",
@@ -395,7 +399,7 @@ class MultiDirectorySensorAsync(BaseSensorOperator):
       Airflow 3.3.2.
 
     ``directories`` and ``file_pattern`` are template fields, and the sensor can be mapped over clients with
-    ``.partial(...).expand(directories=[...])``.
+    ``.partial(...).expand(directories=[["/data/one"], ["/data/two"]])``.
     """
 
     template_fields: Sequence[str] = ("directories", "file_pattern")
@@ -410,7 +414,8 @@ class MultiDirectorySensorAsync(BaseSensorOperator):
         :param file_pattern: a shell pattern for the file's name (templated).
         :param deferrable: True to wait in the triggerer; False to wait in the worker as sensors always did, in both
             modes of ``BaseSensorOperator``, so that existing workflows go on working.
-        :param kwargs: what ``BaseSensorOperator`` takes: ``timeout``, ``poke_interval``, ``mode``, ``soft_fail``, …
+        :param kwargs: what ``BaseSensorOperator`` takes: ``timeout``, ``poke_interval`` (more than 0 to defer),
+            ``mode``, ``soft_fail``, …
         """
         super().__init__(**kwargs)
         self.directories = directories
@@ -472,7 +477,7 @@ class MultiDirectorySensorAsync(BaseSensorOperator):
         :param started_at: yours to change: whatever ``execute`` handed over with ``defer(kwargs=...)``. Optional.
         :return: the result described at the class.
         :raises AirflowException: for an error event (its ``message`` is in the exception's text), for any other status,
-            and for an event that is empty or missing. ``soft_fail`` then works by itself.
+            and for an event that is empty or missing. Airflow then skips the task by itself if ``soft_fail`` is set.
         """
         if not isinstance(event, dict) or event.get("status") != "success":
             raise WaitFailed(event)
@@ -632,7 +637,7 @@ def monitor_resource_usage(**context: Any) -> dict[str, Any]:
           the task instance;
         * ``waited_seconds``: float, from the XCom of ``monitor_client_uploads``;
         * ``saved_slot_seconds``: float, the seconds for which the wait held no worker slot: ``waited_seconds`` if the
-          sensor was deferred, otherwise 0;
+          sensor was deferred, otherwise 0; None if ``waited_seconds`` is;
         * ``triggerer_status``: str, ``triggerer.status`` of ``/api/v2/monitor/health``;
         * ``pools``: list of ``{"name", "slots", "occupied_slots", "deferred_slots"}``, from ``/api/v2/pools``;
         * ``unavailable``: for each of the above that is None, its name and why, in words;
@@ -733,8 +738,8 @@ def handle_trigger_failure(context: dict[str, Any]) -> dict[str, Any]:
     :param context: the task's context; ``context["exception"]`` is what ended the task, ``context["ti"]`` the task
         instance.
     :return: ``{"task_id": str | None, "run_id": str | None, "cause": str, "message": str, "advice": str}``, all plain
-        JSON. ``message`` is the text of the exception. ``cause`` is, for the exception or for what it was raised from
-        (``__cause__``):
+        JSON. ``message`` is the text of the exception. ``cause`` is, for the exception or else for what it was raised
+        from (``__cause__``, down the whole chain):
 
         * ``"timeout"``: ``AirflowSensorTimeout``, ``TaskDeferralTimeout`` or ``AirflowTaskTimeout``;
         * ``"directory_access"``: what ``MultiDirectorySensorAsync`` raises when no directory is left,
@@ -949,7 +954,7 @@ class AdvancedMultiDirectoryTrigger(BaseTrigger):
     rebuilt elsewhere begins anew with all files.
 
     *Priority.* Of the files that are stable at a look, the one in the directory with the lowest number is reported, in
-    directories of the same number by the directory's name, then by the file's. A stable file never waits for an
+    directories of the same number by the directory's path, then by the file's name. A stable file never waits for an
     unstable one in a directory that matters more.
 
     *Several patterns.* A file counts if its name matches any of ``file_patterns``.
@@ -958,7 +963,7 @@ class AdvancedMultiDirectoryTrigger(BaseTrigger):
     ``min(backoff_base * 2 ** (n - 1), backoff_cap)`` seconds, n being the number of its failures in a row. One good
     look resets n and the directory is looked into every ``check_interval`` again. A missing directory is no failure.
     When ``max_retries`` repetitions in a row have failed too, it is left out like one that can never be read. The other
-    directories keep their pace meanwhile.
+    directories keep their pace meanwhile. What could not be looked at is not known to be stable.
     """
 
     def __init__(
@@ -981,7 +986,8 @@ class AdvancedMultiDirectoryTrigger(BaseTrigger):
         :param max_retries: how often in a row a failed look is repeated before the directory is left out, 0 or more.
         :param backoff_base: seconds before the first repetition, more than 0.
         :param backoff_cap: the most seconds before any repetition, more than 0.
-        :raises ValueError: if ``directories`` or ``file_patterns`` is empty, or a number is out of its range.
+        :raises ValueError: if ``directories`` or ``file_patterns`` is empty, if ``file_patterns`` is a single ``str``,
+            or if a number is out of its range.
         """
         super().__init__()
         if not directories or not file_patterns:
@@ -1193,8 +1199,9 @@ def collect_trigger_metrics(**context: Any) -> dict[str, Any]:
         * ``average_wait_seconds``, ``longest_wait_seconds``: float, over the runs whose ``monitor_client_uploads``
           succeeded and whose ``waited_seconds`` is known; None if there are none;
         * ``triggers_running``, ``triggers_queued``: int, the deferred task instances of all DAGs that a triggerer has,
-          and has not, taken up: from ``/api/v2/dags/~/dagRuns/~/taskInstances?state=deferred&limit=1000`` (a list
-          ``task_instances``; of each, ``trigger.triggerer_id`` is null until a triggerer has it), or None;
+          and has not, taken up: from ``/api/v2/dags/~/dagRuns/~/taskInstances?state=deferred&limit=100``, the largest
+          page that the API gives by default (a list ``task_instances``; of each, ``trigger.triggerer_id`` is null until
+          a triggerer has it), or None;
         * ``pool_utilization``: ``{pool: float}``, ``occupied_slots / slots`` from ``/api/v2/pools``, 0 for a pool
           without slots and for one of unlimited slots (-1), or None;
         * ``unavailable``: for each of ``runs``, ``triggers_running``, ``triggers_queued`` and ``pool_utilization`` that
@@ -1230,7 +1237,7 @@ def _waited_in_run(ti: Any, run_id: str) -> float | None:
 
 
 def _count_triggers(taken_up: bool) -> int:
-    answer = read_airflow_api("/api/v2/dags/~/dagRuns/~/taskInstances?state=deferred&limit=1000")
+    answer = read_airflow_api("/api/v2/dags/~/dagRuns/~/taskInstances?state=deferred&limit=100")
     triggers = [instance["trigger"] for instance in answer["task_instances"] if instance["trigger"]]
     return sum((trigger["triggerer_id"] is not None) == taken_up for trigger in triggers)
 
@@ -1293,8 +1300,8 @@ class ApiTrigger(BaseTrigger):
         {...}}`` when the answer's ``status`` is the expected one. An answer with an HTTP status from 400 to 499 will
         not get better: ``{"status": "error", "error_type": "api", "message": str, "errors": {url: reason}}``. Another
         ``status``, an HTTP status from 500 on, an answer that is no JSON object, a refused connection and a request
-        that takes more than 5 seconds may pass: it asks again at the next interval. Anything unexpected: an error event
-        as of ``MultiDirectoryTrigger``.
+        that gets no answer within 5 seconds may pass: it asks again at the next interval. Anything unexpected: an error
+        event as of ``MultiDirectoryTrigger``.
         """
         try:
             payload = await self._wait_for_status()
@@ -1332,7 +1339,7 @@ class BusinessRuleTrigger(BaseTrigger):
         """
         Keep the arguments; the rule is not imported yet, no work.
 
-        :param rule: the import path of a function, ``module.function``.
+        :param rule: the import path of a plain function, ``module.function``; the module is on the ``PYTHONPATH``.
         :param rule_kwargs: the function's keyword arguments, plain JSON; None for none.
         :param check_interval: seconds between two questions, more than 0.
         :raises ValueError: if ``rule`` is not a text with a dot in it, or ``check_interval`` not more than 0.
