@@ -70,8 +70,14 @@ def _syntax_problem(text: str, path: str) -> Problem | None:
         source = lines[line - 1] if 0 < line <= len(lines) else ""
         return Problem(f"Python cannot parse the file: {message}.", path, "Mend this line first.", line, source, column)
     if all(token.type in _NO_CODE for token in tokens):
-        return Problem("The file is empty.", path, f"Bring the starter back: git checkout -- {path}")
+        return Problem("The file is empty.", path, _starter_back(path))
     return None
+
+
+def _starter_back(path: str) -> str:
+    starter = f"exercise/{MODULE}.py"
+    command = f"git checkout -- {starter}" if path == starter else f"cp {starter} {path}"
+    return f"Bring the starter back ({command})."
 
 
 class ImportWork:
