@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-import tempfile
 from pathlib import Path
 
 import pytest
@@ -26,9 +25,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.kata_tree = HERE.parent / tree if tree in ("exercise", "solution") else Path(tree).resolve()
     if not (config.kata_tree / "trigger_implementation_exercise.py").is_file():
         raise pytest.UsageError(f"--tree {tree}: there is no trigger_implementation_exercise.py in {config.kata_tree}")
-    environment.prepare(config.kata_tree)
-    # A folder of its own for each run: the learner's set-up and clean-up are let loose on it.
-    config.kata_data_dir = os.environ["KATA_DATA_DIR"] = tempfile.mkdtemp(prefix="kata-data-")
+    config.kata_state = environment.prepare(config.kata_tree, HERE.parent / ".kata" / "pytest")
 
     from support import elsewhere, spy
 
@@ -41,7 +38,7 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_unconfigure(config: pytest.Config) -> None:
     if hasattr(config, "kata_elsewhere"):
         config.kata_elsewhere.close()
-        shutil.rmtree(config.kata_data_dir, ignore_errors=True)
+        shutil.rmtree(config.kata_state, ignore_errors=True)
 
 
 @pytest.fixture(autouse=True)
@@ -80,7 +77,7 @@ def data_dir(submission, pytestconfig: pytest.Config) -> str:
     from support.contract import expect
 
     root = submission.DATA_DIR
-    inside = os.path.realpath(root).startswith(os.path.realpath(pytestconfig.kata_data_dir))
+    inside = os.path.realpath(root).startswith(os.path.realpath(pytestconfig.kata_state))
     expect(inside, called="DATA_DIR", got=f"{root}, which is not what the setting KATA_DATA_DIR says")
     shutil.rmtree(root, ignore_errors=True)
     return root

@@ -126,11 +126,12 @@ def test_names_the_line_of_a_row_that_is_too_wide(process, tmp_path):
     ("content", "rows"),
     [
         (b"\xef\xbb\xbfid,name\n1,Ada\n", 1),
+        (b'\xef\xbb\xbf"id, or number",name\n1,Ada\n', 1),
         ("id,name\n\n1,Ada\n\n\n2,Grace\n", 2),
         ('id,name\n1,"Lovelace, Ada"\n2,"two\nlines"\n', 2),
         ("id,name\r\n1,Ada\r\n", 1),
     ],
-    ids=["byte order mark", "empty lines", "quotes", "Windows"],
+    ids=["byte order mark", "byte order mark before quotes", "empty lines", "quotes", "Windows"],
 )
 def test_reads_csv_as_it_is_written(process, tmp_path, content, rows):
     """CSV is UTF-8, with or without a byte order mark; empty lines are passed over; quoted fields are one field."""

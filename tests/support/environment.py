@@ -7,16 +7,26 @@ import tempfile
 from pathlib import Path
 
 
-def prepare(tree: Path) -> None:
-    """Point Airflow at state of its own, before it is imported. Whatever the user has set is left out."""
-    if os.environ.get("KATA_ENVIRONMENT") == "ready":
-        return
+def prepare(tree: Path, state: Path) -> Path:
+    """
+    Point Airflow at state of its own, before it is imported. Whatever the user has set is left out.
+
+    :param tree: the folder that is graded.
+    :param state: where a folder for this run is made.
+    :return: that folder, for whoever removes it in the end.
+    """
+    graded = os.environ.get("KATA_ENVIRONMENT") == "ready"
+    if not graded:
+        state.mkdir(parents=True, exist_ok=True)
+    home = Path(tempfile.mkdtemp(dir=None if graded else state))
+    # The learner's set-up and clean-up are let loose on it, so each run has one of its own.
+    os.environ["KATA_DATA_DIR"] = str(home / "data")
+    if graded:
+        return home
     for name in [name for name in os.environ if name.startswith("AIRFLOW")]:
         del os.environ[name]
-    home = Path(tempfile.mkdtemp(prefix="kata-airflow-"))
     os.environ |= {
         "KATA_ENVIRONMENT": "ready",
-        "KATA_DATA_DIR": str(home / "data"),
         "AIRFLOW_HOME": str(home),
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
         "AIRFLOW__CORE__DAGS_FOLDER": str(tree),
@@ -25,3 +35,4 @@ def prepare(tree: Path) -> None:
         "AIRFLOW_CONN_FS_DEFAULT": '{"conn_type": "fs", "extra": {"path": "/"}}',
         "PYTHONDONTWRITEBYTECODE": "1",
     }
+    return home
