@@ -11,7 +11,7 @@ UPLOAD = "client_data/upload.csv"
 ORDERS = "uploads/client_3/orders.csv"
 
 # Each file arrives when the task that waits for it has waited so long, or at the latest so long after the set-up.
-_WAITED_FOR_BY = {UPLOAD: "wait_for_upload", ORDERS: "monitor_client_uploads"}
+WAITED_FOR_BY = {UPLOAD: "wait_for_upload", ORDERS: "monitor_client_uploads"}
 _SECONDS_OF_WAITING = 3.0
 _SECONDS_AT_LATEST = 40.0
 
@@ -26,7 +26,7 @@ class ArrivingFiles:
 
     def __init__(self, data: Path) -> None:
         self._data = data
-        self._waiting = list(_WAITED_FOR_BY)
+        self._waiting = list(WAITED_FOR_BY)
         self._set_up_at: float | None = None
         self._begun_at: dict[str, float] = {}
 
@@ -47,7 +47,7 @@ class ArrivingFiles:
     def _is_due(self, name: str, now: float) -> bool:
         if self._set_up_at is None:
             return False
-        begun = self._begun_at.get(_WAITED_FOR_BY[name])
+        begun = self._begun_at.get(WAITED_FOR_BY[name])
         waited = begun is not None and now >= begun + _SECONDS_OF_WAITING
         return waited or now >= self._set_up_at + _SECONDS_AT_LATEST
 

@@ -23,12 +23,16 @@ class DagRunDatabase:
         rows = self._rows("SELECT task_id, state FROM task_instance WHERE state IS NOT NULL ORDER BY start_date")
         return dict(rows)
 
+    def task_ids(self) -> set[str]:
+        """All tasks of the run, begun or not; empty while there is none or the database is busy."""
+        return {task_id for (task_id,) in self._rows("SELECT task_id FROM task_instance")}
+
     def returned(self) -> dict[str, Any]:
         """What the tasks returned, by task id."""
         rows = self._rows("SELECT task_id, value FROM xcom WHERE key = 'return_value'")
         return {task_id: _decoded(value) for task_id, value in rows}
 
-    def _rows(self, query: str) -> list[tuple[str, str]]:
+    def _rows(self, query: str) -> list[tuple[Any, ...]]:
         try:
             with closing(sqlite3.connect(self._address, uri=True, timeout=0)) as connection:
                 return connection.execute(query).fetchall()

@@ -9,12 +9,14 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
-from kata.arriving_files import ORDERS
+from kata.arriving_files import ORDERS, WAITED_FOR_BY
 from kata.dag_run_database import DagRunDatabase
 from kata.dag_run_log import DagRunLog
 from kata.places import shown
 from kata.plain_text import plain
 
+# Without these no file can arrive, or nobody waits for it.
+_NEEDED = ("set_up_directories", *WAITED_FOR_BY.values())
 _REPORT = "monitoring/trigger_report.html"
 _SHOWN_RESULTS = ("process_trigger_results", "monitor_resource_usage", "compare_approaches", "generate_trigger_report")
 
@@ -27,26 +29,35 @@ def show_outcome(exit_code: int | None, run: DagRunDatabase, data: Path, log: Da
     """
     states = run.task_states()
     console.print()
-    wrong = _what_went_wrong(exit_code, states, data)
+    missing = missing_tasks(run)
+    wrong = _what_went_wrong(exit_code, states, missing, data)
     if wrong is None:
         _show_returned(run.returned(), console)
         console.print(Text(f" Success. The report names {ORDERS}; open it:", "bold green"))
         console.print(f"   {shown(data / _REPORT)}", soft_wrap=True, highlight=False)
     else:
         console.print(Text.assemble((" ✗ ", "bold red"), plain(wrong, "bold")), soft_wrap=True)
-        for line in log.errors():
+        for line in [] if missing else log.errors():
             console.print(Text.assemble(("   | ", "cyan"), plain(line)), overflow="fold")
         console.print(f" The whole log: {shown(log.file)}", soft_wrap=True, highlight=False)
     console.print()
     return wrong is None
 
 
-def _what_went_wrong(exit_code: int | None, states: dict[str, str], data: Path) -> str | None:
+def missing_tasks(run: DagRunDatabase) -> list[str]:
+    """The tasks without which a run is of no use; none before the run has tasks at all."""
+    task_ids = run.task_ids()
+    return [task_id for task_id in _NEEDED if task_ids and task_id not in task_ids]
+
+
+def _what_went_wrong(exit_code: int | None, states: dict[str, str], missing: list[str], data: Path) -> str | None:
     failed = [task_id for task_id, state in states.items() if state == "failed"]
     unfinished = [f"{task_id} ({state})" for task_id, state in states.items() if state != "success"]
     report = data / _REPORT
     if failed:
         return f"The task {failed[0]} failed."
+    if missing:
+        return f"The DAG does not have these tasks yet: {', '.join(missing)}. `make grade` says what to do first."
     if exit_code is None:
         return f"The run did not end in time. Not done: {', '.join(unfinished) or 'no task had begun'}."
     if not states:

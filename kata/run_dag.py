@@ -19,7 +19,7 @@ from rich.text import Text
 from kata.arriving_files import ArrivingFiles
 from kata.dag_run_database import DagRunDatabase
 from kata.dag_run_log import DagRunLog
-from kata.dag_run_outcome import show_outcome
+from kata.dag_run_outcome import missing_tasks, show_outcome
 from kata.environment import child_environment
 from kata.explained import show_problem
 from kata.places import MODULE, STATE, shown
@@ -57,7 +57,7 @@ def run_dag(tree_name: str, console: Console) -> bool:
 
 
 def _follow(environment: dict[str, str], run: DagRunDatabase, files: ArrivingFiles, console: Console) -> int | None:
-    """Show what happens until the run ends; its exit code, None when it was ended at the deadline."""
+    """Show what happens until the run ends; its exit code, None when it was ended: no use, or no time."""
     _LOG.parent.mkdir(parents=True, exist_ok=True)
     began, begun_tasks = time.monotonic(), set[str]()
     with _airflow_dags_test(environment) as process:
@@ -71,6 +71,8 @@ def _follow(environment: dict[str, str], run: DagRunDatabase, files: ArrivingFil
             for task_id, what in log.news():
                 begun_tasks.add(task_id)
                 _say(began, run.task_states().get(task_id, what) if what == "ended" else what, task_id, console)
+            if begun_tasks and missing_tasks(run):
+                return None
             for file in files.drop_due(begun_tasks):
                 _say(began, "file arrives", shown(file), console)
             time.sleep(0.1)

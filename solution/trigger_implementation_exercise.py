@@ -344,11 +344,13 @@ class MultiDirectoryTrigger(BaseTrigger):
         yield TriggerEvent(payload)
 
     async def _wait_for_file(self) -> dict[str, Any]:
+        now = asyncio.get_running_loop().time
         directories = list(dict.fromkeys(self.directories))
         pending: dict[str, asyncio.Task[_Look | None]] = {}
         errors: dict[str, str] = {}
         try:
             while True:
+                next_round = now() + self.check_interval
                 due = [directory for directory in directories if directory not in pending and directory not in errors]
                 for directory in due:
                     look = asyncio.to_thread(_look_into, directory, self.file_pattern)
@@ -362,7 +364,7 @@ class MultiDirectoryTrigger(BaseTrigger):
                     return _success_event(found, errors)
                 if len(errors) == len(directories):
                     return _no_directory_left(errors)
-                await asyncio.sleep(self.check_interval)
+                await asyncio.sleep(next_round - now())
         finally:
             for look in pending.values():
                 look.cancel()
@@ -421,6 +423,7 @@ class MultiDirectorySensorAsync(BaseSensorOperator):
         self.directories = directories
         self.file_pattern = file_pattern
         self.deferrable = deferrable
+        self._started_at: datetime | None = None  # for poke, which runs in the process of execute
 
     def execute(self, context: Context) -> dict[str, Any]:
         """
@@ -438,16 +441,16 @@ class MultiDirectorySensorAsync(BaseSensorOperator):
         :return: the result described at the class.
         :raises AirflowException: if not one of the directories can ever be read, as the trigger would report.
         """
-        self._started_at = datetime.now(timezone.utc)
+        started_at = self._started_at = datetime.now(timezone.utc)
         if not self.deferrable:
             return super().execute(context)
         if payload := self._look():
-            return self._result(payload, self._started_at, deferred=False)
+            return self._result(payload, started_at, deferred=False)
         self.log.info("No %s in %d directories yet: deferring", self.file_pattern, len(self.directories))
         self.defer(
             trigger=MultiDirectoryTrigger(self.directories, self.file_pattern, self.poke_interval),
             method_name="execute_complete",
-            kwargs={"started_at": self._started_at.isoformat()},
+            kwargs={"started_at": started_at.isoformat()},
             timeout=timedelta(seconds=self.timeout),
         )
 
@@ -750,8 +753,8 @@ def handle_trigger_failure(context: dict[str, Any]) -> dict[str, Any]:
           "cannot serialize object of type …";
         * ``"unknown"``: everything else, and nothing at all.
     """
-    ti = context.get("ti")
-    error = context.get("exception")
+    ti = _attempt(lambda: context["ti"])
+    error = _attempt(lambda: context["exception"])
     cause = next((cause for cause in map(_cause, _chain(error)) if cause), "unknown")
     failure = {
         "task_id": _text(lambda: ti.task_id),
@@ -760,7 +763,8 @@ def handle_trigger_failure(context: dict[str, Any]) -> dict[str, Any]:
         "message": _text(lambda: error) or "",
         "advice": _ADVICE[cause],
     }
-    log.error("%(task_id)s failed (%(cause)s): %(message)s %(advice)s", failure)
+    one_line = " ".join(failure["message"].split())
+    log.error("%s failed (%s): %s %s", failure["task_id"], cause, one_line, failure["advice"])
     return failure
 
 
@@ -786,13 +790,17 @@ def _cause(error: BaseException) -> str | None:
     return None
 
 
-def _text(read: Callable[[], Any]) -> str | None:
+def _attempt(read: Callable[[], Any]) -> Any:
     # Whatever reached the callback may be half gone; a callback that raises hides what it was called for.
     try:
-        value = read()
-        return None if value is None else str(value)
+        return read()
     except Exception:
         return None
+
+
+def _text(read: Callable[[], Any]) -> str | None:
+    value = _attempt(read)
+    return None if value is None else _attempt(lambda: str(value))
 
 
 # ── Step 7: compare and report ────────────────────────────────────────────────────────────────────────────────────────
@@ -1051,6 +1059,7 @@ class AdvancedMultiDirectoryTrigger(BaseTrigger):
                 for directory in due:
                     look = asyncio.to_thread(_list_files, directory.path, self.file_patterns)
                     directory.look = asyncio.create_task(look)
+                    directory.next_look = now() + self.check_interval
                 if due:
                     await asyncio.wait([directory.look for directory in due], timeout=self.check_interval)
                 for directory in watched:
@@ -1081,9 +1090,8 @@ class AdvancedMultiDirectoryTrigger(BaseTrigger):
         return max(min(next_looks, default=now + self.check_interval) - now, 0)
 
     def _take_in(self, directory: _WatchedDirectory, now: float, errors: dict[str, str]) -> None:
-        """Take over what the finished look has seen and say when the next one is due."""
+        """Take over what the finished look has seen, or that it has failed."""
         look, directory.look = directory.look, None
-        directory.next_look = now + self.check_interval
         try:
             directory.take_over(look.result(), now)
         except FileNotFoundError:  # it may still be made
@@ -1318,7 +1326,7 @@ class ApiTrigger(BaseTrigger):
                 if 400 <= error.code < 500:
                     return _error_event("api", f"{self.url} answered: {error}", {self.url: str(error)})
                 self.log.warning("%s answered %s, asking again", self.url, error)
-            except (OSError, HTTPException, json.JSONDecodeError) as error:
+            except (OSError, HTTPException, json.JSONDecodeError, UnicodeDecodeError) as error:
                 self.log.warning("%s gave no answer, asking again: %s", self.url, error)
             else:
                 if isinstance(answer, dict) and answer.get("status") == self.expected_status:

@@ -442,6 +442,22 @@ def test_a_hanging_directory_does_not_hold_up_the_others(trigger, clients):
     expect(watched.fired_at <= 53, called=watched.called, got=f"reported after {watched.fired_at} seconds, made at 33")
 
 
+@pytest.mark.parametrize("duration", [6, 9], ids=lambda duration: f"{duration} seconds a look")
+def test_a_slow_directory_does_not_hold_up_the_others(trigger, clients, duration):
+    """A stable file is reported at the latest two intervals later, also if another directory is slow."""
+    watched = watch(
+        trigger(),
+        seconds=200,
+        root=clients.root,
+        slow={clients[2]: duration},
+        at={61: lambda: clients.drop(5, "a.csv")},
+    )
+    called = f"{watched.called}; a look into another directory takes {duration} seconds"
+    expect_equal(watched.payload["directory"], clients[5], called=called)
+    got = f"reported after {watched.fired_at} seconds, made at 61"
+    expect(watched.fired_at <= 81.5, called=called, got=got, mistake="one directory waits for another")
+
+
 def test_an_unexpected_exception_becomes_an_error_event(trigger, clients):
     """Anything unexpected that is raised becomes an error event."""
     watched = watch(

@@ -113,8 +113,8 @@ def test_api_trigger_gives_up_when_it_will_not_get_better(asking, api, status):
 
 @pytest.mark.parametrize(
     "answer",
-    [(500, {}), (503, {}), (200, b"<html>"), (200, ["ready"]), (200, {"state": "ready"})],
-    ids=["500", "503", "no JSON", "no object", "no status"],
+    [(500, {}), (503, {}), (200, b"<html>"), (200, b"\xff\xfe\xfa"), (200, ["ready"]), (200, {"state": "ready"})],
+    ids=["500", "503", "no JSON", "no text", "no object", "no status"],
 )
 def test_api_trigger_asks_again_when_it_may_pass(asking, api, answer):
     """Another answer and an HTTP status from 500 on may pass: it asks again at the next interval."""

@@ -426,6 +426,22 @@ def test_a_hanging_directory_does_not_hold_up_the_others(trigger, clients):
     expect(watched.fired_at <= 53, called=watched.called, got=got, mistake="one directory waits for another")
 
 
+@pytest.mark.parametrize("duration", [6, 9], ids=lambda duration: f"{duration} seconds a look")
+def test_a_slow_directory_does_not_hold_up_the_others(trigger, clients, duration):
+    """A file is reported at the latest two intervals after it appeared, also if another directory is slow."""
+    watched = watch(
+        trigger(),
+        seconds=200,
+        root=clients.root,
+        slow={clients[2]: duration},
+        at={61: lambda: clients.drop(5, "a.csv")},
+    )
+    called = f"{watched.called}; a look into another directory takes {duration} seconds"
+    expect_equal(watched.payload["directory"], clients[5], called=called)
+    got = f"reported after {watched.fired_at} seconds, made at 61"
+    expect(watched.fired_at <= 81.5, called=called, got=got, mistake="one directory waits for another")
+
+
 def test_a_hanging_directory_is_asked_only_once_at_a_time(trigger, clients):
     """A directory that hangs must not take one thread after the other from the whole triggerer."""
     watched = watch(

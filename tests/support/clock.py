@@ -14,6 +14,7 @@ from anyio._backends._asyncio import AsyncIOBackend
 
 PATIENCE = 1.0  # seconds of real time for which a thread or a socket may keep the clock from jumping
 MICROSECONDS = 1_000_000  # in a second; a clock that counts in them must not be asked for less
+LONGEST_PARKING = 20  # seconds of real time, so that a thread does not outlive its check for long
 SPINNING = 20_000  # turns of the loop without the clock moving
 
 
@@ -75,6 +76,18 @@ class JumpingClockLoop(asyncio.SelectorEventLoop):
     def forget(self, work: _Work) -> None:
         """Nobody waits for ``work`` any more."""
         self._work.discard(work)
+
+    def park_this_thread(self, seconds: float) -> None:
+        """Let the calling thread, not the loop's, wait for seconds of this clock."""
+        gate, thread = threading.Event(), threading.get_ident()
+
+        def go_on() -> None:
+            parked_threads.discard(thread)
+            gate.set()
+
+        parked_threads.add(thread)
+        self.call_soon_threadsafe(self.call_later, seconds, go_on)
+        gate.wait(LONGEST_PARKING)
 
     def running_threads(self) -> list[str]:
         """Describe what threads are still at, except those that a check made hang."""

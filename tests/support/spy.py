@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from .clock import parked_threads
+from .clock import JumpingClockLoop, parked_threads
 
 HANG_AT_MOST = 20  # seconds of real time, so that a forgotten thread does not outlive its check
 
@@ -52,6 +52,7 @@ class Spy:
     _denied: set[str] = field(default_factory=set)
     _failing: dict[str, list[OSError]] = field(default_factory=dict)
     _hanging: dict[str, threading.Event] = field(default_factory=dict)
+    _slow: dict[str, tuple[float, Any]] = field(default_factory=dict)
 
     def deny(self, directory: str) -> None:
         """Let every attempt to list ``directory`` end in PermissionError, also for root."""
@@ -64,6 +65,10 @@ class Spy:
     def hang(self, directory: str) -> None:
         """Let every look into ``directory`` hang, as a dead network mount does."""
         self._hanging[os.path.normpath(directory)] = threading.Event()
+
+    def slow(self, directory: str, seconds: float, loop: JumpingClockLoop) -> None:
+        """Let every attempt to list ``directory`` take seconds of the loop's clock."""
+        self._slow[os.path.normpath(directory)] = (seconds, loop)
 
     def release(self) -> None:
         """Let what hangs go on."""
@@ -97,6 +102,9 @@ class Spy:
                 parked_threads.add(threading.get_ident())
                 gate.wait(HANG_AT_MOST)
                 parked_threads.discard(threading.get_ident())
+        if path in self._slow and call in LISTING and not on_watched_thread:
+            seconds, loop = self._slow[path]
+            loop.park_this_thread(seconds)
         if path in self._denied and call in LISTING | {"os.access"}:
             raise PermissionError(13, "Permission denied", path)
         if call in LISTING and self._failing.get(path):

@@ -113,6 +113,7 @@ def watch(
     root: str,
     at: Actions | None = None,
     faults: Callable[[Spy], None] = lambda spy: None,
+    slow: Mapping[str, float] | None = None,
     called: str = "",
 ) -> Watched:
     """
@@ -121,6 +122,7 @@ def watch(
     :param root: the directory below which calls are noted.
     :param at: what is done meanwhile, each at its second: ``{25: drop_a_file}``.
     :param faults: told the spy before the start, to put faults in the trigger's way.
+    :param slow: for directories, how many seconds each look into them takes.
     :param called: what the learner would have written; worked out from the triggers if empty.
     :return: what happened; of several triggers together.
     """
@@ -130,6 +132,8 @@ def watch(
         loop = JumpingClockLoop(clock=lambda: time.monotonic(), tick=frozen.tick)
         watched.began = loop.time()
         with spying(root, now=lambda: loop.time() - watched.began, blocked_thread=threading.get_ident()) as spy:
+            for directory, duration in (slow or {}).items():
+                spy.slow(directory, duration, loop)
             faults(spy)
             watched.spy = spy
             files_before = _open_files(root)
