@@ -68,13 +68,14 @@ def test_every_argument_survives_the_way_to_the_triggerer(submission, clients, e
     [
         {"directories": {}},
         {"file_patterns": []},
+        {"file_patterns": "*.csv"},
         {"check_interval": 0},
         {"backoff_base": 0},
         {"backoff_cap": 0},
         {"stable_seconds": -1},
         {"max_retries": -1},
     ],
-    ids=lambda arguments: next(iter(arguments)),
+    ids=triggers.written,
 )
 def test_refuses_arguments_that_cannot_work(trigger, arguments):
     """ValueError if directories or file_patterns is empty, or a number is out of its range."""
@@ -191,6 +192,17 @@ def test_a_file_that_nobody_could_see_is_not_stable(trigger, clients):
     expect(watched.fired_at >= 75 + 35, called=watched.called, got=got, mistake="stability not observed")
 
 
+def test_a_file_whose_directory_vanishes_begins_anew(trigger, clients):
+    """A file that vanished and came back begins anew, also if its whole directory was away."""
+    clients.drop(1, "a.csv")
+    away = f"{clients.root}/away"
+    at = {12: lambda: os.rename(clients[1], away), 33: lambda: os.rename(away, clients[1])}
+    watched = watch(trigger(stable_seconds=35), seconds=200, root=clients.root, at=at)
+    watched.expect_found()
+    got = f"reported after {watched.fired_at} seconds; its directory was away from 12 to 33 and it must rest for 35"
+    expect(watched.fired_at >= 33 + 35, called=watched.called, got=got, mistake="vanished file not recognised")
+
+
 def test_with_no_window_a_file_counts_at_first_sight(trigger, clients):
     """With stable_seconds=0 a file counts at first sight."""
     clients.drop(4, "a.csv")
@@ -205,7 +217,7 @@ def test_a_rebuilt_trigger_begins_anew(submission, trigger, clients):
     first = trigger(stable_seconds=40)
     watch(first, seconds=35, root=clients.root).expect_waiting()
     again = submission.AdvancedMultiDirectoryTrigger(**first.serialize()[1])
-    watched = watch(again, seconds=200, root=clients.root)
+    watched = watch(again, seconds=200, root=clients.root, later=35)
     watched.expect_found()
     expect(
         40 <= watched.fired_at <= 60, called="run() of the rebuilt trigger", got=f"reported after {watched.fired_at}"
@@ -263,6 +275,13 @@ def test_any_of_the_patterns_will_do(trigger, clients, name, pattern):
     payload = watch(built, seconds=30, root=clients.root).payload
     expect_equal([payload["filename"], payload["pattern"]], [name, pattern], called="run() with four patterns")
     expect_equal(payload["files"], [clients.path(2, name)], called="run() with four patterns")
+
+
+def test_names_the_first_pattern_in_the_order_given(trigger, clients):
+    """pattern is the first of file_patterns that the file matches, in the order in which they were given."""
+    clients.drop(2, "report_1.csv")
+    payload = watch(trigger(file_patterns=["x*", "report_*.csv", "*.csv"]), seconds=30, root=clients.root).payload
+    expect_equal(payload["pattern"], "report_*.csv", called='payload["pattern"], of ["x*", "report_*.csv", "*.csv"]')
 
 
 # ── Backoff ──
@@ -355,11 +374,11 @@ def test_the_other_directories_keep_their_pace(trigger, clients):
         seconds=200,
         root=clients.root,
         faults=lambda spy: spy.fail(clients[1], *errors),
-        at={111: lambda: clients.drop(4, "a.csv")},
+        at={131: lambda: clients.drop(4, "a.csv")},
     )
     expect_equal(watched.payload["directory"], clients[4], called=watched.called)
-    got = f"reported after {watched.fired_at} seconds, made at 111"
-    expect(watched.fired_at <= 131, called=watched.called, got=got, mistake="one directory waits for another")
+    got = f"reported after {watched.fired_at} seconds, made at 131"
+    expect(watched.fired_at <= 151, called=watched.called, got=got, mistake="one directory waits for another")
 
 
 def test_a_missing_directory_is_no_failure(submission, clients):

@@ -139,6 +139,16 @@ def test_api_trigger_asks_again_when_nobody_answers(submission, api):
     expect_equal(found.payload["status"], "success", called=found.called)
 
 
+def test_api_trigger_does_not_wait_for_ever_for_an_answer(submission):
+    """A request that gets no answer within 5 seconds may pass: it asks again at the next interval."""
+    callers: list[socket.socket] = []
+    with rest_api.silent(callers) as url:
+        watched = watch(submission.ApiTrigger(url + STATUS, check_interval=30), seconds=100, root="/nowhere")
+        watched.expect_waiting()
+        called = f"{watched.called}; the API is silent"
+        expect(len(callers) >= 3, called=called, got=f"{len(callers)} requests", mistake="request without a time limit")
+
+
 def test_api_trigger_does_not_block_the_event_loop(asking):
     """The loop is not blocked: no request is made on it, and nothing is left behind."""
     watched = asking((200, {"status": "pending"}), (200, {"status": "ready"}))
@@ -231,6 +241,18 @@ def test_rule_trigger_reports_a_broken_rule(ruled, rule, reason):
     errors = watched.payload["errors"]
     named = list(errors) == [f"{RULES}.{rule}"] and reason in errors[f"{RULES}.{rule}"]
     expect(named, called='payload["errors"]', got=errors)
+
+
+def test_rule_trigger_imports_in_a_thread(submission):
+    """Nothing blocks the event loop: importing a rule reads files and runs a module, so it is done in a thread."""
+    trigger = submission.BusinessRuleTrigger("support.late_rules.agrees", {}, check_interval=30)
+    watched = watch(trigger, seconds=60, root="/nowhere")
+    watched.expect_found()
+    from support import late_rules
+
+    on_loop = late_rules.imported_by == threading.get_ident()
+    called = f"{watched.called}; the rule"
+    expect(not on_loop, called=called, got="imported on the event loop", mistake="blocking call on the event loop")
 
 
 def test_rule_trigger_ends_at_once_when_cancelled(ruled):

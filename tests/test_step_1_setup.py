@@ -9,6 +9,7 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 from support.contract import Broken, expect, expect_equal
+from support.task_instance import TaskInstance, context_for
 from support.watching import is_plain_json
 
 
@@ -149,6 +150,27 @@ def test_clean_up_leaves_what_was_there_before(submission, data_dir):
         got=f"{first} is gone",
         mistake="clean-up deletes data",
     )
+
+
+def test_clean_up_is_given_what_set_up_returned(submission, data_dir):
+    """The teardown is given what the set-up returned, and removes it."""
+    made = submission.set_up_directories()
+    clean_up = submission.task("clean_up_directories")
+    context = context_for(TaskInstance("clean_up_directories", {"set_up_directories": made}), outlet_events={})
+    clean_up.render_template_fields(context)
+    clean_up.execute(context)
+    left = sorted(everything_below(data_dir))
+    expect_equal(
+        left, [], called="what is left after the task clean_up_directories", mistake="set-up and clean-up not joined"
+    )
+
+
+def test_clean_up_removes_nothing_if_nothing_was_made(submission, data_dir):
+    """With None, because the set-up never got so far, nothing is removed."""
+    submission.set_up_directories()
+    before = everything_below(data_dir)
+    expect_equal(submission.clean_up_directories(None), [], called="clean_up_directories(None)")
+    expect_equal(everything_below(data_dir), before, called="what is left after clean_up_directories(None)")
 
 
 def test_clean_up_copes_with_less(submission, data_dir):

@@ -206,11 +206,12 @@ def test_finds_a_file_in_the_fifth_directory(trigger, clients):
         ("*.csv", "a.csv", ["a.json", "a.csv.part", "a.CSV", ".hidden.csv", "csv"]),
         ("report_[0-9].json", "report_7.json", ["report_x.json", "report_77.json", "a_report_7.json"]),
         ("upload-?.txt", "upload-b.txt", ["upload-.txt", "upload-bb.txt", "Upload-b.txt"]),
+        (".*.csv", ".hidden.csv", ["a.csv", ".hidden.json"]),
     ],
-    ids=["star", "set", "question mark"],
+    ids=["star", "set", "question mark", "leading dot"],
 )
 def test_matches_the_name_as_a_shell_does(trigger, clients, pattern, matching, others):
-    """The file's name matches file_pattern as in a shell: case-sensitive, and * does not match a leading dot."""
+    """The file's name matches file_pattern as fnmatch.fnmatchcase says, but a leading dot only by a dot."""
     for name in [*others, matching]:
         clients.drop(2, name)
     watched = watch(trigger(file_pattern=pattern), seconds=30, root=clients.root)
@@ -218,11 +219,12 @@ def test_matches_the_name_as_a_shell_does(trigger, clients, pattern, matching, o
 
 
 def test_only_files_count(trigger, clients):
-    """A regular file counts, or a link to one, directly in a directory: no directory, nothing deeper, no dead link."""
+    """A regular file counts, or a link to one, directly in a directory: no directory, pipe, dead link, or deeper."""
     os.mkdir(clients.path(1, "folder.csv"))
     os.mkdir(clients.path(2, "deeper"))
     clients.drop(2, os.path.join("deeper", "a.csv"))
     os.symlink(clients.path(3, "nowhere"), clients.path(3, "dead.csv"))
+    os.mkfifo(clients.path(3, "pipe.csv"))
     target = clients.drop(4, "target.data")
     os.symlink(target, clients.path(5, "link.csv"))
     watched = watch(trigger(), seconds=30, root=clients.root)
@@ -240,6 +242,25 @@ def test_of_several_files_it_reports_the_first(submission, clients):
     payload = watched.payload
     expect_equal(payload["path"], due[0], called=watched.called, mistake="choice depends on chance")
     expect_equal([payload["files"], payload["total_files"]], [due, 5], called=watched.called)
+
+
+def test_a_directory_named_twice_counts_once(trigger, clients):
+    """A directory named twice counts once."""
+    path = clients.drop(1, "a.csv")
+    payload = watch(trigger(directories=[clients[1], clients[2], clients[1]]), seconds=30, root=clients.root).payload
+    found = [payload["files"], payload["total_files"]]
+    expect_equal(found, [[path], 1], called="run(), a directory is named twice")
+
+
+@pytest.mark.parametrize("written", ["client_2", "./client_2", "client_2/"])
+def test_reports_the_directory_as_it_was_written(trigger, clients, monkeypatch, written):
+    """directory is written as in directories, and path is that joined with filename."""
+    monkeypatch.chdir(clients.root)
+    clients.drop(2, "a.csv")
+    payload = watch(trigger(directories=["client_1", written]), seconds=30, root=clients.root).payload
+    found = [payload["directory"], payload["path"], payload["files"]]
+    path = os.path.join(written, "a.csv")
+    expect_equal(found, [written, path, [path]], called=f"run() of a trigger for {written!r}")
 
 
 @pytest.fixture(scope="module")

@@ -335,15 +335,14 @@ def test_renders_its_templates(submission, clients):
         )
     task.render_template_fields(context_for(TaskInstance(), params={"root": clients.root, "kind": "orders"}))
     clients.drop(1, "others_1.csv")
+    called = "execute(context) with templates"
+    kwargs = deferred_by(task).trigger.serialize()[1]
+    rendered = [kwargs["directories"], kwargs["file_pattern"]]
+    expect_equal(rendered, [[clients[1], clients[2]], "orders_*.csv"], called=called, mistake="not templated")
     path = clients.drop(2, "orders_1.csv")
     result = execute(task)
-    got = result if isinstance(result, dict) else "it deferred"
-    expect(
-        got == result and result["path"] == path,
-        called="execute(context) with templates",
-        got=got,
-        mistake="not templated",
-    )
+    expect(isinstance(result, dict), called=called, got="it deferred", mistake="not templated")
+    expect_equal(result["path"], path, called=called)
 
 
 def test_can_be_mapped_over_clients(submission, clients):

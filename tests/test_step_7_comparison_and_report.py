@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import itertools
 import os
 from html.parser import HTMLParser
@@ -81,9 +83,12 @@ def test_invents_no_comparison(compare, result):
     expect(told, called=f'{called}: ["unavailable"]', got=unavailable)
 
 
-def test_what_is_available_is_not_called_unavailable(compare):
-    """unavailable names only what is None."""
-    expect_equal(compare(waited(90.5, True))["unavailable"], {}, called='compare_approaches(**context)["unavailable"]')
+@pytest.mark.parametrize("seconds", [90.5, 0.0])
+def test_what_is_available_is_not_called_unavailable(compare, seconds):
+    """unavailable names only what is None; 0 seconds are a figure."""
+    comparison = compare(waited(seconds, True))
+    expect_equal(comparison["waited_seconds"], seconds, called='compare_approaches(**context)["waited_seconds"]')
+    expect_equal(comparison["unavailable"], {}, called='compare_approaches(**context)["unavailable"]')
 
 
 # ── generate_trigger_report ──
@@ -141,8 +146,10 @@ class Page(HTMLParser):
 def report(submission, data_dir):
     """Call generate_trigger_report; return what it returned and the page."""
 
-    def call(xcoms: dict[str, Any]) -> tuple[dict[str, Any], Page, str]:
-        returned = submission.generate_trigger_report(**context_for(TaskInstance("generate_trigger_report", xcoms)))
+    def call(xcoms: dict[str, Any], run_id: str = RUN_ID) -> tuple[dict[str, Any], Page, str]:
+        xcoms = {(run_id, task_id): value for task_id, value in xcoms.items()}
+        ti = TaskInstance("generate_trigger_report", xcoms, run_id=run_id)
+        returned = submission.generate_trigger_report(**context_for(ti))
         html = Path(submission.REPORT_FILE).read_text(encoding="utf-8")
         return returned, Page(html), html
 
@@ -185,14 +192,10 @@ def test_the_report_is_complete(report):
 
 def test_the_report_is_escaped(report):
     """All text that comes from outside is escaped: a file may be called <b>.csv."""
-    _, page, _ = report(XCOMS)
-    injected = {"script", "i"} & page.elements | {"onclick"} & page.attributes
-    expect(
-        not injected,
-        called="the page, with files called <script>… and <b onclick=…>",
-        got=f"it has {injected}",
-        mistake="not escaped",
-    )
+    _, page, _ = report(XCOMS, run_id="manual__<em>now</em>")
+    injected = {"script", "i", "em"} & page.elements | {"onclick"} & page.attributes
+    called = "the page, with files called <script>… and <b onclick=…>, in a run called <em>…"
+    expect(not injected, called=called, got=f"it has {injected}", mistake="not escaped")
     expect(NASTY in page.text, called="the page", got="a path with special characters is mangled")
 
 
@@ -223,6 +226,24 @@ def test_a_new_report_takes_the_place_of_the_old_one(submission, report):
     )
     beside = os.listdir(os.path.dirname(submission.REPORT_FILE))
     expect_equal(beside, [os.path.basename(submission.REPORT_FILE)], called="the files beside the report")
+
+
+def test_a_report_that_cannot_be_put_in_place_leaves_nothing(submission, report, monkeypatch):
+    """When the page cannot be put in place, the old one stays, and no other file is left beside it."""
+    report(XCOMS)
+    before = Path(submission.REPORT_FILE).read_text(encoding="utf-8")
+
+    def full(*args: Any, **kwargs: Any) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "replace", full)
+    monkeypatch.setattr(os, "rename", full)
+    with contextlib.suppress(OSError):
+        report({**XCOMS, "process_trigger_results": {"valid": [], "invalid": [], "total_files": 0}})
+    beside = os.listdir(os.path.dirname(submission.REPORT_FILE))
+    called = "generate_trigger_report(**context), the disk is full"
+    expect_equal(beside, [os.path.basename(submission.REPORT_FILE)], called=called, mistake="draft left behind")
+    expect_equal(Path(submission.REPORT_FILE).read_text(encoding="utf-8"), before, called=called)
 
 
 # ── The whole DAG ──

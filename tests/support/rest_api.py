@@ -6,7 +6,7 @@ import json
 import socket
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from unittest import mock
@@ -120,9 +120,14 @@ def connected(url: str) -> Iterator[None]:
 
 
 @contextmanager
-def silent() -> Iterator[str]:
-    """Yield the URL of a server that never says a word; every timeout in this process is short meanwhile."""
+def silent(callers: list[socket.socket] | None = None) -> Iterator[str]:
+    """Yield the URL of a server that never says a word; every timeout in this process is short meanwhile.
+
+    :param callers: takes a socket for each request.
+    """
     listener = socket.create_server(("127.0.0.1", 0))
+    callers = callers if callers is not None else []
+    threading.Thread(target=_take_calls, args=(listener, callers), daemon=True).start()
     settimeout = socket.socket.settimeout
 
     def soon(sock: socket.socket, seconds: float | None) -> None:
@@ -134,3 +139,11 @@ def silent() -> Iterator[str]:
             yield f"http://127.0.0.1:{listener.getsockname()[1]}"
         finally:
             listener.close()
+            for caller in callers:
+                caller.close()
+
+
+def _take_calls(listener: socket.socket, callers: list[socket.socket]) -> None:
+    with suppress(OSError):
+        while True:
+            callers.append(listener.accept()[0])

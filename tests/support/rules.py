@@ -7,10 +7,10 @@ import threading
 asked: list[int] = []  # the thread of each question
 
 
-def agrees_at(times: int) -> bool:
-    """Agree when asked for the ``times``-th time."""
+def agrees_at(times: int) -> str:
+    """Agree when asked for the ``times``-th time, with something that is true but not True."""
     asked.append(threading.get_ident())
-    return len(asked) >= times
+    return "yes" if len(asked) >= times else ""
 
 
 def raises() -> bool:

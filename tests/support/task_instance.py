@@ -29,15 +29,16 @@ class TaskInstance:
         states: dict[str, dict[str, str | None]] | None = None,
         first_reschedule: datetime | None = None,
         dag_id: str = DAG_ID,
+        run_id: str = RUN_ID,
     ) -> None:
         self.task_id = task_id
         self.dag_id = dag_id
-        self.run_id = RUN_ID
+        self.run_id = run_id
         self.map_index = -1
         self.try_number = 1
         self.max_tries = 1
         self.state = "running"
-        self._xcoms = {key if isinstance(key, tuple) else (RUN_ID, key): value for key, value in (xcoms or {}).items()}
+        self._xcoms = {key if isinstance(key, tuple) else (run_id, key): value for key, value in (xcoms or {}).items()}
         self._states = states
         self._first_reschedule = first_reschedule
 

@@ -114,6 +114,7 @@ def watch(
     at: Actions | None = None,
     faults: Callable[[Spy], None] = lambda spy: None,
     slow: Mapping[str, float] | None = None,
+    later: float = 0,
     called: str = "",
 ) -> Watched:
     """
@@ -123,11 +124,13 @@ def watch(
     :param at: what is done meanwhile, each at its second: ``{25: drop_a_file}``.
     :param faults: told the spy before the start, to put faults in the trigger's way.
     :param slow: for directories, how many seconds each look into them takes.
+    :param later: how many seconds from now it is when they start.
     :param called: what the learner would have written; worked out from the triggers if empty.
     :return: what happened; of several triggers together.
     """
     watched = Watched(called or f"{type(triggers[0]).__name__}(…).run(), watched for {seconds:g} seconds")
     with freeze_time() as frozen, captured_logs() as lines:
+        frozen.tick(later)
         # The loop's clock is time.monotonic(), as on any other loop.
         loop = JumpingClockLoop(clock=lambda: time.monotonic(), tick=frozen.tick)
         watched.began = loop.time()
