@@ -552,13 +552,20 @@ def test_can_be_moved_in_the_middle_of_a_wait(trigger, submission, clients):
 
 def test_instances_share_nothing(submission, clients):
     """Two instances share nothing, though all triggers live in one process."""
-    one = submission.MultiDirectoryTrigger([clients[1]], "*.csv", 10)
-    other = submission.MultiDirectoryTrigger([clients[2]], "*.json", 20)
+    one = submission.MultiDirectoryTrigger([clients[3], clients[1]], "*.csv", 10)
+    other = submission.MultiDirectoryTrigger([clients[3], clients[2]], "*.json", 20)
     clients.drop(1, "a.csv")
     clients.drop(2, "b.json")
-    paths = [watch(built, seconds=30, root=clients.root).payload["path"] for built in (other, one)]
-    expect_equal(paths, [clients.path(2, "b.json"), clients.path(1, "a.csv")], called="run() of two triggers")
-    expect_equal(one.serialize()[1]["directories"], [clients[1]], called="serialize() of the first")
+    first = watch(other, seconds=30, root=clients.root, faults=lambda spy: spy.deny(clients[3])).payload
+    expect_equal(
+        [first["path"], list(first["errors"])], [clients.path(2, "b.json"), [clients[3]]], called="run() of one"
+    )
+    second = watch(one, seconds=30, root=clients.root).payload
+    due = [clients.path(1, "a.csv"), {}]
+    expect_equal(
+        [second["path"], second["errors"]], due, called="run() of another", mistake="state shared by instances"
+    )
+    expect_equal(one.serialize()[1]["directories"], [clients[3], clients[1]], called="serialize() of another")
 
 
 def test_a_hundred_waits_at_once(submission, clients):

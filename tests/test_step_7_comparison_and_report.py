@@ -87,7 +87,8 @@ def test_invents_no_comparison(compare, result):
 def test_what_is_available_is_not_called_unavailable(compare, seconds):
     """unavailable names only what is None; 0 seconds are a figure."""
     comparison = compare(waited(seconds, True))
-    expect_equal(comparison["waited_seconds"], seconds, called='compare_approaches(**context)["waited_seconds"]')
+    figures = [comparison["waited_seconds"], float(comparison["saved_slot_seconds"])]
+    expect_equal(figures, [seconds, seconds], called=f"compare_approaches(**context), waited {seconds} seconds")
     expect_equal(comparison["unavailable"], {}, called='compare_approaches(**context)["unavailable"]')
 
 
