@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +12,7 @@ from kata.collect_work import CHECK_DEADLINE, CollectWork
 from kata.environment import child_environment
 from kata.places import MODULE, SOLUTION, STATE, SUITE
 from kata.preflight import IMPORT_DEADLINE, ImportWork, find_tree, read_module
+from kata.scratch import scratch_folder
 from kata.server_process import ServerProcess
 from kata.skeleton import differences
 from kata.step_work import STEP_DEADLINE, StepWork
@@ -76,8 +76,7 @@ class Grader:
         if not template_file().exists():
             self.progress.working_on("making Airflow's database (only this once)")
             make_template()
-        # The scratch folder of a grade is outside of the clone and outside of the tree.
-        with tempfile.TemporaryDirectory(prefix="kata-", ignore_cleanup_errors=True) as scratch:
+        with scratch_folder() as scratch:
             supervisor = self._supervisor(tree, Path(scratch))
             try:
                 return self._run_in(supervisor, tree, chosen)

@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
 from datetime import datetime
@@ -24,6 +23,7 @@ from kata.environment import child_environment
 from kata.explained import show_problem
 from kata.places import MODULE, STATE, shown
 from kata.preflight import find_tree, read_module
+from kata.scratch import scratch_folder
 from kata.template_database import copy_template, make_template, template_file
 
 _DEADLINE = 180.0
@@ -47,7 +47,7 @@ def run_dag(tree_name: str, console: Console) -> bool:
         soft_wrap=True,
         highlight=False,
     )
-    with tempfile.TemporaryDirectory(prefix="kata-", ignore_cleanup_errors=True) as scratch:
+    with scratch_folder() as scratch:
         database = Path(scratch) / "airflow.db"
         copy_template(database)
         run = DagRunDatabase(database)

@@ -12,7 +12,7 @@ from airflow.dag_processing.dagbag import DagBag
 from airflow.triggers.base import BaseTrigger
 
 from .clients import Clients
-from .contract import Broken, expect
+from .contract import Broken, expect, expect_equal
 from .submission import Submission
 from .watching import Watched, watch
 
@@ -84,6 +84,14 @@ def expect_left_out(watched: Watched, directory: str) -> None:
     expect(
         looks <= 2, called=watched.called, got=f"{looks} more looks into it", mistake="unreadable directory watched on"
     )
+
+
+def expect_in_time(watched: Watched, directory: str, made_at: float, interval: float = 10) -> None:
+    """Raise Broken unless a file in ``directory`` was reported at the latest two intervals after it was made."""
+    expect_equal(watched.payload["directory"], directory, called=watched.called)
+    got = f"reported after {watched.fired_at:g} seconds, made at {made_at:g}, looked for every {interval:g}"
+    in_time = made_at <= watched.fired_at <= made_at + 2 * interval + 0.5
+    expect(in_time, called=watched.called, got=got, mistake="one directory waits for another")
 
 
 def expect_it_works(trigger: BaseTrigger, clients: Clients) -> None:
