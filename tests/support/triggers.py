@@ -9,10 +9,12 @@ from collections.abc import Callable
 from typing import Any
 
 from airflow.dag_processing.dagbag import DagBag
+from airflow.sdk.serde import serialize
 from airflow.triggers.base import BaseTrigger
 
 from .clients import Clients
 from .contract import Broken, expect, expect_equal
+from .elsewhere import Elsewhere
 from .submission import Submission
 from .watching import Watched, watch
 
@@ -23,6 +25,16 @@ def rebuild(class_path: str, sent: Any) -> tuple[str, dict[str, Any]]:
     from airflow.sdk.serde import deserialize
 
     return import_string(class_path)(**deserialize(sent)).serialize()
+
+
+def expect_rebuilt(elsewhere: Elsewhere, class_path: str, kwargs: dict[str, Any]) -> None:
+    """Raise Broken unless a triggerer, which has never seen the DAG file, can build the same trigger again."""
+    try:
+        rebuilt = elsewhere.run(rebuild, class_path, serialize(kwargs))
+    except Exception as error:
+        called = f"the triggerer imports {class_path} and calls it with {kwargs}"
+        raise Broken(called, str(error), "class path not importable") from None
+    expect_equal(rebuilt, (class_path, kwargs), called="serialize() of the trigger that the triggerer has built")
 
 
 def class_loaded_by_airflow(submission: Submission, name: str) -> type[BaseTrigger]:

@@ -88,6 +88,13 @@ class Watched:
         """When the event came, in seconds since the start."""
         return self.events[0][0]
 
+    def expect_prompt_end(self) -> None:
+        """Raise Broken unless the trigger ended within a second of its cancellation."""
+        late = self.cancelled_within
+        if late is None or late >= 1:
+            got = "it still runs" if late is None else f"it ended {late:g} seconds later"
+            raise Broken(f"{self.called}, then cancelled", got, "swallows the cancellation")
+
     def expect_waiting(self) -> None:
         """Raise Broken unless the trigger was still waiting, quietly, when it was cancelled."""
         if self.error is not None:
