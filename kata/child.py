@@ -59,8 +59,15 @@ def _set_apart(job: dict[str, Any]) -> None:
     _limit(resource.RLIMIT_CORE, 0)
     if sys.platform == "linux":
         _limit(resource.RLIMIT_AS, _LARGEST_MEMORY)
-    os.environ.update(PYTHONPATH=job["tree"], KATA_DATA_DIR=str(folder / "data"), TMPDIR=str(folder))
+    os.environ.update(
+        PYTHONPATH=job["tree"],
+        KATA_DATA_DIR=str(folder / "data"),
+        TMPDIR=str(folder),
+    )
     tempfile.tempdir = None
+    # Airflow took it from the environment when the server imported it.
+    if settings := sys.modules.get("airflow.settings"):
+        settings.DAGS_FOLDER = job["tree"]  # type: ignore[attr-defined]
     # On this signal the stack is written down, so that a hang can be shown with its line.
     stack = open(job["stack"], "w")  # noqa: SIM115 - stays open as long as the process
     faulthandler.register(signal.SIGUSR1, file=stack, all_threads=True)
@@ -118,6 +125,8 @@ def _run_pytest(job: dict[str, Any], report: Report) -> None:
         f"{suite}/pytest.ini",
         "-p",
         "no:cacheprovider",
+        "-p",
+        "no:anyio",
         "-q",
     ]
     if job["do"] == "collect":

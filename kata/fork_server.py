@@ -2,7 +2,8 @@
 
 It stays single-threaded and never imports the learner's module. One JSON object a line goes each way over the
 connection: `{"job": …}` with the child's report channel attached, then `{"forked": pid}`, later
-`{"exited": pid, "status": …}`. The end of the connection is the end of the server and of all that it forked.
+`{"exited": pid, "status": …}`; or `{"warm up": true}`, then `{"warm": true}`. The end of the connection is the end of
+the server and of all that it forked.
 """
 
 from __future__ import annotations
@@ -78,7 +79,7 @@ class _Server:
                 with contextlib.suppress(BlockingIOError):
                     self._woken.recv(4096)
                 self._reap()
-            if self._connection in readable and not self._take_job():
+            if self._connection in readable and not self._take_request():
                 return
 
     def kill_all(self) -> None:
@@ -86,8 +87,8 @@ class _Server:
             _kill_group(pid)
         _kill_adopted(set())
 
-    def _take_job(self) -> bool:
-        """Fork for the job that arrived; False when the other side is gone."""
+    def _take_request(self) -> bool:
+        """Do what is asked; False when the other side is gone."""
         text, channels, _, _ = socket.recv_fds(self._connection, 65536, 1)
         if not text:
             return False
@@ -98,14 +99,22 @@ class _Server:
                 return False
             self._unread += more
         line, self._unread = self._unread.split(b"\n", 1)
-        [channel] = channels
+        request = json.loads(line)
+        if "job" in request:
+            [channel] = channels
+            self._fork(request["job"], channel)
+        else:
+            _warm_up()
+            self._send({"warm": True})
+        return True
+
+    def _fork(self, job: dict[str, Any], channel: int) -> None:
         pid = os.fork()
         if pid == 0:
-            self._become_child(json.loads(line)["job"], channel)
+            self._become_child(job, channel)
         os.close(channel)
         self._children.add(pid)
         self._send({"forked": pid})
-        return True
 
     def _become_child(self, job: dict[str, Any], channel: int) -> NoReturn:
         signal.set_wakeup_fd(-1)
@@ -155,6 +164,17 @@ def _kill_adopted(own: set[int]) -> None:
         if pid not in own:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
+
+
+def _warm_up() -> None:
+    """Build the API that `dag.test()` talks to in its own process: seconds of work, the same for every run."""
+    # Of use only, and Airflow's versions differ in it.
+    with contextlib.suppress(Exception):
+        from airflow.sdk.execution_time.supervisor import in_process_api_server
+
+        in_process_api_server().app._cadwyn_initialize()
+        gc.collect()
+        gc.freeze()
 
 
 def _main() -> None:

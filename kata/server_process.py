@@ -69,6 +69,15 @@ class ServerProcess:
                 return int(message["forked"])
             self._waiting.append(message)
 
+    def warm_up(self) -> None:
+        """Return when the server has prepared itself for running DAGs. Raises `ServerLost`."""
+        try:
+            self._connection.sendall(b'{"warm up": true}\n')
+        except OSError:
+            raise ServerLost from None
+        while "warm" not in (message := self._next_message()):
+            self._waiting.append(message)
+
     def exited(self) -> list[tuple[int, int]]:
         """Process id and wait status of the children that ended since the last call. Raises `ServerLost`."""
         messages, self._waiting = self._waiting, []

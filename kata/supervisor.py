@@ -38,6 +38,10 @@ class Ending:
     printed: str = ""
 
 
+class Interrupted(Exception):
+    """There was something more urgent to do; the children that ran are ended, the server is not."""
+
+
 class Work(Protocol):
     """Something that is done in a child, or in several one after the other."""
 
@@ -83,11 +87,13 @@ class Supervisor:
     :param start_server: makes a server; called again when one is lost.
     :param folder: where the children's folders are made.
     :param at_once: how many children may run at the same time.
+    :param wake: a file descriptor; once it can be read, `run` raises `Interrupted`.
     """
 
     start_server: Callable[[], ServerProcess]
     folder: Path
     at_once: int
+    wake: int | None = None
     _server: ServerProcess | None = None
     _children: list[_Child] = field(default_factory=list)
     _forked: int = 0
@@ -115,17 +121,30 @@ class Supervisor:
                             child.work.interrupted()
                     alone = True
                     self._end_server()
+        except Interrupted:
+            self._end_children()
+            raise
         except BaseException:
             self.end()
             raise
 
+    def warm_up(self) -> None:
+        """Have the server prepare what the first run of a DAG would have to; it answers nothing else meanwhile."""
+        if self._server is None:
+            self._server = self.start_server()
+        with contextlib.suppress(ServerLost):
+            self._server.warm_up()
+
     def end(self) -> None:
         """End everything that was started."""
+        self._end_children()
+        self._end_server()
+
+    def _end_children(self) -> None:
         for child in self._children:
             _kill_group(child.pid)
             self._let_go(child)
         self._children = []
-        self._end_server()
 
     def _end_server(self) -> None:
         if self._server is not None:
@@ -174,8 +193,12 @@ class Supervisor:
             for child in self._children:
                 if not child.silent:
                     selector.register(child.channel, selectors.EVENT_READ)
+            if self.wake is not None:
+                selector.register(self.wake, selectors.EVENT_READ)
             due = min(child.due() for child in self._children)
-            selector.select(0 if self._server.has_news else max(0.0, due - time.monotonic()))
+            ready = selector.select(0 if self._server.has_news else max(0.0, due - time.monotonic()))
+        if any(key.fd == self.wake for key, _ in ready):
+            raise Interrupted
         exited = dict(self._server.exited())
         for child in self._children:
             self._read(child)

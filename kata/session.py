@@ -1,0 +1,133 @@
+"""A fork server that stays for as many grades as are asked for, and what it is asked."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Protocol
+
+from kata.collect_work import CHECK_DEADLINE, CollectWork
+from kata.environment import child_environment
+from kata.places import MODULE, STATE, SUITE
+from kata.preflight import IMPORT_DEADLINE, ImportWork
+from kata.scratch import scratch_folder
+from kata.server_process import ServerProcess
+from kata.step_work import STEP_DEADLINE, StepWork
+from kata.steps import STEPS, Step
+from kata.supervisor import Supervisor
+from kata.template_database import copy_template, make_template, template_file
+from kata.verdict import Check, Problem, StepGrade, Verdict
+
+_AT_ONCE = max(2, os.cpu_count() or 2)
+
+
+class Progress(Protocol):
+    """Is told what goes on, to show it."""
+
+    def working_on(self, what: str) -> None: ...
+
+    def expects(self, step: Step, checks: int) -> None: ...
+
+    def heard(self, step: Step, verdict: Verdict) -> None: ...
+
+
+@dataclass(frozen=True)
+class Deadlines:
+    """In seconds: for a check that names none itself, for all checks of a step, for the import of the module."""
+
+    check: float = CHECK_DEADLINE
+    step: float = STEP_DEADLINE
+    importing: float = IMPORT_DEADLINE
+
+
+@dataclass
+class Session:
+    """Grades steps of any tree with one suite. A context manager: it ends what it has started.
+
+    :param suite: folder of the checks, with a `pytest.ini`.
+    :param wake: a file descriptor; once it can be read, whatever runs is ended with `Interrupted`.
+    """
+
+    progress: Progress
+    suite: Path = SUITE
+    steps: tuple[Step, ...] = STEPS
+    deadlines: Deadlines = field(default_factory=Deadlines)
+    wake: int | None = None
+    _checks: dict[str, list[Check]] = field(default_factory=dict)
+
+    def __enter__(self) -> Session:
+        if not template_file().exists():
+            self.progress.working_on("making Airflow's database (only this once)")
+            make_template()
+        self._scratch = scratch_folder()
+        folder = Path(self._scratch.name)
+        self._database = folder / "airflow.db"
+        self._log = STATE / "logs" / "grade.log"
+        self._log.parent.mkdir(parents=True, exist_ok=True)
+        self._log.write_text("")
+        self._supervisor = Supervisor(self._start_server, folder, _AT_ONCE, self.wake)
+        return self
+
+    def __exit__(self, kind: type | None, error: BaseException | None, traceback: TracebackType | None) -> None:
+        self._supervisor.end()
+        self._scratch.cleanup()
+
+    def look_at(self, tree: Path, steps: list[Step]) -> Problem | None:
+        """Import the tree's module once; say what keeps it from being graded. Collects what checks `steps` have."""
+        unknown = [step for step in steps if step.id not in self._checks]
+        collect = CollectWork(self._job(tree), unknown, self.deadlines.check)
+        importing = ImportWork(self._job(tree), self.deadlines.importing)
+        self._supervisor.run([collect, importing] if unknown else [importing])
+        self._checks.update({step.id: collect.checks(step) for step in unknown})
+        return importing.problem
+
+    def checks(self, step: Step) -> list[Check]:
+        """The checks of a step that was looked at before."""
+        return self._checks[step.id]
+
+    def grade(self, tree: Path, steps: list[Step]) -> list[StepGrade]:
+        """Grade steps of a tree that was looked at before."""
+        copy_template(self._database)
+        # A step on its own is shared out; several keep all cores busy as they are.
+        shares = _AT_ONCE if len(steps) == 1 else 1
+        works = {step: self._share_out(tree, step, shares) for step in steps}
+        for step in steps:
+            self.progress.expects(step, len(self._checks[step.id]))
+        # The one that may take longest begins first, so that nothing is left waiting for it alone.
+        every = [work for shared in works.values() for work in shared]
+        self._supervisor.run(sorted(every, key=lambda work: work.longest_check(), reverse=True))
+        return [self._put_together(step, shared) for step, shared in works.items()]
+
+    def run(self, works: list[StepWork]) -> None:
+        """Run any work."""
+        self._supervisor.run(works)
+
+    def work(self, tree: Path, step: Step, checks: list[Check]) -> StepWork:
+        """The work of running these checks of a step."""
+        return StepWork(step, checks, self._job(tree), self.progress.heard, deadline=self.deadlines.step)
+
+    def warm_up(self) -> None:
+        """Let the server do what makes the first run of a DAG slow."""
+        self._supervisor.warm_up()
+
+    def _share_out(self, tree: Path, step: Step, shares: int) -> list[StepWork]:
+        checks = self._checks[step.id]
+        return [self.work(tree, step, checks[share::shares]) for share in range(min(shares, len(checks)))]
+
+    def _put_together(self, step: Step, works: list[StepWork]) -> StepGrade:
+        verdicts = {verdict.check: verdict for work in works for verdict in work.verdicts()}
+        return StepGrade(step, [verdicts[check] for check in self._checks[step.id]])
+
+    def _job(self, tree: Path) -> dict[str, Any]:
+        file = tree / f"{MODULE}.py"
+        return {"tree": str(tree), "suite": str(self.suite.resolve()), "learner_file": str(file.resolve())}
+
+    def _start_server(self) -> ServerProcess:
+        self.progress.working_on("starting Airflow")
+        copy_template(self._database)
+        folder = Path(self._scratch.name)
+        server = ServerProcess(child_environment(folder, database=self._database, data=folder / "data"), self._log)
+        server.wait_until_ready()
+        return server
