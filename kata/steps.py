@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
+from pathlib import Path
 
 from kata.failures import WrongUsage
 
@@ -15,7 +17,6 @@ class Step:
     :param points: what it is worth when all its checks pass.
     :param test_file: its checks, in the suite's folder.
     :param depends_on: ids of the steps without which this one cannot be green.
-    :param hints: a nudge, the concept, nearly the answer.
     :param read: links to what explains it.
     """
 
@@ -24,7 +25,6 @@ class Step:
     points: int
     test_file: str
     depends_on: tuple[str, ...] = ()
-    hints: tuple[str, ...] = ()
     read: tuple[str, ...] = ()
 
     @property
@@ -35,6 +35,23 @@ class Step:
     def name(self) -> str:
         """ "Step 3" or "Challenge 1"."""
         return f"Challenge {self.id[1:]}" if self.is_challenge else f"Step {self.id}"
+
+    @property
+    def hints_file(self) -> Path:
+        """Its hints, in Markdown: a section a level."""
+        return Path(__file__).parent / "hints" / f"{self.name.lower().replace(' ', '_')}.md"
+
+
+@dataclass(frozen=True)
+class Hint:
+    """One level of help.
+
+    :param title: what kind of help it is: a nudge, the concept, nearly the answer.
+    :param text: in Markdown.
+    """
+
+    title: str
+    text: str
 
 
 _DEFERRING = "https://airflow.apache.org/docs/apache-airflow/3.3.2/authoring-and-scheduling/deferring.html"
@@ -84,3 +101,9 @@ def prerequisites(step: Step, steps: tuple[Step, ...] = STEPS) -> tuple[Step, ..
             needed.add(step_id)
             waiting += find_step(step_id, steps).depends_on
     return tuple(step for step in steps if step.id in needed)
+
+
+def read_hints(step: Step) -> tuple[Hint, ...]:
+    """The hints of a step, the slightest first."""
+    sections = re.split(r"^## (.+)\n", step.hints_file.read_text(encoding="utf-8"), flags=re.MULTILINE)[1:]
+    return tuple(Hint(title, text.strip()) for title, text in zip(sections[::2], sections[1::2], strict=True))
