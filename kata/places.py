@@ -10,6 +10,7 @@ ROOT = Path(__file__).resolve().parent.parent
 STATE = ROOT / ".kata"
 SUITE = ROOT / "tests"
 SOLUTION = ROOT / "solution" / f"{MODULE}.py"
+STARTER = ROOT / "kata" / "starter" / f"{MODULE}.py"
 
 
 def shown(path: Path) -> str:

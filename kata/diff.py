@@ -1,0 +1,69 @@
+"""`make diff`: your code for a step beside the worked answer."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+from rich.console import Console, RenderableType
+from rich.rule import Rule
+from rich.syntax import Syntax
+from rich.table import Table
+from rich.text import Text
+
+from kata.places import MODULE, SOLUTION
+from kata.plain_text import plain
+from kata.preflight import read_module
+from kata.sections import THE_DAGS, sections
+from kata.steps import Step
+
+_WIDE = 140  # columns from which two codes fit beside each other
+
+
+def show_diff(tree: Path, step: Step, console: Console) -> bool:
+    """Print both, less the docstrings that they share; False when the tree's file cannot be read."""
+    text, problem = read_module(tree / f"{MODULE}.py")
+    if problem is not None:
+        console.print(plain(f"{problem.place}: {problem.what} {problem.todo}"), soft_wrap=True)
+        return False
+    worked = SOLUTION.read_text(encoding="utf-8")
+    for name in (step.name, THE_DAGS):
+        _show_beside(name, sections(text).get(name), sections(worked)[name], console)
+    console.print(Text(" The worked answer is one of many: yours may be as good.", "dim"))
+    return True
+
+
+def _show_beside(name: str, yours: str | None, worked: str, console: Console) -> None:
+    # Without its heading a section cannot be told from the others, so the learner's part is left open.
+    left: RenderableType = (
+        Syntax(bare(yours), "python", word_wrap=True)
+        if yours is not None
+        else plain(f"Your file has no heading for {name} any more: look for it yourself.")
+    )
+    right = Syntax(bare(worked), "python", word_wrap=True)
+    if console.width >= _WIDE:
+        table = Table(f"{name}: yours", "worked answer", expand=True)
+        table.columns[0].ratio = table.columns[1].ratio = 1
+        table.add_row(left, right)
+        console.print(table)
+        return
+    for title, code in ((f"{name}: yours", left), (f"{name}: worked answer", right)):
+        console.print(Rule(title, align="left"))
+        console.print(code)
+
+
+def bare(section: str) -> str:
+    """The section less its heading and its docstrings; with them when it does not parse."""
+    code = section.partition("\n")[2].strip("\n")
+    try:
+        tree = ast.parse(code)
+    except (SyntaxError, ValueError):
+        return code
+    lines = code.splitlines()
+    for node in ast.walk(tree):
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)) and ast.get_docstring(node):
+            doc = node.body[0]
+            alone = len(node.body) == 1 or doc.lineno == node.lineno
+            for number in () if alone else range(doc.lineno - 1, doc.end_lineno or doc.lineno):
+                lines[number] = "\0"
+    return "\n".join(line for line in lines if line != "\0")

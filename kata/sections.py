@@ -1,0 +1,36 @@
+"""The sections of the exercise's file: one a step, under a heading such as `# ── Step 3: a trigger of your own ───`."""
+
+from __future__ import annotations
+
+import re
+
+from kata.steps import Step
+
+THE_DAGS = "The DAGs"
+
+_HEADING = re.compile(r"^# ── (?P<name>[^:─]+?)(?::.*?)? ─*\s*$")
+
+
+def sections(text: str) -> dict[str, str]:
+    """The sections by name ("Step 3", "The DAGs"), each with its heading; what stands before the first is under ""."""
+    found: dict[str, list[str]] = {"": []}
+    name = ""
+    for line in text.splitlines(keepends=True):
+        heading = _HEADING.match(line)
+        if heading:
+            name = heading["name"]
+        found.setdefault(name, []).append(line)
+    return {name: "".join(lines) for name, lines in found.items()}
+
+
+def section_of(step: Step, text: str) -> str | None:
+    """The section of a step; None when its heading is not there any more."""
+    return sections(text).get(step.name)
+
+
+def with_section(step: Step, text: str, section: str) -> str:
+    """The text with another section for this step. Raises `KeyError` when it has none."""
+    parts = sections(text)
+    if step.name not in parts:
+        raise KeyError(step.name)
+    return "".join({**parts, step.name: section}.values())
