@@ -10,7 +10,7 @@ READY := $(VENV)/.ready
 KATA := $(VENV)/bin/python -m kata
 
 .DEFAULT_GOAL := help
-.PHONY: help setup grade run test lint clean
+.PHONY: help setup grade watch hint diff reset restore run test lint clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -19,6 +19,21 @@ setup: $(READY) ## make .venv with Airflow and all that the kata needs
 
 grade: $(READY) ## grade your work  [TREE=exercise|solution|PATH] [STEP=1..7|c1..c3] [RESULTS=file.json]
 	@$(KATA) grade --tree "$(TREE)" $(if $(STEP),--step "$(STEP)") $(if $(RESULTS),--results "$(RESULTS)")
+
+watch: $(READY) ## grade the step you work on at every save  [TREE=exercise|PATH]
+	@$(KATA) watch --tree "$(TREE)"
+
+hint: $(READY) ## help with a step, in three levels  STEP=1..7|c1..c3 [LEVEL=1..3]
+	@$(KATA) hint --step "$(STEP)" $(if $(LEVEL),--level "$(LEVEL)")
+
+diff: $(READY) ## your step beside the worked answer, once it is green  STEP=1..7|c1..c3 [PEEK=1]
+	@$(KATA) diff --tree "$(TREE)" --step "$(STEP)" $(if $(PEEK),--peek)
+
+reset: $(READY) ## put the starter back; a copy of your work is kept  [STEP=1..7|c1..c3]
+	@$(KATA) reset --tree "$(TREE)" $(if $(STEP),--step "$(STEP)")
+
+restore: $(READY) ## list the copies of your work, or bring one back  [BACKUP=name]
+	@$(KATA) restore --tree "$(TREE)" $(BACKUP)
 
 run: $(READY) ## run the DAG in a real Airflow while files arrive  [TREE=exercise|solution|PATH]
 	@$(KATA) run --tree "$(TREE)"
@@ -30,8 +45,10 @@ lint: $(READY) ## check the style of all code
 	@$(VENV)/bin/ruff check .
 	@$(VENV)/bin/ruff format --check .
 
-clean: ## remove .venv and .kata: all that was made, nothing that you wrote
-	@rm -rf $(VENV) .kata
+clean: ## remove .venv and .kata: all that was made, but not the copies of your work
+	@rm -rf $(VENV)
+	@test ! -d .kata || find .kata -mindepth 1 -maxdepth 1 ! -name backups -exec rm -rf {} +
+	@rmdir .kata 2>/dev/null || true
 
 $(READY): requirements.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \

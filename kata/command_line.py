@@ -1,4 +1,4 @@
-"""The commands behind the Makefile: `python -m kata grade` and `python -m kata run`."""
+"""The commands behind the Makefile: `python -m kata grade` and the others."""
 
 from __future__ import annotations
 
@@ -6,12 +6,18 @@ import argparse
 import os
 import signal
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 
 from kata.failures import BrokenSetup, WrongUsage
+from kata.steps import find_step
+
+if TYPE_CHECKING:
+    from kata.verdict import Grade
 
 SUCCEEDED, FAILED, WRONG_USAGE, INTERRUPTED = 0, 1, 2, 130
 
@@ -23,7 +29,7 @@ def main(arguments: list[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="replace")  # type: ignore[union-attr]
     try:
-        succeeded = _grade(options) if options.command == "grade" else _run(options)
+        succeeded = options.carry_out(options)
     except (WrongUsage, BrokenSetup) as error:
         print(error, file=sys.stderr)
         return WRONG_USAGE
@@ -36,30 +42,91 @@ def main(arguments: list[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m kata", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
-    default_tree = os.environ.get("KATA_TREE") or "exercise"
-    grade = commands.add_parser("grade", help="grade a tree; exit code 0 only at full points of the seven steps")
+
+    def command(name: str, carry_out: Callable[[argparse.Namespace], bool], what: str) -> argparse.ArgumentParser:
+        added = commands.add_parser(name, help=what)
+        added.set_defaults(carry_out=carry_out)
+        default_tree = os.environ.get("KATA_TREE") or "exercise"
+        added.add_argument("--tree", default=default_tree, help="exercise, solution, or a folder")
+        return added
+
+    grade = command("grade", _grade, "grade a tree; exit code 0 only at full points of the seven steps")
     grade.add_argument("--step", metavar="N", help="grade one step (1 to 7) or challenge (c1 to c3)")
     grade.add_argument("--results", metavar="FILE", type=Path, help="also write the results as JSON")
-    run = commands.add_parser("run", help="run the DAG of a tree while files arrive")
-    for command in (grade, run):
-        command.add_argument("--tree", default=default_tree, help="exercise, solution, or a folder")
+    command("watch", _watch, "grade the step that is worked on at every save")
+    hint = command("hint", _hint, "help with a step, in three levels")
+    hint.add_argument("--step", metavar="N", required=True)
+    hint.add_argument("--level", metavar="K", type=int, default=1, help="1 a nudge, 2 the concept, 3 nearly the answer")
+    diff = command("diff", _diff, "show a step of the tree beside the worked answer, once it is green")
+    diff.add_argument("--step", metavar="N", required=True)
+    diff.add_argument("--peek", action="store_true", help="show it before the step is green")
+    reset = command("reset", _reset, "put the starter back; what was there is kept")
+    reset.add_argument("--step", metavar="N", help="put only this step back")
+    restore = command("restore", _restore, "bring back what a reset has kept")
+    restore.add_argument("name", nargs="?", help="a copy; without it the copies are listed")
+    command("run", _run, "run the DAG of a tree while files arrive")
     return parser
 
 
 def _grade(options: argparse.Namespace) -> bool:
-    from kata.grader import Grader
-    from kata.progress import progress_on
     from kata.results_file import check_results_file, write_results
     from kata.scorecard import show_scorecard
 
     if options.results is not None:
         check_results_file(options.results)
-    with progress_on(Console(stderr=True)) as progress:
-        grade = Grader(progress).grade(options.tree, options.step)
+    grade = _graded(options.tree, options.step)
     if options.results is not None:
         write_results(grade, options.results)
     show_scorecard(grade, Console())
     return grade.succeeded
+
+
+def _graded(tree: str, step: str | None) -> Grade:
+    from kata.grader import Grader
+    from kata.progress import progress_on
+
+    with progress_on(Console(stderr=True)) as progress:
+        return Grader(progress).grade(tree, step)
+
+
+def _watch(options: argparse.Namespace) -> bool:
+    from kata.watch import watch
+
+    watch(options.tree, Console())
+    return True
+
+
+def _hint(options: argparse.Namespace) -> bool:
+    from kata.hints import show_hint
+
+    show_hint(find_step(options.step), options.level, Console())
+    return True
+
+
+def _diff(options: argparse.Namespace) -> bool:
+    from kata.diff import show_diff
+    from kata.preflight import find_tree
+
+    step, tree = find_step(options.step), find_tree(options.tree)
+    if not options.peek and not _graded(options.tree, step.id).succeeded:
+        again = f"make diff STEP={step.id}" + ("" if options.tree == "exercise" else f" TREE={options.tree}")
+        print(f"{step.name} is not green yet. To look at the worked answer all the same: {again} PEEK=1")
+        return False
+    return show_diff(tree, step, Console())
+
+
+def _reset(options: argparse.Namespace) -> bool:
+    from kata.reset import reset
+
+    reset(options.tree, find_step(options.step) if options.step else None, Console())
+    return True
+
+
+def _restore(options: argparse.Namespace) -> bool:
+    from kata.reset import restore
+
+    restore(options.tree, options.name, Console())
+    return True
 
 
 def _run(options: argparse.Namespace) -> bool:

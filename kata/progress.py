@@ -21,7 +21,7 @@ class LiveProgress:
     def __init__(self, console: Console) -> None:
         columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(20))
         self._bars = Bars(*columns, MofNCompleteColumn(), TimeElapsedColumn(), console=console, transient=True)
-        self._task = self._bars.add_task("looking at the tree", total=None)
+        self._task = self._bars.add_task("looking at the tree …", total=None)
         self._expected = 0
 
     def __enter__(self) -> LiveProgress:
@@ -32,7 +32,7 @@ class LiveProgress:
         self._bars.stop()
 
     def working_on(self, what: str) -> None:
-        self._bars.update(self._task, description=what)
+        self._bars.update(self._task, description=f"{what} …", refresh=True)
 
     def expects(self, step: Step, checks: int) -> None:
         self._expected += checks

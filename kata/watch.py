@@ -1,0 +1,190 @@
+"""`make watch`: grades the step that is worked on at every save, and goes on to the next when it is green."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from rich.console import Console
+from rich.text import Text
+
+from kata.collect_work import CHECK_DEADLINE
+from kata.diff import show_diff
+from kata.explained import show_problem, show_step
+from kata.hints import show_hint
+from kata.inbox import Inbox
+from kata.keys import Keys
+from kata.places import MODULE, shown
+from kata.preflight import find_tree, read_module
+from kata.progress import progress_on
+from kata.saves import Saves
+from kata.scorecard import show_scorecard
+from kata.session import Session
+from kata.steps import STEPS, Step, read_hints
+from kata.supervisor import Interrupted
+from kata.verdict import Grade, Problem, StepGrade, mark_blocked
+
+SAVED = "saved"
+
+
+def watch(tree_name: str, console: Console) -> None:
+    """Watch until `q` is pressed or the process is interrupted. Raises `WrongUsage` and `BrokenSetup`."""
+    tree = find_tree(tree_name)
+    with (
+        Inbox() as inbox,
+        Saves(tree / f"{MODULE}.py", lambda: inbox.put(SAVED)),
+        Keys(inbox.put) as keys,
+        Session(progress_on(console), wake=inbox.fileno()) as session,
+    ):
+        Watch(tree_name, tree, inbox, session, console, keys.are_there).run()
+
+
+@dataclass
+class Watch:
+    """Where the learner stands, and what is said about it.
+
+    :ivar step: the one that is worked on; None when all are green.
+    :ivar green: for each step that was green, the text of the file that it was green with.
+    """
+
+    tree_name: str
+    tree: Path
+    inbox: Inbox
+    session: Session
+    console: Console
+    has_keys: bool
+    step: Step | None = STEPS[0]
+    green: dict[str, str] = field(default_factory=dict)
+    _unfinished: bool = True
+    _hints_seen: int = 0
+    _is_warm: bool = False
+
+    def run(self) -> None:
+        """Return when the learner quits."""
+        while True:
+            if self._unfinished:
+                self._check()
+            news = self.inbox.get()
+            if news == "q":
+                return
+            try:
+                self._answer(news)
+            except Interrupted:
+                self._unfinished = True
+
+    def _answer(self, news: str) -> None:
+        if news in (SAVED, "c", "\n", "\r"):
+            self._unfinished = True
+        elif news == "h":
+            self._show_hint()
+        elif news == "d":
+            self._show_diff()
+        elif news == "a":
+            self._grade_all()
+        else:
+            self._say_keys()
+
+    def _check(self) -> None:
+        try:
+            self._walk()
+            self._unfinished = False
+        except Interrupted:
+            # What interrupted lies in the inbox; the check begins anew after it.
+            self._unfinished = True
+
+    def _walk(self) -> None:
+        """Grade the step that is worked on; while it is green, go on with the next."""
+        if self.console.is_terminal:
+            self.console.clear()
+        text, problem = read_module(self.tree / f"{MODULE}.py")
+        while problem is None and self.step is not None:
+            grade = self._grade([self.step])
+            if isinstance(grade, Problem):
+                problem = grade
+            elif not grade[0].is_green:
+                self._show_where_it_stands()
+                show_step(grade[0], self.console)
+                break
+            else:
+                self.green[self.step.id] = text
+                self.console.print(Text(f" ✓ {self.step.name}, {self.step.title}, is green.", "bold green"))
+                self._go_on()
+        if problem is not None:
+            show_problem(problem, self.console)
+            self.console.print(Text(f" {problem.todo}"), soft_wrap=True)
+        else:
+            self._look_back(text)
+        self._say_keys()
+
+    def _grade(self, steps: list[Step]) -> list[StepGrade] | Problem:
+        names = " and ".join(step.name for step in steps) if len(steps) <= 2 else f"{len(steps)} steps"
+        with progress_on(self.console) as progress:
+            self.session.progress = progress
+            progress.working_on(f"checking {names}")
+            problem = self.session.look_at(self.tree, steps)
+            if problem is not None:
+                return problem
+            self._warm_up_for(steps)
+            return self.session.grade(self.tree, steps)
+
+    def _warm_up_for(self, steps: list[Step]) -> None:
+        runs_a_dag = any(check.deadline > CHECK_DEADLINE for step in steps for check in self.session.checks(step))
+        if runs_a_dag and not self._is_warm:
+            self.session.warm_up()
+            self._is_warm = True
+
+    def _go_on(self) -> None:
+        self.step = next((step for step in STEPS if step.id not in self.green), None)
+        self._hints_seen = 0
+
+    def _look_back(self, text: str) -> None:
+        """Grade again what was green with another text; the first that is not any more is what to work on."""
+        earlier = [step for step in STEPS if self.green.get(step.id, text) != text]
+        if not earlier:
+            return
+        grades = self._grade(earlier)
+        if isinstance(grades, Problem):
+            return
+        broken = [grade for grade in grades if not grade.is_green]
+        self.green.update({grade.step.id: text for grade in grades if grade.is_green})
+        for grade in broken:
+            del self.green[grade.step.id]
+            self.console.print(Text(f" ✗ {grade.step.name} was green and is not any more.", "bold red"))
+        if broken:
+            self._go_on()
+            show_step(broken[0], self.console)
+
+    def _show_where_it_stands(self) -> None:
+        assert self.step is not None
+        marks = (("✓ ", "green") if step.id in self.green else ("· ", "dim") for step in STEPS)
+        place = Text.assemble("\n ", *marks, (f" {self.step.name}, {self.step.title}", "bold"))
+        self.console.print(place, Text(f" {shown(self.tree / f'{MODULE}.py')}\n", "dim"), sep="\n", soft_wrap=True)
+
+    def _show_hint(self) -> None:
+        if self.step is None:
+            self.console.print(" All is green: there is nothing to hint at.")
+            return
+        self._hints_seen = min(self._hints_seen + 1, len(read_hints(self.step)))
+        show_hint(self.step, self._hints_seen, self.console)
+
+    def _show_diff(self) -> None:
+        done = [step for step in STEPS if step.id in self.green]
+        if not done:
+            self.console.print(" The worked answer of a step is shown once the step is green. Before: make diff PEEK=1")
+            return
+        show_diff(self.tree, done[-1], self.console)
+
+    def _grade_all(self) -> None:
+        grades = self._grade(list(STEPS))
+        problem = grades if isinstance(grades, Problem) else None
+        steps = [StepGrade(step) for step in STEPS] if isinstance(grades, Problem) else grades
+        if problem is None:
+            mark_blocked(steps)
+        show_scorecard(Grade(self.tree_name, steps, frozenset(step.id for step in STEPS), problem), self.console)
+
+    def _say_keys(self) -> None:
+        if self.step is None:
+            self.console.print(Text(" Everything is green. Well done!", "bold green"))
+        keys = "h hint · d worked answer of the last green step · a all · c check again · q quit"
+        waiting = " Save the file to have it checked."
+        self.console.print(Text(f"{waiting}  {keys}" if self.has_keys else f"{waiting}  Ctrl-C ends this.", "dim"))
