@@ -56,10 +56,11 @@ def read_module(file: Path) -> tuple[str, Problem | None]:
     except (SyntaxError, UnicodeDecodeError) as error:
         line = source[: error.start].count(b"\n") + 1 if isinstance(error, UnicodeDecodeError) else 1
         return "", Problem("The file is not UTF-8 text.", path, "Save it as UTF-8.", line)
-    return text, _syntax_problem(text, path)
+    return text, _syntax_problem(text, file)
 
 
-def _syntax_problem(text: str, path: str) -> Problem | None:
+def _syntax_problem(text: str, file: Path) -> Problem | None:
+    path = shown(file)
     try:
         ast.parse(text)
         tokens = list(tokenize.generate_tokens(io.StringIO(text).readline))
@@ -70,14 +71,9 @@ def _syntax_problem(text: str, path: str) -> Problem | None:
         source = lines[line - 1] if 0 < line <= len(lines) else ""
         return Problem(f"Python cannot parse the file: {message}.", path, "Mend this line first.", line, source, column)
     if all(token.type in _NO_CODE for token in tokens):
-        return Problem("The file is empty.", path, _starter_back(path))
+        tree = "" if path.startswith("exercise/") else f" TREE={shown(file.parent)}"
+        return Problem("The file is empty.", path, f"Bring the starter back with: make reset{tree}.")
     return None
-
-
-def _starter_back(path: str) -> str:
-    starter = f"exercise/{MODULE}.py"
-    command = f"git checkout -- {starter}" if path == starter else f"cp {starter} {path}"
-    return f"Bring the starter back ({command})."
 
 
 class ImportWork:

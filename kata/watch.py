@@ -138,8 +138,9 @@ class Watch:
         self._hints_seen = 0
 
     def _look_back(self, text: str) -> None:
-        """Grade again what was green with another text; the first that is not any more is what to work on."""
-        earlier = [step for step in STEPS if self.green.get(step.id, text) != text]
+        """Grade again what was green before with another text; the first that is not any more is what to work on."""
+        before = STEPS if self.step is None else STEPS[: STEPS.index(self.step)]
+        earlier = [step for step in before if self.green.get(step.id, text) != text]
         if not earlier:
             return
         grades = self._grade(earlier)
@@ -156,7 +157,10 @@ class Watch:
 
     def _show_where_it_stands(self) -> None:
         assert self.step is not None
-        marks = (("✓ ", "green") if step.id in self.green else ("· ", "dim") for step in STEPS)
+        marks = (
+            ("✓ ", "green") if step.id in self.green else ("✗ ", "red") if step is self.step else ("· ", "dim")
+            for step in STEPS
+        )
         place = Text.assemble("\n ", *marks, (f" {self.step.name}, {self.step.title}", "bold"))
         self.console.print(place, Text(f" {shown(self.tree / f'{MODULE}.py')}\n", "dim"), sep="\n", soft_wrap=True)
 
@@ -170,7 +174,9 @@ class Watch:
     def _show_diff(self) -> None:
         done = [step for step in STEPS if step.id in self.green]
         if not done:
-            self.console.print(" The worked answer of a step is shown once the step is green. Before: make diff PEEK=1")
+            self.console.print(
+                " The worked answer of a step is shown once the step is green. Before: make diff STEP=n PEEK=1"
+            )
             return
         show_diff(self.tree, done[-1], self.console)
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from kata.places import MODULE, ROOT
+from kata.places import MODULE, ROOT, STARTER
 from kata.skeleton import skeleton
 from kata.steps import STEPS
 
@@ -68,6 +68,10 @@ def test_starter_and_solution_have_the_same_page_and_settings():
     settings = [name for name, entry in skeleton(starter).items() if entry.kind == "variable" and name.isupper()]
     for name in settings:
         assert _assignment(starter, name) == _assignment(solution, name)
+
+
+def test_what_a_reset_brings_back_is_the_starter():
+    assert STARTER.read_text(encoding="utf-8") == _source("exercise")
 
 
 def test_every_step_has_its_place_in_the_starter():

@@ -1,0 +1,92 @@
+"""The help that a learner asks for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from kata.diff import bare, show_diff
+from kata.failures import WrongUsage
+from kata.hints import show_hint
+from kata.places import MODULE, SOLUTION, STARTER
+from kata.steps import STEPS, find_step, read_hints
+
+LEVELS = ("A nudge", "The concept", "Nearly the answer")
+
+
+@pytest.fixture
+def console() -> Console:
+    return Console(record=True, width=100)
+
+
+@pytest.mark.parametrize("step", STEPS, ids=lambda step: step.id)
+def test_every_step_has_three_hints_each_longer_than_the_last(step):
+    hints = read_hints(step)
+    assert tuple(hint.title for hint in hints) == LEVELS
+    words = [len(hint.text.split()) for hint in hints]
+    assert 20 <= words[0] < words[1] < words[2] <= 250
+
+
+@pytest.mark.parametrize("step", STEPS, ids=lambda step: step.id)
+def test_no_hint_holds_a_line_of_the_worked_answer(step):
+    worked = {line.strip() for line in SOLUTION.read_text().splitlines()}
+    starter = {line.strip() for line in STARTER.read_text().splitlines()}
+    code = {line.strip() for hint in read_hints(step) for line in hint.text.splitlines() if line.startswith("    ")}
+    given_away = {line for line in code & (worked - starter) if len(line) > 25}
+    assert not given_away
+
+
+def test_there_are_no_other_hints():
+    folder = STEPS[0].hints_file.parent
+    assert {file.name for file in folder.iterdir()} == {step.hints_file.name for step in STEPS}
+
+
+def test_a_hint_says_how_to_get_the_next(console: Console):
+    show_hint(find_step("3"), 1, console)
+    text = console.export_text()
+    assert "Step 3, MultiDirectoryTrigger: a nudge" in text
+    assert "make hint STEP=3 LEVEL=2" in text
+
+
+def test_the_last_hint_says_where_to_read_on(console: Console):
+    show_hint(find_step("3"), 3, console)
+    text = console.export_text()
+    assert "LEVEL=4" not in text
+    assert find_step("3").read[0] in text
+
+
+@pytest.mark.parametrize("level", [0, 4, -1])
+def test_a_level_that_is_not_there_is_refused(console: Console, level: int):
+    with pytest.raises(WrongUsage, match="Choose LEVEL=1 to 3"):
+        show_hint(find_step("c1"), level, console)
+
+
+@pytest.mark.parametrize("width", [80, 200])
+def test_both_codes_are_shown_whole(tmp_path: Path, width: int):
+    console = Console(record=True, width=width)
+    (tmp_path / f"{MODULE}.py").write_bytes(STARTER.read_bytes())
+    assert show_diff(tmp_path, find_step("2"), console)
+    text = console.export_text()
+    assert "TODO (Step 2)" in text
+    assert "takes a worker slot; once it defers" in " ".join(text.split())
+    assert "Log that a worker slot is taken from now on" not in text
+    assert "on_execute_callback=log_worker_slot" in text
+
+
+def test_a_file_without_headings_is_told_so(tmp_path: Path, console: Console):
+    (tmp_path / f"{MODULE}.py").write_text("x = 1\n")
+    assert show_diff(tmp_path, find_step("2"), console)
+    assert "no heading for Step 2" in console.export_text()
+
+
+def test_a_file_that_does_not_parse_is_told_so(tmp_path: Path, console: Console):
+    (tmp_path / f"{MODULE}.py").write_text("def (\n")
+    assert not show_diff(tmp_path, find_step("2"), console)
+    assert "cannot parse" in console.export_text()
+
+
+def test_only_docstrings_are_left_out():
+    section = '# heading\ndef f():\n    """Doc."""\n    return """text"""\n\ndef g(): "only"\n'
+    assert bare(section) == 'def f():\n    return """text"""\n\ndef g(): "only"'

@@ -1,0 +1,120 @@
+"""The starter comes back, and nothing that a learner wrote is ever lost."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from kata import backups
+from kata.failures import WrongUsage
+from kata.places import MODULE, STARTER
+from kata.reset import reset, restore
+from kata.sections import section_of
+from kata.steps import STEPS, find_step
+
+MINE = b"# mine \xc3\xa4\r\n"
+
+
+@pytest.fixture
+def console() -> Console:
+    return Console(record=True, width=200)
+
+
+@pytest.fixture(autouse=True)
+def kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where the copies go."""
+    folder = tmp_path / "backups"
+    monkeypatch.setattr(backups, "BACKUPS", folder)
+    return folder
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    tree = tmp_path / "tree"
+    tree.mkdir()
+    file = tree / f"{MODULE}.py"
+    file.write_bytes(MINE)
+    return file
+
+
+def test_the_starter_comes_back_and_the_work_is_kept(file: Path, kept: Path, console: Console):
+    reset(str(file.parent), None, console)
+    assert file.read_bytes() == STARTER.read_bytes()
+    [copy] = kept.iterdir()
+    assert copy.read_bytes() == MINE
+    assert f"make restore BACKUP={copy.stem}" in console.export_text()
+
+
+def test_it_can_be_taken_back_again_and_again(file: Path, kept: Path, console: Console):
+    reset(str(file.parent), None, console)
+    [copy] = kept.iterdir()
+    restore(str(file.parent), copy.stem, console)
+    assert file.read_bytes() == MINE
+    assert len(list(kept.iterdir())) == 2
+    restore(str(file.parent), backups.backups()[0].name, console)
+    assert file.read_bytes() == STARTER.read_bytes()
+
+
+def test_copies_of_the_same_second_do_not_replace_each_other(file: Path, kept: Path, console: Console):
+    for number in range(5):
+        file.write_text(str(number))
+        reset(str(file.parent), None, console)
+    assert sorted(copy.read_text() for copy in kept.iterdir()) == list("01234")
+
+
+def test_a_missing_file_comes_back_without_a_copy(file: Path, kept: Path, console: Console):
+    file.unlink()
+    reset(str(file.parent), None, console)
+    assert file.read_bytes() == STARTER.read_bytes()
+    assert not kept.exists()
+
+
+@pytest.mark.parametrize("step", STEPS, ids=lambda step: step.id)
+def test_one_step_comes_back_and_the_others_stay(file: Path, console: Console, step):
+    starter = STARTER.read_text(encoding="utf-8")
+    work = starter.replace("raise NotImplementedError", "raise  NotImplementedError")
+    file.write_bytes(work.replace("\n", "\r\n").encode())
+    reset(str(file.parent), step, console)
+    changed = file.read_bytes().decode()
+    assert section_of(step, changed) == section_of(step, starter)
+    for other in STEPS:
+        if other is not step:
+            assert section_of(other, changed).replace("\r\n", "\n") == section_of(other, work)
+
+
+@pytest.mark.parametrize("content", [b"x = 1\n", b"\xff\xfe"])
+def test_a_step_whose_place_is_not_known_changes_nothing(file: Path, kept: Path, console: Console, content: bytes):
+    file.write_bytes(content)
+    with pytest.raises(WrongUsage, match="# ── Step 3"):
+        reset(str(file.parent), find_step("3"), console)
+    assert file.read_bytes() == content
+    assert not kept.exists()
+
+
+def test_when_no_copy_can_be_made_nothing_is_changed(file: Path, kept: Path, console: Console):
+    kept.write_text("a file where the folder should be")
+    with pytest.raises(WrongUsage, match="Nothing was changed"):
+        reset(str(file.parent), None, console)
+    assert file.read_bytes() == MINE
+
+
+def test_a_folder_in_place_of_the_file_is_refused(file: Path, console: Console):
+    file.unlink()
+    file.mkdir()
+    with pytest.raises(WrongUsage, match="is a folder"):
+        reset(str(file.parent), None, console)
+
+
+def test_an_unknown_copy_is_refused(file: Path, console: Console):
+    with pytest.raises(WrongUsage, match="no copy '2020'"):
+        restore(str(file.parent), "2020", console)
+
+
+def test_without_a_name_the_copies_are_listed(file: Path, console: Console):
+    restore(str(file.parent), None, console)
+    assert "no copies yet" in console.export_text()
+    reset(str(file.parent), None, console)
+    restore(str(file.parent), None, console)
+    assert "make restore BACKUP=" in console.export_text()
