@@ -3,69 +3,17 @@
 from __future__ import annotations
 
 import contextlib
-import os
-import pty
-import re
-import select
-import signal
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from kata.places import MODULE, ROOT, SOLUTION, STARTER
-from kata.sections import section_of, with_section
-from kata.steps import find_step
+from kata.places import MODULE, STARTER
+from quality.terminal import PATIENCE, Terminal
+from quality.trees import solution_but
 
-PATIENCE = 120.0  # seconds; nothing here is about speed
 KEYS = r"q quit"
-
-
-class Terminal:
-    """A terminal on which `make watch` runs."""
-
-    def __init__(self, tree: Path) -> None:
-        self.file = tree / f"{MODULE}.py"
-        self._seen = ""
-        self.pid, self._terminal = pty.fork()
-        if self.pid == 0:
-            os.chdir(ROOT)
-            os.environ.update(TERM="xterm", COLUMNS="120", LINES="50")
-            os.execv(sys.executable, [sys.executable, "-m", "kata", "watch", "--tree", str(tree)])
-
-    def wait_for(self, pattern: str) -> None:
-        """Return when the pattern has been printed since what was waited for last."""
-        end = time.monotonic() + PATIENCE
-        while not (found := re.search(pattern, self._seen)):
-            assert time.monotonic() < end, f"{pattern!r} is not in {self._seen[-3000:]}"
-            ready, _, _ = select.select([self._terminal], [], [], 1)
-            if ready:
-                self._seen += _plain(os.read(self._terminal, 65536).decode(errors="replace"))
-        self._seen = self._seen[found.end() :]
-
-    def press(self, key: str) -> None:
-        os.write(self._terminal, key.encode())
-
-    def save(self, text: str) -> None:
-        self.file.write_text(text, encoding="utf-8")
-
-    def exit_code(self) -> int:
-        """Of the process, once it has ended."""
-        return os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
-
-    def close(self) -> None:
-        try:
-            os.kill(self.pid, signal.SIGKILL)
-            os.waitpid(self.pid, 0)
-        except (ProcessLookupError, ChildProcessError):
-            pass
-        os.close(self._terminal)
-
-
-def _plain(text: str) -> str:
-    return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", text).replace("\r", "")
 
 
 @pytest.fixture
@@ -79,16 +27,6 @@ def terminal(tree: Path) -> Iterator[Terminal]:
     opened = Terminal(tree)
     yield opened
     opened.close()
-
-
-def _solution_but(*step_ids: str) -> str:
-    """The worked answer with these steps as they are in the starter."""
-    text, starter = SOLUTION.read_text(encoding="utf-8"), STARTER.read_text(encoding="utf-8")
-    for step in map(find_step, step_ids):
-        section = section_of(step, starter)
-        assert section is not None
-        text = with_section(step, text, section)
-    return text
 
 
 def test_it_survives_whatever_happens_to_the_file(terminal: Terminal):
@@ -131,19 +69,19 @@ def test_it_survives_whatever_happens_to_the_file(terminal: Terminal):
 
 def test_it_goes_on_when_a_step_is_green_and_notices_when_one_breaks(terminal: Terminal):
     terminal.wait_for(KEYS)
-    terminal.save(_solution_but("2", "3"))
+    terminal.save(solution_but("2", "3"))
     terminal.wait_for(r"✓ Step 1, .*, is green")
     terminal.wait_for(r"✓ ✗ · · · · · · · ·  Step 2,")
     terminal.wait_for(KEYS)
     terminal.press("d")
     terminal.wait_for(r"Step 1: worked answer")
 
-    terminal.save(_solution_but("1", "3"))
+    terminal.save(solution_but("1", "3"))
     terminal.wait_for(r"✓ Step 2, .*, is green")
     terminal.wait_for(r"✗ Step 1 was green and is not any more")
     terminal.wait_for(KEYS)
 
-    terminal.save(_solution_but("3"))
+    terminal.save(solution_but("3"))
     terminal.wait_for(r"✓ Step 1, .*, is green")
     terminal.wait_for(r"✓ ✓ ✗ · · · · · · ·  Step 3,")
     terminal.press("q")

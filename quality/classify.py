@@ -1,0 +1,80 @@
+"""The grader as a classifier: what it says of the known wrong and the unusual right solutions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from kata.scratch import scratch_folder
+from kata.session import Session
+from kata.steps import STEPS, find_step
+from kata.verdict import StepGrade, Verdict, mark_blocked
+from quality.silence import Silence
+from quality.trees import RIGHT, WRONG, Wrong
+
+
+@dataclass(frozen=True)
+class Classified:
+    """What was said of a wrong solution.
+
+    :param passed: its step was green.
+    :param blamed_on_its_step: its step is what the learner is told to mend first.
+    :param named: the check that must catch it showed the mistake's name.
+    """
+
+    name: str
+    passed: bool
+    blamed_on_its_step: bool
+    named: bool
+
+
+def wrong_solutions(say: Callable[[str], None]) -> list[Classified]:
+    """Grade every wrong solution as far as its own step."""
+    found = []
+    with Session(Silence()) as session, scratch_folder() as folder:
+        for number, wrong in enumerate(WRONG, 1):
+            found.append(_classify(session, wrong, Path(folder)))
+            if number % 10 == 0 or number == len(WRONG):
+                say(f"wrong solutions: {number} of {len(WRONG)}")
+    return found
+
+
+def right_solutions(say: Callable[[str], None]) -> dict[str, list[str]]:
+    """The checks that each right solution fails."""
+    failed = {}
+    with Session(Silence()) as session:
+        for tree in RIGHT:
+            failed[tree.name] = [verdict.check.id for verdict in grade_tree(session, tree) if not verdict.passed]
+            say(f"right solution {tree.name}: {len(failed[tree.name])} checks failed")
+    return failed
+
+
+def grade_tree(session: Session, tree: Path) -> list[Verdict]:
+    """The verdicts of all checks. Raises `AssertionError` when the tree cannot be imported."""
+    problem = session.look_at(tree, list(STEPS))
+    assert problem is None, problem
+    session.warm_up()
+    return [verdict for grade in session.grade(tree, list(STEPS)) for verdict in grade.verdicts]
+
+
+def _classify(session: Session, wrong: Wrong, folder: Path) -> Classified:
+    tree = wrong.make(folder)
+    own = find_step(wrong.step)
+    steps = list(STEPS[: STEPS.index(own) + 1])
+    if session.look_at(tree, steps) is not None:
+        # A file that cannot be imported is blamed on no step.
+        return Classified(wrong.name, passed=False, blamed_on_its_step=False, named=False)
+    grades = session.grade(tree, steps)
+    mark_blocked(grades)
+    first = next((grade for grade in grades if not grade.is_green and grade.waits_for is None), None)
+    return Classified(
+        wrong.name,
+        passed=grades[-1].is_green,
+        blamed_on_its_step=first is not None and first.step == own,
+        named=_shown(grades[-1], wrong.check) == wrong.mistake,
+    )
+
+
+def _shown(grade: StepGrade, check: str) -> str | None:
+    return next((each.mistake for each in grade.verdicts if each.check.id.endswith(f"::{check}")), None)

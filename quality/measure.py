@@ -1,0 +1,121 @@
+"""`make quality`: how far the grade can be trusted, measured here and now, as a table.
+
+Takes half an hour to an hour. The table is also put into docs/grading.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import platform
+import re
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from kata.places import ROOT
+from kata.template_database import airflow_version
+from quality import classify, hostile, repeat, speed
+
+PAGE = ROOT / "docs" / "grading.md"
+BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
+
+
+@dataclass(frozen=True)
+class Row:
+    """A line of the table.
+
+    :param reached: whether the target is met.
+    """
+
+    what: str
+    target: str
+    measured: str
+    reached: bool
+
+
+def measure(repeats: int, console: Console) -> Iterator[Row]:
+    """Measure one thing after the other, and say while it runs what is measured."""
+    say: Callable[[str], None] = lambda text: console.print(text, style="dim", highlight=False)  # noqa: E731
+
+    wrong = classify.wrong_solutions(say)
+    passed = [each.name for each in wrong if each.passed]
+    yield Row(f"wrong solutions passed, of {len(wrong)}", "0", _listed(passed), not passed)
+    own = sum(each.blamed_on_its_step for each in wrong) / len(wrong)
+    yield Row("blamed on their own step first", "≥ 95 %", f"{own:.1%}", own >= 0.95)
+    named = sum(each.named for each in wrong) / len(wrong)
+    yield Row("shown by the name of their mistake", "100 %", f"{named:.1%}", named == 1)
+
+    right = classify.right_solutions(say)
+    failed = [f"{name}: {', '.join(checks)}" for name, checks in right.items() if checks]
+    yield Row(f"right solutions failed, of {len(right)}", "0", _listed(failed), not failed)
+
+    cases, bad = hostile.cases(say)
+    yield Row(f"hostile cases that pass or cost others their grade, of {cases}", "0", _listed(bad), not bad)
+
+    quiet, busy = repeat.same_verdicts(repeats // 2, say), repeat.same_verdicts(repeats - repeats // 2, say, busy=True)
+    same = quiet.most_common_count + busy.most_common_count
+    alike = quiet.kinds == busy.kinds == 1 and quiet.most_common == busy.most_common
+    yield Row(
+        "identical verdicts on one tree, half of them with all cores busy",
+        f"{repeats} of {repeats}",
+        f"{same if quiet.most_common == busy.most_common else quiet.most_common_count} of {repeats}",
+        alike,
+    )
+
+    median, slowest = speed.save_to_verdict(say)
+    yield Row(
+        "save → verdict in `make watch`, over all steps",
+        "≤ 1.5 s median",
+        f"{median:.2f} s median, {slowest:.1f} s slowest",
+        median <= 1.5,
+    )
+    whole = speed.whole_grade(say)
+    yield Row("`make grade` of the whole solution, warm, median of 5", "≤ 20 s", f"{whole:.1f} s", whole <= 20)
+
+
+def _listed(names: list[str]) -> str:
+    return "; ".join([str(len(names)), *names[:5]])
+
+
+def _show(rows: list[Row], console: Console) -> None:
+    table = Table("", "what", "target", "measured", title=_where())
+    for row in rows:
+        table.add_row("✓" if row.reached else "✗", row.what, row.target, row.measured)
+    console.print(table)
+
+
+def _write(rows: list[Row], page: Path) -> None:
+    """Put the table between the marks of the page."""
+    lines = ["| what | target | measured |", "|---|---|---|"]
+    lines += [f"| {row.what} | {row.target} | {row.measured}{'' if row.reached else ' **(missed)**'} |" for row in rows]
+    block = "\n".join([BEGIN, _where() + ":", "", *lines, END])
+    text = page.read_text(encoding="utf-8")
+    page.write_text(re.sub(f"{BEGIN}.*{END}", lambda _: block, text, flags=re.DOTALL), encoding="utf-8")
+
+
+def _where() -> str:
+    cores = len(__import__("os").sched_getaffinity(0))
+    return f"Measured on {date.today()}, Airflow {airflow_version()}, Python {platform.python_version()}, {cores} cores"
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m quality.measure", description=__doc__)
+    parser.add_argument("--repeats", type=int, default=100, help="how often the same tree is graded")
+    options = parser.parse_args()
+    console = Console()
+    rows = []
+    for row in measure(options.repeats, console):
+        console.print(f" {'✓' if row.reached else '✗'} {row.what}: {row.measured}", highlight=False)
+        rows.append(row)
+    _show(rows, console)
+    _write(rows, PAGE)
+    return 0 if all(row.reached for row in rows) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

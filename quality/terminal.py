@@ -1,0 +1,63 @@
+"""A terminal on which `make watch` runs, to press keys on and to read from."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pty
+import re
+import select
+import signal
+import sys
+import time
+from pathlib import Path
+
+from kata.places import MODULE, ROOT
+
+PATIENCE = 120.0  # seconds; nothing here is about speed
+
+
+class Terminal:
+    """Runs `python -m kata watch` for a tree.
+
+    :ivar pid: of the process.
+    """
+
+    def __init__(self, tree: Path) -> None:
+        self.file = tree / f"{MODULE}.py"
+        self._seen = ""
+        self.pid, self._terminal = pty.fork()
+        if self.pid == 0:
+            os.chdir(ROOT)
+            os.environ.update(TERM="xterm", COLUMNS="120", LINES="50")
+            os.execv(sys.executable, [sys.executable, "-m", "kata", "watch", "--tree", str(tree)])
+
+    def wait_for(self, pattern: str) -> None:
+        """Return when the pattern has been printed since what was waited for last."""
+        end = time.monotonic() + PATIENCE
+        while not (found := re.search(pattern, self._seen)):
+            assert time.monotonic() < end, f"{pattern!r} is not in {self._seen[-3000:]}"
+            ready, _, _ = select.select([self._terminal], [], [], 1)
+            if ready:
+                self._seen += _plain(os.read(self._terminal, 65536).decode(errors="replace"))
+        self._seen = self._seen[found.end() :]
+
+    def press(self, key: str) -> None:
+        os.write(self._terminal, key.encode())
+
+    def save(self, text: str) -> None:
+        self.file.write_text(text, encoding="utf-8")
+
+    def exit_code(self) -> int:
+        """Of the process, once it has ended."""
+        return os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
+
+    def close(self) -> None:
+        with contextlib.suppress(ProcessLookupError, ChildProcessError):
+            os.kill(self.pid, signal.SIGKILL)
+            os.waitpid(self.pid, 0)
+        os.close(self._terminal)
+
+
+def _plain(text: str) -> str:
+    return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", text).replace("\r", "")

@@ -1,0 +1,62 @@
+"""Trees to grade: the known wrong ones, the unusual right ones, and unfinished ones."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+from kata.places import SOLUTION, STARTER
+from kata.sections import section_of, with_section
+from kata.steps import find_step
+
+_FOLDER = Path(__file__).parent
+
+
+@dataclass(frozen=True)
+class Wrong:
+    """A wrong solution: a patch on the worked one. Its head says what is wrong with it.
+
+    :param step: id of the step that it is wrong in.
+    :param check: the check that must catch it, without the file.
+    :param mistake: the name of the mistake that the check must show.
+    """
+
+    patch: Path
+    step: str
+    check: str
+    mistake: str
+
+    @classmethod
+    def read(cls, patch: Path) -> Wrong:
+        head = patch.read_text(encoding="utf-8").partition("\n\n")[0]
+        said = dict(line.split(": ", 1) for line in head.splitlines())
+        return cls(patch, said["Step"], said["Check"], said.get("Mistake", ""))
+
+    @property
+    def name(self) -> str:
+        return self.patch.stem
+
+    def make(self, folder: Path) -> Path:
+        """Make the tree in a new folder below this one."""
+        tree = folder / self.name
+        tree.mkdir(parents=True)
+        shutil.copy(SOLUTION, tree)
+        applied = subprocess.run(["git", "apply", self.patch], cwd=tree, capture_output=True, text=True, check=False)
+        assert applied.returncode == 0, f"{self.patch.name} does not fit the solution any more: {applied.stderr}"
+        return tree
+
+
+WRONG = [Wrong.read(patch) for patch in sorted((_FOLDER / "wrong").glob("*.patch"))]
+RIGHT = sorted(path for path in (_FOLDER / "right").iterdir() if path.is_dir())
+
+
+def solution_but(*step_ids: str) -> str:
+    """The worked answer with the sections of these steps as they are in the starter."""
+    text, starter = SOLUTION.read_text(encoding="utf-8"), STARTER.read_text(encoding="utf-8")
+    for step in map(find_step, step_ids):
+        section = section_of(step, starter)
+        assert section is not None
+        text = with_section(step, text, section)
+    return text
