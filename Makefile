@@ -10,7 +10,7 @@ READY := $(VENV)/.ready
 KATA := $(VENV)/bin/python -m kata
 
 .DEFAULT_GOAL := help
-.PHONY: help setup grade watch hint diff reset restore run test lint clean
+.PHONY: help setup grade watch hint diff reset restore run test quality lint clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -40,6 +40,9 @@ run: $(READY) ## run the DAG in a real Airflow while files arrive  [TREE=exercis
 
 test: lint ## test the kata itself
 	@$(VENV)/bin/python -m pytest quality
+
+quality: $(READY) ## measure how far the grade can be trusted; half an hour or more  [REPEATS=100]
+	@$(VENV)/bin/python -m quality.measure $(if $(REPEATS),--repeats "$(REPEATS)")
 
 lint: $(READY) ## check the style of all code
 	@$(VENV)/bin/ruff check .

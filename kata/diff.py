@@ -21,7 +21,10 @@ _WIDE = 140  # columns from which two codes fit beside each other
 
 
 def show_diff(tree: Path, step: Step, console: Console) -> bool:
-    """Print both, less the docstrings that they share; False when the tree's file cannot be read."""
+    """Print both, less the docstrings that they share; False when one of the two cannot be read."""
+    if not SOLUTION.is_file():
+        console.print("The worked answer is not in this copy of the kata.")
+        return False
     text, problem = read_module(tree / f"{MODULE}.py")
     if problem is not None:
         console.print(plain(f"{problem.place}: {problem.what} {problem.todo}"), soft_wrap=True)

@@ -1,0 +1,65 @@
+"""README and docs say what is: their commands exist, their links lead somewhere, their numbers are the registry's."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from kata.places import ROOT, SUITE
+from kata.session import Session
+from kata.steps import STEPS
+from kata.template_database import airflow_version
+from quality.silence import Silence
+
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+TARGETS = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_command_exists(page: Path):
+    code = " ".join(re.findall(r"```\w*\n.+?```|`[^`\n]+`", page.read_text(encoding="utf-8"), re.DOTALL))
+    assert set(re.findall(r"\bmake ([a-z]+)", code)) <= TARGETS
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_link_leads_to_something(page: Path):
+    for target in re.findall(r"\]\(([^)]+)\)", page.read_text(encoding="utf-8")):
+        if not target.startswith(("http://", "https://", "#")):
+            assert (page.parent / target.partition("#")[0]).exists(), target
+
+
+def test_the_readme_knows_every_command():
+    internal = {"help", "lint", "clean"}
+    missing = {target for target in TARGETS - internal if f"make {target}" not in README}
+    assert not missing
+
+
+def test_the_readme_shows_the_scorecard_as_it_is():
+    with Session(Silence()) as session:
+        assert session.look_at(ROOT / "exercise", list(STEPS)) is None
+        totals = {step.id: len(session.checks(step)) for step in STEPS}
+    for step in STEPS:
+        line = rf"[✗·] {step.name} +{re.escape(step.title)} +0/{step.points} +0/{totals[step.id]}\b"
+        assert re.search(line, README), f"the scorecard in README.md lacks {step.name} with {totals[step.id]} checks"
+    assert f"on Airflow {airflow_version()}" in README
+
+
+def test_every_file_of_the_suite_is_a_step_s():
+    assert {path.name for path in SUITE.glob("test_*.py")} == {step.test_file for step in STEPS}
+
+
+def test_points_are_shared_out_and_prerequisites_come_first():
+    ids = [step.id for step in STEPS]
+    assert len(set(ids)) == len(ids)
+    for step in STEPS:
+        assert step.points > 0
+        assert all(ids.index(needed) < ids.index(step.id) for needed in step.depends_on)
+
+
+def test_what_is_to_be_read_is_of_the_version_that_is_installed():
+    for step in STEPS:
+        for link in step.read:
+            assert f"/{airflow_version()}/" in link
