@@ -10,7 +10,7 @@ READY := $(VENV)/.ready
 KATA := $(VENV)/bin/python -m kata
 
 .DEFAULT_GOAL := help
-.PHONY: help setup grade watch hint diff reset restore run test quality lint clean
+.PHONY: help setup grade watch hint diff reset restore run test quality mutants lint clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -43,6 +43,9 @@ test: lint ## test the kata itself
 
 quality: $(READY) ## measure how far the grade can be trusted; half an hour or more  [REPEATS=100]
 	@$(VENV)/bin/python -m quality.measure $(if $(REPEATS),--repeats "$(REPEATS)")
+
+mutants: $(READY) ## change the worked answer mechanically and list what no check notices; half an hour  [STEP=1..7|c1..c3]
+	@$(VENV)/bin/python -m quality.mutants.run $(if $(STEP),--step "$(STEP)")
 
 lint: $(READY) ## check the style of all code
 	@$(VENV)/bin/ruff check .

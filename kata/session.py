@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from kata.collect_work import CHECK_DEADLINE, CollectWork
 from kata.environment import child_environment
@@ -20,6 +21,7 @@ from kata.supervisor import Supervisor
 from kata.template_database import copy_template, make_template, template_file
 from kata.verdict import Check, Problem, StepGrade, Verdict
 
+_Work = TypeVar("_Work", bound=StepWork)
 _AT_ONCE = max(2, os.cpu_count() or 2)
 
 
@@ -100,13 +102,13 @@ class Session:
         self._supervisor.run(sorted(every, key=lambda work: work.longest_check(), reverse=True))
         return [self._put_together(step, shared) for step, shared in works.items()]
 
-    def run(self, works: list[StepWork]) -> None:
+    def run(self, works: Sequence[StepWork]) -> None:
         """Run any work."""
         self._supervisor.run(works)
 
-    def work(self, tree: Path, step: Step, checks: list[Check]) -> StepWork:
+    def work(self, tree: Path, step: Step, checks: list[Check], kind: type[_Work] = StepWork) -> _Work:
         """The work of running these checks of a step."""
-        return StepWork(step, checks, self._job(tree), self.progress.heard, deadline=self.deadlines.step)
+        return kind(step, checks, self._job(tree), self.progress.heard, deadline=self.deadlines.step)
 
     def warm_up(self) -> None:
         """Let the server do what makes the first run of a DAG slow."""
