@@ -8,7 +8,6 @@ from pathlib import Path
 from rich.console import Console
 from rich.text import Text
 
-from kata.collect_work import CHECK_DEADLINE
 from kata.diff import show_diff
 from kata.explained import show_problem, show_step
 from kata.hints import show_hint
@@ -124,14 +123,10 @@ class Watch:
             problem = self.session.look_at(self.tree, steps)
             if problem is not None:
                 return problem
-            self._warm_up_for(steps)
+            if any(step.runs_the_dag for step in steps) and not self._is_warm:
+                self.session.warm_up()
+                self._is_warm = True
             return self.session.grade(self.tree, steps)
-
-    def _warm_up_for(self, steps: list[Step]) -> None:
-        runs_a_dag = any(check.deadline > CHECK_DEADLINE for step in steps for check in self.session.checks(step))
-        if runs_a_dag and not self._is_warm:
-            self.session.warm_up()
-            self._is_warm = True
 
     def _go_on(self) -> None:
         self.step = next((step for step in STEPS if step.id not in self.green), None)

@@ -333,12 +333,10 @@ def test_a_good_look_resets_the_backoff(submission, clients):
     watched = watch(built, seconds=200, root=clients.root, faults=fault, at=at)
     expect_equal(watched.payload["status"], "success", called=f"{watched.called}; twice three failures, max_retries=4")
     waits = waits_between(watched.spy.looks[clients[1]])
-    expect_equal(
-        waits[:8],
-        [1.0, 2.0, 4.0, 10.0, 1.0, 2.0, 4.0, 10.0],
-        called="seconds between looks",
-        mistake="backoff not reset",
-    )
+    due = [1, 2, 4, 10, 1, 2, 4, 10]
+    in_time = len(waits) >= len(due) and all(0 <= wait - seconds <= seconds / 4 for wait, seconds in zip(waits, due, strict=False))
+    got = f"{waits[:8]} where about {due} was due"
+    expect(in_time == [True] * 8, called="seconds between looks", got=got, mistake="backoff not reset")
 
 
 def test_gives_a_directory_up_after_max_retries(submission, clients):
@@ -353,6 +351,7 @@ def test_gives_a_directory_up_after_max_retries(submission, clients):
     )
 
 
+@pytest.mark.deadline(60)
 def test_the_backoff_never_overflows(submission, clients):
     """The wait never exceeds backoff_cap, however many failures there were."""
     watched = failing(submission, clients, failures=1100, seconds=20_000, max_retries=1099, backoff_cap=2)

@@ -10,11 +10,12 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from anyio._backends._asyncio import AsyncIOBackend
+from anyio._backends._asyncio import AsyncIOBackend, WorkerThread
 
-PATIENCE = 1.0  # seconds of real time for which a thread or a socket may keep the clock from jumping
+from .threads import Activity
+
+PATIENCE = 1.0  # seconds of real time that the clock gives a thread of the loop's, even if it only seems to sleep
 MICROSECONDS = 1_000_000  # in a second; a clock that counts in them must not be asked for less
-LONGEST_PARKING = 20  # seconds of real time, so that a thread does not outlive its check for long
 SPINNING = 20_000  # turns of the loop without the clock moving
 
 
@@ -31,8 +32,8 @@ class JumpingClockLoop(asyncio.SelectorEventLoop):
     """
     A loop in which ``await asyncio.sleep(600)`` takes no time, whatever is awaited in whatever style.
 
-    The clock stands still while a thread that the loop waits for is at work, and while a socket is open, so that both
-    may answer; then it jumps to the next timer.
+    The clock stands still while a thread is at work, whoever has started it, so that it may answer. Then it jumps on to
+    the next timer.
 
     :param clock: tells the time, in seconds.
     :param tick: moves the clock on by seconds.
@@ -42,6 +43,9 @@ class JumpingClockLoop(asyncio.SelectorEventLoop):
         self._clock = clock
         self._tick = tick
         self._turns = 0
+        self._activity = Activity()
+        self._gates: set[threading.Event] = set()  # of the threads that are parked
+        self.thread = threading.get_ident()
         self._work: set[_Work] = set()  # what the loop waits for
         self._running: set[_Work] = set()  # what threads are at, whether or not the loop still waits for it
         super().__init__(_JumpingSelector(self))
@@ -86,20 +90,35 @@ class JumpingClockLoop(asyncio.SelectorEventLoop):
             gate.set()
 
         parked_threads.add(thread)
-        self.call_soon_threadsafe(self.call_later, seconds, go_on)
-        gate.wait(LONGEST_PARKING)
+        self._gates.add(gate)
+        try:
+            self.call_soon_threadsafe(self.call_later, seconds, go_on)
+        except RuntimeError:  # the loop is closed
+            gate.set()
+        gate.wait()
+        self._gates.discard(gate)
+
+    def let_parked_threads_go(self) -> None:
+        """Their time does not go on."""
+        for gate in list(self._gates):
+            gate.set()
 
     def running_threads(self) -> list[str]:
         """Describe what threads are still at, except those that a check made hang."""
         return [f"a thread in {work}" for work in list(self._running) if work.thread not in parked_threads]
 
     def is_awaiting_others(self) -> bool:
-        """Whether a thread is at work, or a socket open, that may still wake the loop."""
-        own_pipe = 1
-        if len(self._selector.get_map()) > own_pipe:
-            return True
+        """Whether a thread is at work that may still wake the loop."""
         now = _real_seconds()
-        return any(work.thread not in parked_threads and now - work.began < PATIENCE for work in self._work)
+        if any(work.thread not in parked_threads and now - work.began < PATIENCE for work in self._work):
+            return True
+        return self._activity.is_any_at_work(except_for=parked_threads | self._idle_threads())
+
+    def _idle_threads(self) -> set[int]:
+        """The threads of pools that do nothing but what the loop is told of, and now have nothing to do."""
+        pool = self._default_executor._threads if self._default_executor else set()
+        anyio_s = (thread for thread in threading.enumerate() if isinstance(thread, WorkerThread))
+        return {thread.ident for thread in (*pool, *anyio_s)} - {work.thread for work in self._running}
 
 
 class _Work:
@@ -137,12 +156,11 @@ class _JumpingSelector(selectors.DefaultSelector):
         ready = super().select(0)
         if ready or timeout == 0:
             return ready
-        until = _real_seconds() + PATIENCE
-        while self._loop.is_awaiting_others() and (left := until - _real_seconds()) > 0:
-            if ready := super().select(min(left, 0.05)):
+        while self._loop.is_awaiting_others():
+            if ready := super().select(0.001):
                 return ready
-        # A thread that nobody registered (a library's own) gets a moment to answer, too.
-        if ready := super().select(0.001):
+        # What it has done last may have come in between.
+        if ready := super().select(0):
             return ready
         if timeout is not None:
             self._loop.jump(timeout)

@@ -53,11 +53,16 @@ class RestApi:
         self._server.daemon_threads = True
         self.port = self._server.server_port
         self.url = f"http://127.0.0.1:{self.port}"
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True)
+        # It never wakes of itself: a clock that stands still while a thread is at work would not get on.
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(None,), daemon=True)
         self._thread.start()
 
     def close(self) -> None:
-        self._server.shutdown()
+        ending = threading.Thread(target=self._server.shutdown, daemon=True)
+        ending.start()
+        while ending.is_alive():
+            socket.create_connection(("127.0.0.1", self.port)).close()
+            ending.join(0.02)
         self._server.server_close()
 
 

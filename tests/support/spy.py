@@ -11,9 +11,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+from . import threads
 from .clock import JumpingClockLoop, parked_threads
-
-HANG_AT_MOST = 20  # seconds of real time, so that a forgotten thread does not outlive its check
 
 LISTING = {"os.listdir", "os.scandir"}
 READING = {"open", *LISTING}
@@ -100,7 +99,7 @@ class Spy:
                 if on_watched_thread:  # to hang here would hang the check
                     raise TimeoutError(f"{path} does not answer")
                 parked_threads.add(threading.get_ident())
-                gate.wait(HANG_AT_MOST)
+                gate.wait()  # until the check releases it
                 parked_threads.discard(threading.get_ident())
         if path in self._slow and call in LISTING and not on_watched_thread:
             seconds, loop = self._slow[path]
@@ -193,7 +192,7 @@ def _noticed_sleep(seconds: float) -> None:
     if threading.get_ident() == _spy.blocked_thread:
         _spy.blocking.append(f"time.sleep({seconds!r})")
         return None
-    return _sleep(min(seconds, 0.01))
+    return None if threads.sleep(seconds) else _sleep(seconds)
 
 
 def install() -> None:

@@ -18,6 +18,7 @@ from .clock import JumpingClockLoop, Spinning
 from .contract import Broken, shown
 from .logs import Line, captured_logs
 from .spy import Spy, spying, unseen
+from .threads import on_the_clock_of
 
 MAX_EVENTS = 5  # a trigger that yields more is stopped
 # Every clock that the learner may look at is the loop's, also in a thread and whoever has called.
@@ -141,7 +142,10 @@ def watch(
         # The loop's clock is time.monotonic(), as on any other loop.
         loop = JumpingClockLoop(clock=lambda: time.monotonic(), tick=frozen.tick)
         watched.began = loop.time()
-        with spying(root, now=lambda: loop.time() - watched.began, blocked_thread=threading.get_ident()) as spy:
+        with (
+            on_the_clock_of(loop),
+            spying(root, now=lambda: loop.time() - watched.began, blocked_thread=threading.get_ident()) as spy,
+        ):
             for directory, duration in (slow or {}).items():
                 spy.slow(directory, duration, loop)
             faults(spy)
