@@ -86,6 +86,7 @@ class JumpingClockLoop(asyncio.SelectorEventLoop):
         gate, thread = threading.Event(), threading.get_ident()
 
         def go_on() -> None:
+            # Not in the thread itself: until it has woken the clock would jump on.
             parked_threads.discard(thread)
             gate.set()
 
@@ -97,6 +98,8 @@ class JumpingClockLoop(asyncio.SelectorEventLoop):
             gate.set()
         gate.wait()
         self._gates.discard(gate)
+        # Its number may be another thread's next.
+        parked_threads.discard(thread)
 
     def let_parked_threads_go(self) -> None:
         """Their time does not go on."""
