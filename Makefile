@@ -10,7 +10,7 @@ READY := $(VENV)/.ready
 KATA := $(VENV)/bin/python -m kata
 
 .DEFAULT_GOAL := help
-.PHONY: help setup grade run test lint clean
+.PHONY: help setup grade run test versions lint clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -25,6 +25,9 @@ run: $(READY) ## run the DAG in a real Airflow while files arrive  [TREE=exercis
 
 test: lint ## test the kata itself
 	@$(VENV)/bin/python -m pytest quality
+
+versions: $(READY) ## grade the solution on Airflow 3.0, 3.1, 3.2 and 3.3  [ONLY=3.1]
+	@$(VENV)/bin/python -m quality.versions $(if $(ONLY),--only "$(ONLY)")
 
 lint: $(READY) ## check the style of all code
 	@$(VENV)/bin/ruff check .
