@@ -10,7 +10,7 @@ READY := $(VENV)/.ready
 KATA := $(VENV)/bin/python -m kata
 
 .DEFAULT_GOAL := help
-.PHONY: help setup grade watch hint diff reset restore run test quality mutants lint clean
+.PHONY: help setup grade watch hint diff reset restore run test quality mutants versions lint clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -46,6 +46,9 @@ quality: $(READY) ## measure how far the grade can be trusted; half an hour or m
 
 mutants: $(READY) ## change the worked answer mechanically and list what no check notices; half an hour  [STEP=1..7|c1..c3]
 	@$(VENV)/bin/python -m quality.mutants.run $(if $(STEP),--step "$(STEP)")
+
+versions: $(READY) ## grade the solution on Airflow 3.0, 3.1, 3.2 and 3.3  [ONLY=3.1]
+	@$(VENV)/bin/python -m quality.versions $(if $(ONLY),--only "$(ONLY)")
 
 lint: $(READY) ## check the style of all code
 	@$(VENV)/bin/ruff check .

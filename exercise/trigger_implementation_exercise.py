@@ -50,8 +50,12 @@ from typing import Any, NoReturn
 
 from airflow.providers.standard.sensors.filesystem import FileSensor
 from airflow.sdk import DAG, BaseSensorOperator, Connection, Context, PokeReturnValue
-from airflow.sdk.exceptions import AirflowException
 from airflow.triggers.base import BaseTrigger, TriggerEvent
+
+try:
+    from airflow.sdk.exceptions import AirflowException
+except ImportError:  # Airflow 3.0 and 3.1 have it elsewhere
+    from airflow.exceptions import AirflowException
 
 log = logging.getLogger(__name__)
 

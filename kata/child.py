@@ -117,8 +117,8 @@ def _run_pytest(job: dict[str, Any], report: Report) -> None:
 
     suite = job["suite"]
     options = [
-        "--tree",
-        job["tree"],
+        # In one word: older versions of pytest would take the folder for tests before they know the option.
+        f"--tree={job['tree']}",
         "--rootdir",
         suite,
         "-c",

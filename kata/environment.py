@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from importlib.metadata import version
 from pathlib import Path
 
 from kata.places import STATE
@@ -25,6 +26,15 @@ _QUIET = {
 _FILE_SYSTEM = '{"conn_type": "fs", "extra": {"path": "/"}}'
 
 
+def airflow_version() -> str:
+    return version("apache-airflow")
+
+
+def airflow_home() -> Path:
+    """One for each version: the settings that one Airflow has written down there would rule the next."""
+    return STATE / "airflow" / airflow_version()
+
+
 def child_environment(tree: Path, *, database: Path, data: Path) -> dict[str, str]:
     """All variables of a child process that works on `tree`.
 
@@ -36,7 +46,7 @@ def child_environment(tree: Path, *, database: Path, data: Path) -> dict[str, st
     return {
         **kept,
         **_QUIET,
-        "AIRFLOW_HOME": str(STATE / "airflow"),
+        "AIRFLOW_HOME": str(airflow_home()),
         "AIRFLOW__CORE__DAGS_FOLDER": str(tree),
         "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{database}",
         "AIRFLOW_CONN_FS_DEFAULT": _FILE_SYSTEM,

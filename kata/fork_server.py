@@ -12,6 +12,7 @@ import contextlib
 import ctypes
 import gc
 import importlib
+import importlib.util
 import json
 import os
 import select
@@ -34,11 +35,9 @@ _IMPORTED_ONCE = (
     "unittest.mock",
     "airflow.sdk",
     "airflow.sdk.bases.sensor",
-    "airflow.sdk.serde",
     "airflow.sdk.exceptions",
     "airflow.exceptions",
     "airflow.triggers.base",
-    "airflow.dag_processing.dagbag",
     "airflow.providers.standard.operators.empty",
     "airflow.providers.standard.operators.python",
     "airflow.providers.standard.sensors.filesystem",
@@ -46,6 +45,12 @@ _IMPORTED_ONCE = (
     "airflow.providers.standard.sensors.date_time",
     "airflow.providers.standard.triggers.file",
     "airflow.providers.standard.triggers.temporal",
+)
+
+# What they import from one place or another: the first is that of Airflow 3.2 and later.
+_IMPORTED_FROM_ONE_OF = (
+    ("airflow.sdk.serde", "airflow.serialization.serialized_objects"),
+    ("airflow.dag_processing.dagbag", "airflow.models.dagbag"),
 )
 
 
@@ -182,6 +187,8 @@ def _main() -> None:
     _adopt_orphans()
     for module in _IMPORTED_ONCE:
         importlib.import_module(module)
+    for places in _IMPORTED_FROM_ONE_OF:
+        importlib.import_module(next(place for place in places if importlib.util.find_spec(place)))
     # The collector need not look at Airflow again in every child, and so copy its memory.
     gc.collect()
     gc.freeze()

@@ -7,10 +7,10 @@ from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
 
+from kata.environment import airflow_version
 from kata.explained import show_notes, show_problem, show_step
 from kata.places import MODULE
 from kata.plain_text import plain
-from kata.template_database import airflow_version
 from kata.verdict import Grade, StepGrade
 
 

@@ -7,20 +7,15 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from importlib.metadata import version
 from pathlib import Path
 
-from kata.environment import child_environment
+from kata.environment import airflow_home, child_environment
 from kata.failures import BrokenSetup
-from kata.places import ROOT, STATE
-
-
-def airflow_version() -> str:
-    return version("apache-airflow")
+from kata.places import ROOT
 
 
 def template_file() -> Path:
-    return STATE / "airflow" / f"template-{airflow_version()}.db"
+    return airflow_home() / "template.db"
 
 
 def make_template() -> None:

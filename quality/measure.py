@@ -18,7 +18,7 @@ from rich.console import Console
 from rich.table import Table
 
 from kata.places import ROOT
-from kata.template_database import airflow_version
+from kata.environment import airflow_version
 from quality import classify, hostile, repeat, speed
 
 PAGE = ROOT / "docs" / "grading.md"

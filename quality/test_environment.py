@@ -6,8 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from kata.environment import child_environment
-from kata.places import STATE
+from kata.environment import airflow_home, child_environment
 
 
 def test_the_users_own_settings_are_dropped(monkeypatch: pytest.MonkeyPatch):
@@ -20,7 +19,7 @@ def test_the_users_own_settings_are_dropped(monkeypatch: pytest.MonkeyPatch):
     environment = child_environment(Path("/tree"), database=Path("/a.db"), data=Path("/data"))
     assert "/mine" not in environment.values()
     assert environment["EDITOR"] == "ed"
-    assert environment["AIRFLOW_HOME"] == str(STATE / "airflow")
+    assert environment["AIRFLOW_HOME"] == str(airflow_home())
     assert environment["AIRFLOW__CORE__DAGS_FOLDER"] == environment["PYTHONPATH"] == "/tree"
     assert not {"AIRFLOW__CORE__EXECUTOR", "AIRFLOW_CONN_MINE", "PYTEST_ADDOPTS"} & set(environment)
 

@@ -10,7 +10,7 @@ import pytest
 from kata.places import ROOT, SUITE
 from kata.session import Session
 from kata.steps import STEPS
-from kata.template_database import airflow_version
+from kata.environment import airflow_version
 from quality.silence import Silence
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]

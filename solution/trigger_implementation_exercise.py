@@ -64,15 +64,25 @@ from airflow.providers.standard.operators.empty import EmptyOperator
 from airflow.providers.standard.operators.python import PythonOperator
 from airflow.providers.standard.sensors.filesystem import FileSensor
 from airflow.providers.standard.sensors.time_delta import TimeDeltaSensor
-from airflow.sdk import DAG, Asset, BaseSensorOperator, Connection, Context, PokeReturnValue, TriggerRule
-from airflow.sdk.exceptions import (
-    AirflowException,
-    AirflowSensorTimeout,
-    AirflowTaskTimeout,
-    TaskDeferralError,
-    TaskDeferralTimeout,
-)
+from airflow.sdk import DAG, Asset, BaseSensorOperator, Connection, Context, PokeReturnValue
 from airflow.triggers.base import BaseTrigger, TriggerEvent
+
+try:
+    from airflow.sdk.exceptions import (
+        AirflowException,
+        AirflowSensorTimeout,
+        AirflowTaskTimeout,
+        TaskDeferralError,
+        TaskDeferralTimeout,
+    )
+except ImportError:  # Airflow 3.0 and 3.1 have them elsewhere
+    from airflow.exceptions import (
+        AirflowException,
+        AirflowSensorTimeout,
+        AirflowTaskTimeout,
+        TaskDeferralError,
+        TaskDeferralTimeout,
+    )
 
 log = logging.getLogger(__name__)
 
@@ -1524,7 +1534,7 @@ with DAG(
         ),
         timeout=3600,
     )
-    approve = EmptyOperator(task_id="approve", trigger_rule=TriggerRule.ONE_SUCCESS)
+    approve = EmptyOperator(task_id="approve", trigger_rule="one_success")
     publish = EmptyOperator(task_id="publish", outlets=[Asset("client_uploads")])
     metrics = PythonOperator(task_id="collect_trigger_metrics", python_callable=collect_trigger_metrics)
 

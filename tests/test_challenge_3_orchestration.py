@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 from airflow.providers.standard.triggers.temporal import DateTimeTrigger
-from airflow.sdk.exceptions import AirflowException, AirflowSensorTimeout, TaskDeferred
 from support import rest_api, rules, triggers
+from support.airflow_version import AirflowException, AirflowSensorTimeout, TaskDeferred
 from support.contract import Broken, expect, expect_equal
 from support.task_instance import TaskInstance, context_for
 from support.watching import is_plain_json, watch

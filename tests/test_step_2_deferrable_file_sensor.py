@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from airflow.providers.standard.sensors.filesystem import FileSensor
-from airflow.sdk.exceptions import TaskDeferred
+from support.airflow_version import TaskDeferred
 from support.contract import expect, expect_equal
 from support.logs import captured_logs
 from support.task_instance import TaskInstance, context_for

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from airflow.sdk.exceptions import AirflowException
 from support import rest_api
+from support.airflow_version import AirflowException
 from support.contract import Broken, expect, expect_equal
 from support.logs import captured_logs
 from support.task_instance import RUN_ID, TaskInstance, context_for

@@ -7,14 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from airflow.sdk.exceptions import (
+from support.airflow_version import (
     AirflowException,
     AirflowSensorTimeout,
     AirflowTaskTimeout,
     TaskDeferralError,
     TaskDeferralTimeout,
+    serialize_result,
 )
-from airflow.sdk.serde import serialize
 from support.contract import Broken, expect, expect_equal
 from support.logs import captured_logs
 from support.task_instance import RUN_ID, TaskInstance, context_for
@@ -31,9 +31,9 @@ def caused_by(cause: BaseException) -> AirflowException:
 
 
 def serialization_error() -> TypeError:
-    """Return what Airflow raises for an argument that cannot travel."""
+    """Return what Airflow raises for a result of a task that cannot travel."""
     try:
-        serialize({"directory": Path("/data")})
+        serialize_result({"directory": Path("/data")})
     except TypeError as error:
         return error
     raise AssertionError("Airflow serializes a Path")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import os
 import time
 from collections.abc import Callable, Coroutine
@@ -41,6 +42,8 @@ def run_dag(submission: Submission, arrivals: list[Callable[[], object]]) -> Out
 
     :param arrivals: what is done while a trigger waits: one after the other, each when a trigger begins to sleep.
     """
+    from airflow.sdk.execution_time import supervisor
+
     _prepare_database()
     arrivals = list(arrivals)
 
@@ -65,7 +68,13 @@ def run_dag(submission: Submission, arrivals: list[Callable[[], object]]) -> Out
         arrive(seconds)
 
     dag = submission.dag(MODULE)
-    with mock.patch.object(asyncio, "run", run), mock.patch.object(time, "sleep", nap):
+    # Before 3.3 each task gets an API server of its own, which takes seconds to be made; one is enough for all.
+    one_server = functools.cache(supervisor.in_process_api_server)
+    with (
+        mock.patch.object(asyncio, "run", run),
+        mock.patch.object(time, "sleep", nap),
+        mock.patch.object(supervisor, "in_process_api_server", one_server),
+    ):
         dag_run: DagRun = dag.test()
     with create_session() as session:
         tasks = session.merge(dag_run).get_task_instances(session=session)

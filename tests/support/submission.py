@@ -7,9 +7,9 @@ import os
 from pathlib import Path
 from typing import Any
 
-from airflow.dag_processing.dagbag import DagBag
 from airflow.sdk import DAG
 
+from .airflow_version import DagBag
 from .contract import Broken
 
 MODULE = "trigger_implementation_exercise"

@@ -8,10 +8,9 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from airflow.dag_processing.dagbag import DagBag
-from airflow.sdk.serde import serialize
 from airflow.triggers.base import BaseTrigger
 
+from .airflow_version import DagBag, deserialize, import_string, serialize
 from .clients import Clients
 from .contract import Broken, expect, expect_equal
 from .elsewhere import Elsewhere
@@ -21,9 +20,6 @@ from .watching import Watched, watch
 
 def rebuild(class_path: str, sent: Any) -> tuple[str, dict[str, Any]]:
     """Do what a triggerer does with what a worker has sent; return what the trigger then says of itself."""
-    from airflow._shared.module_loading import import_string
-    from airflow.sdk.serde import deserialize
-
     return import_string(class_path)(**deserialize(sent)).serialize()
 
 
