@@ -11,7 +11,7 @@ from typing import Any
 from kata.hang import line_of_hang
 from kata.steps import Step
 from kata.supervisor import Ending
-from kata.verdict import CRASHED, HUNG, NOT_RUN, WRONG, Check, Verdict, verdict_of
+from kata.verdict import CRASHED, HUNG, NOT_RUN, TAMPERED, WRONG, Check, Verdict, verdict_of
 
 STEP_DEADLINE = 120.0
 _MOST_RESTARTS = 3
@@ -126,6 +126,9 @@ class StepWork:
 def _judge(check: Check, message: dict[str, Any]) -> Verdict:
     told, phases = message["told"], message["phases"]
     more = {"printed": message["printed"], "duration": message["duration"]}
+    if message["changed"]:
+        error = f"Your code has changed what the checks are made of: {message['changed']}."
+        return verdict_of(check, TAMPERED, {**told, "error": error, "contract": ""}, **more)
     if phases == {"setup": "passed", "call": "passed", "teardown": "passed"}:
         return Verdict(check, **more)
     if "skipped" in phases.values() or "xfail" in phases.values():
