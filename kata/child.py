@@ -8,7 +8,6 @@ import faulthandler
 import importlib
 import json
 import os
-import resource
 import signal
 import sys
 import tempfile
@@ -16,9 +15,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn
 
+from kata.limits import limit_this_process
+
 _PR_SET_PDEATHSIG = 1
-_LARGEST_FILE = 64 * 2**20
-_LARGEST_MEMORY = 6 * 2**30
+
+# Exit codes that the parent has a word for.
+OUT_OF_MEMORY, CHANNEL_LOST = 71, 74
 
 Report = Callable[..., None]
 
@@ -38,6 +40,8 @@ def live(job: dict[str, Any], channel: int) -> NoReturn:
         else:
             _run_pytest(job, report)
         status = 0
+    except MemoryError:
+        status = OUT_OF_MEMORY
     except BaseException:
         with contextlib.suppress(BaseException):
             sys.excepthook(*sys.exc_info())
@@ -55,10 +59,7 @@ def _set_apart(job: dict[str, Any]) -> None:
         os.dup2(nothing.fileno(), 0)
         os.dup2(printed.fileno(), 1)
         os.dup2(printed.fileno(), 2)
-    _limit(resource.RLIMIT_FSIZE, _LARGEST_FILE)
-    _limit(resource.RLIMIT_CORE, 0)
-    if sys.platform == "linux":
-        _limit(resource.RLIMIT_AS, _LARGEST_MEMORY)
+    limit_this_process()
     os.environ.update(
         PYTHONPATH=job["tree"],
         KATA_DATA_DIR=str(folder / "data"),
@@ -78,21 +79,18 @@ def _die_with_server() -> None:
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
 
 
-def _limit(kind: int, most: int) -> None:
-    with contextlib.suppress(OSError, ValueError):
-        _, hard = resource.getrlimit(kind)
-        most = most if hard == resource.RLIM_INFINITY else min(most, hard)
-        resource.setrlimit(kind, (most, most))
-
-
 def _reporter_on(channel: int, seal: str) -> Report:
     # Bound here and now: the learner's module may put something else in their place later.
-    dumps, write = json.dumps, os.write
+    dumps, write, end = json.dumps, os.write, os._exit
 
     def report(**message: Any) -> None:
-        text = dumps({"seal": seal, **message}).encode() + b"\n"
-        while text:
-            text = text[write(channel, text) :]
+        # The learner's code may have begun a line of its own.
+        text = b"\n" + dumps({"seal": seal, **message}).encode() + b"\n"
+        try:
+            while text:
+                text = text[write(channel, text) :]
+        except OSError:
+            end(CHANNEL_LOST)
 
     return report
 

@@ -90,8 +90,13 @@ class Reporter:
             changed=self._guard.changed() if self._guard else "",
         )
 
+    def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
+        by = "called pytest.exit()" if excinfo.errisinstance(pytest.exit.Exception) else "raised KeyboardInterrupt"
+        self._report(event="interrupted", by=by)
+
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self) -> None:
+        self._report(event="finished")
         # All is said. What would follow, the learner's exit handlers too, can only take time.
         os._exit(0)
 

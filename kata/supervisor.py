@@ -14,10 +14,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
+from kata import usage
 from kata.server_process import ServerLost, ServerProcess
 
 # From the request to write the stack down to the end.
 _LAST_WORDS = 0.3
+# Between two looks at what the children use up.
+_LOOK_EVERY = 0.25
 _MOST_PRINTED = 64 * 1024
 _LONGEST_MESSAGE = 2**20
 
@@ -30,12 +33,16 @@ class Ending:
     :param status: wait status of the process, None when the whole server was lost.
     :param stack: what its threads were doing at the deadline.
     :param printed: the start of what it printed outside of any test.
+    :param excess: the limit that it went beyond, and was ended for.
+    :param stopped: it had been halted by a signal at its deadline.
     """
 
     killed: bool
     status: int | None
     stack: str = ""
     printed: str = ""
+    excess: str = ""
+    stopped: bool = False
 
 
 class Interrupted(Exception):
@@ -75,6 +82,8 @@ class _Child:
     silent: bool = False
     last_words_end: float | None = None
     status: int | None = None
+    excess: str = ""
+    stopped: bool = False
 
     def due(self) -> float:
         return self.work.kill_at() if self.last_words_end is None else self.last_words_end
@@ -97,6 +106,7 @@ class Supervisor:
     _server: ServerProcess | None = None
     _children: list[_Child] = field(default_factory=list)
     _forked: int = 0
+    _look_at: float = 0.0
 
     def run(self, works: Sequence[Work]) -> None:
         """Return when all is done. Whatever ends this call early also ends all children."""
@@ -195,7 +205,7 @@ class Supervisor:
                     selector.register(child.channel, selectors.EVENT_READ)
             if self.wake is not None:
                 selector.register(self.wake, selectors.EVENT_READ)
-            due = min(child.due() for child in self._children)
+            due = min(self._look_at, *(child.due() for child in self._children))
             ready = selector.select(0 if self._server.has_news else max(0.0, due - time.monotonic()))
         if any(key.fd == self.wake for key, _ in ready):
             raise Interrupted
@@ -205,6 +215,8 @@ class Supervisor:
             child.status = exited.get(child.pid)
             if child.status is None and child.due() <= time.monotonic():
                 _end_at_deadline(child)
+        if self._look_at <= time.monotonic():
+            self._look_after(self._server.pid)
         gone = [child for child in self._children if child.status is not None]
         self._children = [child for child in self._children if child.status is None]
         for child in gone:
@@ -213,6 +225,18 @@ class Supervisor:
             self._let_go(child)
             child.work.ended(_ending(child))
         return [child.work for child in gone]
+
+    def _look_after(self, server: int) -> None:
+        """End what uses up too much, and let the server go on if somebody halted it."""
+        self._look_at = time.monotonic() + _LOOK_EVERY
+        if usage.is_stopped(server):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(server, signal.SIGCONT)
+        for child in self._children:
+            if child.status is None and (excess := usage.excess(child.pid, server)):
+                child.excess = child.excess or excess
+                _kill_group(child.pid)
+        usage.end_orphans(server, {child.pid for child in self._children})
 
     def _read(self, child: _Child) -> None:
         with contextlib.suppress(BlockingIOError):
@@ -246,6 +270,7 @@ def _genuine(line: bytes, seal: str) -> dict[str, Any] | None:
 def _end_at_deadline(child: _Child) -> None:
     if child.last_words_end is None:
         child.work.overdue()
+        child.stopped = usage.is_stopped(child.pid)
         child.last_words_end = time.monotonic() + _LAST_WORDS
         with contextlib.suppress(ProcessLookupError):
             os.kill(child.pid, signal.SIGUSR1)
@@ -265,6 +290,8 @@ def _ending(child: _Child) -> Ending:
         status=child.status,
         stack=_start_of(child.folder / "stack"),
         printed=_start_of(child.folder / "printed"),
+        excess=child.excess,
+        stopped=child.stopped,
     )
 
 
