@@ -22,7 +22,7 @@ def explain(error: BaseException, learner_file: Path) -> dict[str, Any]:
     """
     told: dict[str, Any] = {name: _text(getattr(error, name, "")) for name in ("called", "got", "contract", "mistake")}
     beyond = beyond_a_limit(error)
-    told["error"] = f"{beyond.capitalize()}." if beyond else "" if told["contract"] else _name_and_text(error)
+    told["error"] = f"{beyond[0].upper()}{beyond[1:]}." if beyond else "" if told["contract"] else _name_and_text(error)
     if isinstance(error, SyntaxError) and error.filename and error.lineno:
         told.update(path=str(error.filename), line=error.lineno, source=_text(error.text).strip())
     else:

@@ -28,7 +28,7 @@ _TOOLS = frozenset(
     [f"_pytest.{name}" for name in ("config", "fixtures", "main", "monkeypatch", "nodes", "outcomes", "python")]
     + [f"_pytest.{name}" for name in ("raises", "reports", "runner", "skipping", "tmpdir", "_code.code")]
     + [f"asyncio.{name}" for name in ("base_events", "events", "futures", "queues", "selector_events", "tasks")]
-    + ["pytest", "pluggy._callers", "pluggy._hooks", "pluggy._manager", "pluggy._result"]
+    + ["pytest", "pluggy._callers", "pluggy._caller", "pluggy._execution", "pluggy._hooks", "pluggy._manager"]
     + ["json", "json.decoder", "json.encoder", "asyncio", "unittest.mock", "freezegun.api", "inspect", "selectors"]
     + ["kata.child", "kata.explanation", "kata.guard", "kata.reporter"]
 )

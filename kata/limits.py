@@ -8,16 +8,16 @@ import resource
 import sys
 
 # Checks of a right solution stay below 0.3 GiB, so that two children at once fit into a small machine in any case.
-MEMORY = 2 * 2**30
+MEMORY = 2**30
 _ADDRESSES = 6 * 2**30
 FILE = 64 * 2**20
 # Of all that a child and the processes that it has started write.
-WRITTEN = 2**30
+WRITTEN = 512 * 2**20
 PROCESSES = 100
 
 MEMORY_EXCEEDED = f"it needed more than {MEMORY // 2**30} GiB of memory"
 FILE_TOO_LARGE = f"it wrote more than {FILE // 2**20} MiB into one file, or printed as much"
-WROTE_TOO_MUCH = f"it wrote more than {WRITTEN // 2**30} GiB"
+WROTE_TOO_MUCH = f"it wrote more than {WRITTEN // 2**20} MiB"
 TOO_MANY_PROCESSES = f"it started more than {PROCESSES} processes"
 
 

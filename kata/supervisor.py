@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from kata import usage
+from kata.kept_files import KeptFiles
 from kata.server_process import ServerLost, ServerProcess
 
 # From the request to write the stack down to the end.
@@ -107,15 +108,17 @@ class Supervisor:
     _children: list[_Child] = field(default_factory=list)
     _forked: int = 0
     _look_at: float = 0.0
+    _alone: bool = False
+    _suites: dict[str, KeptFiles] = field(default_factory=dict)
 
     def run(self, works: Sequence[Work]) -> None:
         """Return when all is done. Whatever ends this call early also ends all children."""
         waiting = list(works)
-        alone = False
+        self._alone = False
         try:
             while waiting or self._children:
                 try:
-                    self._fill(waiting, 1 if alone else self.at_once)
+                    self._fill(waiting, 1 if self._alone else self.at_once)
                     waiting[:0] = self._watch()
                 except ServerLost:
                     # One of the running children did it. Which one shows when they run one at a time.
@@ -125,11 +128,11 @@ class Supervisor:
                         _kill_group(child.pid)
                         self._read(child)
                         self._let_go(child)
-                        if alone:
+                        if self._alone:
                             child.work.ended(Ending(killed=False, status=None))
                         else:
                             child.work.interrupted()
-                    alone = True
+                    self._alone = True
                     self._end_server()
         except Interrupted:
             self._end_children()
@@ -137,6 +140,11 @@ class Supervisor:
         except BaseException:
             self.end()
             raise
+
+    def keep(self, suite: Path) -> KeptFiles:
+        """Take the checks as they are now for all that follows, whatever becomes of their files."""
+        self._suites[str(suite)] = KeptFiles(suite)
+        return self._suites[str(suite)]
 
     def warm_up(self) -> None:
         """Have the server prepare what the first run of a DAG would have to; it answers nothing else meanwhile."""
@@ -175,6 +183,8 @@ class Supervisor:
         self._forked += 1
         folder = self.folder / f"child-{self._forked}"
         (folder / "work").mkdir(parents=True)
+        if job["do"] != "import":
+            job = {**job, "suite": str(self._copy_of(Path(job["suite"]), folder / "suite"))}
         seal = secrets.token_hex(16)
         own = {
             "seal": seal,
@@ -192,6 +202,11 @@ class Supervisor:
             os.close(theirs)
         os.set_blocking(channel, False)
         return _Child(work, pid, seal, channel, folder)
+
+    def _copy_of(self, suite: Path, folder: Path) -> Path:
+        kept = self._suites.get(str(suite)) or self.keep(suite)
+        kept.write_to(folder)
+        return folder
 
     def _watch(self) -> list[Work]:
         """Wait for news and take it; what has to go on in a new child comes back."""
@@ -223,7 +238,12 @@ class Supervisor:
             _kill_group(child.pid)
             self._read(child)
             self._let_go(child)
-            child.work.ended(_ending(child))
+            if _was_killed(child) and len(gone) + len(self._children) > 1:
+                # Perhaps by another child. Which one it was shows when they run one at a time.
+                self._alone = True
+                child.work.interrupted()
+            else:
+                child.work.ended(_ending(child))
         return [child.work for child in gone]
 
     def _look_after(self, server: int) -> None:
@@ -277,6 +297,12 @@ def _end_at_deadline(child: _Child) -> None:
     else:
         _kill_group(child.pid)
         child.last_words_end = time.monotonic() + 1
+
+
+def _was_killed(child: _Child) -> bool:
+    """Whether somebody else than this process has ended it with a signal."""
+    own = child.excess or child.last_words_end is not None
+    return not own and child.status in (signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
 
 
 def _kill_group(pid: int) -> None:
