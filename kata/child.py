@@ -119,10 +119,10 @@ def _run_pytest(job: dict[str, Any], report: Report) -> None:
 
     suite = job["suite"]
     options = [
-        "--tree",
-        job["tree"],
-        "--rootdir",
-        suite,
+        # In one word: pytest would look for a conftest.py of the learner's in any folder that stands by itself.
+        f"--tree={job['tree']}",
+        f"--rootdir={suite}",
+        f"--confcutdir={suite}",
         "-c",
         f"{suite}/pytest.ini",
         "-p",
