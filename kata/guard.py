@@ -59,8 +59,11 @@ class Guard:
         own = [module for module in _modules() if _is_below(module, suite)]
         for module in own:
             self._remember_module(module, deep=True)
-            # A name of its own would hide a builtin from the whole module.
-            self._closed.append((vars(module), frozenset(dir(builtins)) - vars(module).keys(), module.__name__))
+            # A new name would hide a builtin from the whole module, or what a class has inherited.
+            self._close(vars(module), dir(builtins), module.__name__)
+            for name, value in list(vars(module).items()):
+                if isinstance(value, type) and value.__module__ == module.__name__:
+                    self._close(vars(value), dir(object), f"{module.__name__}.{name}")
             self._remember_constants(module)
         for module in _modules():
             if module.__name__ in _TOOLS:
@@ -118,6 +121,9 @@ class Guard:
         }
         self._spaces.append((space, tuple(known), tuple(known.values()), label))
 
+    def _close(self, space: Mapping[str, Any], names: list[str], label: str) -> None:
+        self._closed.append((space, frozenset(names) - space.keys(), label))
+
     def _remember_constants(self, module: ModuleType) -> None:
         for key, value in vars(module).items():
             if key.isupper() and isinstance(value, (str, int, float, dict, list, set, tuple, frozenset)):
@@ -151,13 +157,13 @@ def _listener(functions: dict[int, tuple[FunctionType, str]], rewritten: list[st
 
 def _comparison() -> Callable[..., str]:
     # Bound here and now: the learner's module may put something else in the place of a builtin later.
-    all_, map_, zip_, is_, repr_ = all, map, zip, operator.is_, repr
+    all_, len_, map_, zip_, is_, repr_ = all, len, map, zip, operator.is_, repr
 
     def first_changed(space: Mapping[str, Any], keys: Any, values: Any, label: str) -> str:
         for key, value in zip_(keys, values):
-            if key not in space or space[key] is not value:
+            if space.get(key) is not value:
                 return f"{label}.{key}"
-        return ""
+        return label
 
     def compare(spaces: Any, closed: Any, constants: Any, hooks: Any) -> str:
         for space, keys, values, label in spaces:
@@ -170,7 +176,8 @@ def _comparison() -> Callable[..., str]:
             if repr_(value) != text:
                 return str(label)
         for hook, implementations, label in hooks:
-            if [each.function for each in hook.get_hookimpls()] != implementations:
+            there = [each.function for each in hook.get_hookimpls()]
+            if len_(there) != len_(implementations) or not all_(map_(is_, there, implementations)):
                 return str(label)
         return ""
 

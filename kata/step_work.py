@@ -152,7 +152,7 @@ class StepWork:
 
 def _judge(check: Check, message: dict[str, Any]) -> Verdict:
     told, phases = message["told"], message["phases"]
-    more = {"printed": message["printed"], "duration": message["duration"]}
+    more = {"printed": str(message["printed"]), "duration": float(message["duration"])}
     if message["changed"]:
         error = f"Your code has changed what the checks are made of: {message['changed']}."
         return verdict_of(check, TAMPERED, {**told, "error": error, "contract": ""}, **more)

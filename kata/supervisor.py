@@ -272,7 +272,9 @@ class Supervisor:
         for line in lines:
             message = _genuine(line, child.seal)
             if message is not None:
-                child.work.reported(message)
+                # One with the right seal and the wrong shape is not the reporter's either.
+                with contextlib.suppress(KeyError, TypeError, ValueError, AttributeError):
+                    child.work.reported(message)
 
     def _let_go(self, child: _Child) -> None:
         os.close(child.channel)

@@ -56,6 +56,10 @@ PATCHES = {
         "support.contract.type",
         "import support.contract; support.contract.type = lambda _: int",
     ),
+    "a method that was inherited": (
+        "support.contract.Broken.__new__",
+        "import support.contract as it; it.Broken.__new__ = lambda *_, **__: Warning()",
+    ),
     "a constant": ("support.watching.MAX_EVENTS", "import support.watching; support.watching.MAX_EVENTS = 10**9"),
     "a table": (
         "support.spy.WAITING",
