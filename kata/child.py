@@ -85,9 +85,12 @@ def _die_with_server() -> None:
 
 def _reporter_on(channel: int, seal: str) -> Report:
     # Bound here and now: the learner's module may put something else in their place later.
-    dumps, write, end = json.dumps, os.write, os._exit
+    dumps, write, end, pid, own = json.dumps, os.write, os._exit, os.getpid, os.getpid()
 
     def report(**message: Any) -> None:
+        if pid() != own:
+            # A copy that the learner's code has forked off has nothing to say.
+            end(0)
         # The learner's code may have begun a line of its own.
         text = b"\n" + dumps({"seal": seal, **message}).encode() + b"\n"
         try:

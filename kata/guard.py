@@ -64,7 +64,8 @@ class Guard:
             for name, value in list(vars(module).items()):
                 if isinstance(value, type) and value.__module__ == module.__name__:
                     self._close(vars(value), dir(object), f"{module.__name__}.{name}")
-            self._remember_constants(module)
+            # The tables of a test are handed to the learner's code, which may write into them as into any XCom.
+            self._remember_constants(module, with_content=module.__name__.startswith("support."))
         for module in _modules():
             if module.__name__ in _TOOLS:
                 self._remember_module(module, deep=True)
@@ -124,11 +125,11 @@ class Guard:
     def _close(self, space: Mapping[str, Any], names: list[str], label: str) -> None:
         self._closed.append((space, frozenset(names) - space.keys(), label))
 
-    def _remember_constants(self, module: ModuleType) -> None:
+    def _remember_constants(self, module: ModuleType, with_content: bool) -> None:
         for key, value in vars(module).items():
             if key.isupper() and isinstance(value, (str, int, float, dict, list, set, tuple, frozenset)):
                 self._spaces.append((vars(module), (key,), (value,), module.__name__))
-                if isinstance(value, (dict, list, set)):
+                if with_content and isinstance(value, (dict, list, set)):
                     self._constants.append((value, repr(value), f"{module.__name__}.{key}"))
 
     def _remember_session(self, items: list[pytest.Item]) -> None:
