@@ -7,8 +7,10 @@ import errno
 import resource
 import sys
 
-# Checks of a right solution stay below 0.3 GiB, so that two children at once fit into a small machine in any case.
+# Really used, by a child and all that it has started. The checks of a right solution stay below 0.3 GiB; two children
+# at once fit into a small machine in any case.
 MEMORY = 2**30
+# Only set aside: five hundred threads, which one check allows, set 4 GiB aside for their stacks and use next to nothing.
 _ADDRESSES = 6 * 2**30
 FILE = 64 * 2**20
 # Of all that a child and the processes that it has started write.
@@ -26,8 +28,6 @@ def limit_this_process() -> None:
     _limit(resource.RLIMIT_FSIZE, FILE)
     _limit(resource.RLIMIT_CORE, 0)
     if sys.platform == "linux":
-        # What is written to, and what may be shared with others or only set aside.
-        _limit(resource.RLIMIT_DATA, MEMORY)
         _limit(resource.RLIMIT_AS, _ADDRESSES)
 
 
