@@ -10,7 +10,7 @@ import sys
 # Really used, by a child and all that it has started. The checks of a right solution stay below 0.3 GiB; two children
 # at once fit into a small machine in any case.
 MEMORY = 2**30
-# Only set aside: five hundred threads, which one check allows, set 4 GiB aside for their stacks and use next to nothing.
+# Only set aside: the five hundred threads of one check set 4 GiB aside for their stacks and use next to nothing of it.
 _ADDRESSES = 6 * 2**30
 FILE = 64 * 2**20
 # Of all that a child and the processes that it has started write.
