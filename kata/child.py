@@ -8,7 +8,6 @@ import faulthandler
 import importlib
 import json
 import os
-import resource
 import signal
 import sys
 import tempfile
@@ -16,9 +15,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn
 
+from kata.limits import limit_this_process
+
 _PR_SET_PDEATHSIG = 1
-_LARGEST_FILE = 64 * 2**20
-_LARGEST_MEMORY = 6 * 2**30
+
+# Exit codes that the parent has a word for.
+OUT_OF_MEMORY, CHANNEL_LOST = 71, 74
 
 Report = Callable[..., None]
 
@@ -30,6 +32,7 @@ def live(job: dict[str, Any], channel: int) -> NoReturn:
     :param channel: file descriptor that the reports are written to.
     """
     status = 1
+    report: Report = lambda **_: None  # noqa: E731 - until there is one
     try:
         _set_apart(job)
         report = _reporter_on(channel, job["seal"])
@@ -38,9 +41,14 @@ def live(job: dict[str, Any], channel: int) -> NoReturn:
         else:
             _run_pytest(job, report)
         status = 0
+    except MemoryError:
+        status = OUT_OF_MEMORY
     except BaseException:
         with contextlib.suppress(BaseException):
             sys.excepthook(*sys.exc_info())
+        # It goes no further, but this is no end that the learner's code has made for itself.
+        with contextlib.suppress(BaseException):
+            report(event="finished")
     finally:
         # No exit handler and no thread of the learner's may hold the process up or speak in its name.
         os._exit(status)
@@ -55,10 +63,7 @@ def _set_apart(job: dict[str, Any]) -> None:
         os.dup2(nothing.fileno(), 0)
         os.dup2(printed.fileno(), 1)
         os.dup2(printed.fileno(), 2)
-    _limit(resource.RLIMIT_FSIZE, _LARGEST_FILE)
-    _limit(resource.RLIMIT_CORE, 0)
-    if sys.platform == "linux":
-        _limit(resource.RLIMIT_AS, _LARGEST_MEMORY)
+    limit_this_process()
     os.environ.update(
         PYTHONPATH=job["tree"],
         KATA_DATA_DIR=str(folder / "data"),
@@ -78,21 +83,21 @@ def _die_with_server() -> None:
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
 
 
-def _limit(kind: int, most: int) -> None:
-    with contextlib.suppress(OSError, ValueError):
-        _, hard = resource.getrlimit(kind)
-        most = most if hard == resource.RLIM_INFINITY else min(most, hard)
-        resource.setrlimit(kind, (most, most))
-
-
 def _reporter_on(channel: int, seal: str) -> Report:
     # Bound here and now: the learner's module may put something else in their place later.
-    dumps, write = json.dumps, os.write
+    dumps, write, end, pid, own = json.dumps, os.write, os._exit, os.getpid, os.getpid()
 
     def report(**message: Any) -> None:
-        text = dumps({"seal": seal, **message}).encode() + b"\n"
-        while text:
-            text = text[write(channel, text) :]
+        if pid() != own:
+            # A copy that the learner's code has forked off has nothing to say.
+            end(0)
+        # The learner's code may have begun a line of its own.
+        text = b"\n" + dumps({"seal": seal, **message}).encode() + b"\n"
+        try:
+            while text:
+                text = text[write(channel, text) :]
+        except OSError:
+            end(CHANNEL_LOST)
 
     return report
 
@@ -117,10 +122,10 @@ def _run_pytest(job: dict[str, Any], report: Report) -> None:
 
     suite = job["suite"]
     options = [
-        # In one word: older versions of pytest would take the folder for tests before they know the option.
+        # In one word: pytest would look for a conftest.py of the learner's in any folder that stands by itself.
         f"--tree={job['tree']}",
-        "--rootdir",
-        suite,
+        f"--rootdir={suite}",
+        f"--confcutdir={suite}",
         "-c",
         f"{suite}/pytest.ini",
         "-p",

@@ -9,6 +9,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from kata.limits import beyond_a_limit
+
 _LONGEST = 2000
 
 
@@ -19,7 +21,8 @@ def explain(error: BaseException, learner_file: Path) -> dict[str, Any]:
     and the text are told. `path`, `line` and `source` are the innermost line of the learner's file, if there was one.
     """
     told: dict[str, Any] = {name: _text(getattr(error, name, "")) for name in ("called", "got", "contract", "mistake")}
-    told["error"] = "" if told["contract"] else _name_and_text(error)
+    beyond = beyond_a_limit(error)
+    told["error"] = f"{beyond[0].upper()}{beyond[1:]}." if beyond else "" if told["contract"] else _name_and_text(error)
     if isinstance(error, SyntaxError) and error.filename and error.lineno:
         told.update(path=str(error.filename), line=error.lineno, source=_text(error.text).strip())
     else:

@@ -45,6 +45,8 @@ _IMPORTED_ONCE = (
     "airflow.providers.standard.sensors.date_time",
     "airflow.providers.standard.triggers.file",
     "airflow.providers.standard.triggers.temporal",
+    # Before any code of a learner's could write into its file.
+    "kata.reporter",
 )
 
 # What they import from one place or another: the first is that of Airflow 3.2 and later.

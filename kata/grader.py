@@ -11,7 +11,7 @@ from kata.preflight import find_tree, read_module
 from kata.session import Deadlines, Progress, Session
 from kata.skeleton import differences
 from kata.steps import STEPS, Step, find_step, prerequisites
-from kata.verdict import NOT_IMPORTABLE, Check, Grade, Problem, StepGrade, Verdict, mark_blocked
+from kata.verdict import NOT_IMPORTABLE, TAMPERED, Check, Grade, Problem, StepGrade, Verdict, mark_blocked
 
 
 @dataclass
@@ -56,9 +56,16 @@ class Grader:
         if others and not all(grade.is_green for grade in grades):
             # What was chosen may only be waiting for a step that was not.
             grades = session.grade(tree, others) + grades
-        return grades, None
+        problem = session.changed_files(tree)
+        if problem is not None:
+            grades = [StepGrade(grade.step, [_tampered(each, problem) for each in grade.verdicts]) for grade in grades]
+        return grades, problem
 
 
 def _not_importable(checks: list[Check], problem: Problem) -> list[Verdict]:
     where = {"path": problem.path, "line": problem.line, "source": problem.source}
     return [Verdict(check, NOT_IMPORTABLE, error=problem.what, **where) for check in checks]
+
+
+def _tampered(verdict: Verdict, problem: Problem) -> Verdict:
+    return Verdict(verdict.check, TAMPERED, error=problem.what) if verdict.passed else verdict

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import io
-import os
 import time
 import tokenize
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any
 
 from kata.failures import WrongUsage
 from kata.hang import line_of_hang
+from kata.last_words import how_it_ended
 from kata.places import MODULE, ROOT, shown
 from kata.supervisor import Ending
 from kata.verdict import Problem
@@ -127,13 +127,13 @@ class ImportWork:
 
     def _hung(self, ending: Ending) -> Problem:
         what = f"Importing it did not end within {self._deadline:g} seconds."
+        if ending.stopped:
+            what = "Importing it halts the process (SIGSTOP)."
         todo = "Nothing that waits or loops may stand at module level."
         return self._problem(what, todo, line_of_hang(ending.stack, self._file), ending)
 
     def _vanished(self, ending: Ending) -> Problem:
-        code = None if ending.status is None else os.waitstatus_to_exitcode(ending.status)
-        how = f" with exit code {code}" if code is not None else ""
-        what = f"Importing the file ends the process{how} (os._exit, a signal or a crash)."
+        what = f"Importing the file ends the process: {how_it_ended(ending)}."
         return self._problem(what, "Nothing at module level may end the process.", {}, ending)
 
     def _problem(self, what: str, todo: str, told: dict[str, Any], ending: Ending) -> Problem:

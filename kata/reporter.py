@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from kata.explanation import explain
+from kata.guard import Guard
 
 _LONGEST_OUTPUT = 500
 
@@ -31,6 +32,7 @@ class Reporter:
         self._told: dict[str, Any] = {}
         self._printed = ""
         self._began = 0.0
+        self._guard: Guard | None = None
 
     def pytest_configure(self, config: pytest.Config) -> None:
         config.addinivalue_line("markers", "deadline(seconds): how long the check may take, instead of 10 seconds")
@@ -49,6 +51,12 @@ class Reporter:
                     case=item.callspec.id if hasattr(item, "callspec") else "",
                     deadline=float(marker.args[0]) if marker else None,
                 )
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        # The suite is imported by now, the learner's module is not.
+        if not session.config.option.collectonly:
+            self._guard = Guard(session.config.rootpath, session.items)
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         if report.failed:
@@ -79,10 +87,16 @@ class Reporter:
             told=self._told,
             printed=_shortened(self._printed),
             duration=time.perf_counter() - self._began,
+            changed=self._guard.changed() if self._guard else "",
         )
+
+    def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
+        by = "called pytest.exit()" if excinfo.errisinstance(pytest.exit.Exception) else "raised KeyboardInterrupt"
+        self._report(event="interrupted", by=by)
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self) -> None:
+        self._report(event="finished")
         # All is said. What would follow, the learner's exit handlers too, can only take time.
         os._exit(0)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import select
 import signal
 import socket
 import subprocess
@@ -14,6 +15,9 @@ from typing import Any
 
 from kata.failures import BrokenSetup
 from kata.places import ROOT
+
+# For the answer to a request, in seconds: the server may have been halted.
+_PATIENCE = 30.0
 
 
 class ServerLost(Exception):
@@ -57,6 +61,10 @@ class ServerProcess:
     def fileno(self) -> int:
         return self._connection.fileno()
 
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
     def fork(self, job: dict[str, Any], channel: int) -> int:
         """Have a child forked for `job` that reports to `channel`; its process id, which is its group's too."""
         try:
@@ -64,7 +72,7 @@ class ServerProcess:
         except OSError:
             raise ServerLost from None
         while True:
-            message = self._next_message()
+            message = self._next_message(patience=_PATIENCE)
             if "forked" in message:
                 return int(message["forked"])
             self._waiting.append(message)
@@ -100,8 +108,10 @@ class ServerProcess:
                 os.killpg(self._process.pid, signal.SIGKILL)
             self._process.wait()
 
-    def _next_message(self, block: bool = True) -> dict[str, Any]:
+    def _next_message(self, block: bool = True, patience: float | None = None) -> dict[str, Any]:
         while b"\n" not in self._unread:
+            if block and not select.select([self._connection], [], [], patience)[0]:
+                raise ServerLost
             try:
                 more = self._connection.recv(65536, 0 if block else socket.MSG_DONTWAIT)
             except ConnectionError:

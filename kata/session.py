@@ -11,7 +11,8 @@ from typing import Any, Protocol, TypeVar
 
 from kata.collect_work import CHECK_DEADLINE, CollectWork
 from kata.environment import child_environment
-from kata.places import MODULE, STATE, SUITE
+from kata.kept_files import KeptFiles
+from kata.places import MODULE, ROOT, STATE, SUITE, shown
 from kata.preflight import IMPORT_DEADLINE, ImportWork
 from kata.scratch import scratch_folder
 from kata.server_process import ServerProcess
@@ -58,6 +59,7 @@ class Session:
     deadlines: Deadlines = field(default_factory=Deadlines)
     wake: int | None = None
     _checks: dict[str, list[Check]] = field(default_factory=dict)
+    _kept: list[KeptFiles] = field(default_factory=list)
 
     def __enter__(self) -> Session:
         if not template_file().exists():
@@ -78,12 +80,22 @@ class Session:
 
     def look_at(self, tree: Path, steps: list[Step]) -> Problem | None:
         """Import the tree's module once; say what keeps it from being graded. Collects what checks `steps` have."""
+        kept = [self._supervisor.keep(self.suite.resolve()), KeptFiles(ROOT / "kata")]
         unknown = [step for step in steps if step.id not in self._checks]
         collect = CollectWork(self._job(tree), unknown, self.deadlines.check)
         importing = ImportWork(self._job(tree), self.deadlines.importing)
         self._supervisor.run([collect, importing] if unknown else [importing])
         self._checks.update({step.id: collect.checks(step) for step in unknown})
-        return importing.problem
+        self._kept = kept
+        return importing.problem or self.changed_files(tree)
+
+    def changed_files(self, tree: Path) -> Problem | None:
+        """Whether the tree's code has written into the grader's files since it was looked at."""
+        changed = [path for kept in self._kept for path in kept.changed()]
+        if not changed:
+            return None
+        what = f"Files of the grader have changed while your code ran: {', '.join(map(shown, changed[:3]))}."
+        return Problem(what, shown(tree / f"{MODULE}.py"), "Put them back with: git checkout -- tests kata")
 
     def checks(self, step: Step) -> list[Check]:
         """The checks of a step that was looked at before."""

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from kata.hang import line_of_hang
+from kata.last_words import how_it_ended
 from kata.steps import Step
 from kata.supervisor import Ending
-from kata.verdict import CRASHED, HUNG, NOT_RUN, WRONG, Check, Verdict, verdict_of
+from kata.verdict import CRASHED, HUNG, NOT_RUN, TAMPERED, WRONG, Check, Verdict, verdict_of
 
 STEP_DEADLINE = 120.0
 _MOST_RESTARTS = 3
@@ -47,7 +47,9 @@ class StepWork:
         self._overdue_after = 0.0
         self._began = self._running_since = self._last_heard = 0.0
         self._children = 0
-        self._progressed = False
+        self._interrupted_by = ""
+        # The last verdict of the running child, until it says that it has come to its end.
+        self._last: Verdict | None = None
 
     def verdicts(self) -> list[Verdict]:
         """One for every expected check, in the order of the suite."""
@@ -67,19 +69,24 @@ class StepWork:
         self._last_heard = time.monotonic()
         self._began = self._began or self._last_heard
         self._children += 1
-        self._running = self._overdue = None
+        self._running = self._overdue = self._last = None
+        self._interrupted_by = ""
         return {**self._job, "do": "grade", "files": [self.step.test_file], "wanted": missing}
 
     def kill_at(self) -> float:
         end = self._began + self._deadline
         if self._running is not None:
             return min(end, self._running_since + self._running.deadline)
-        if len(self._verdicts) == len(self._checks):
+        if self._last is not None:
             return min(end, self._last_heard + _GRACE)
         return end
 
     def reported(self, message: dict[str, Any]) -> None:
         self._last_heard = time.monotonic()
+        if message["event"] == "finished":
+            self._last = None
+        elif message["event"] == "interrupted":
+            self._interrupted_by = message["by"]
         check = self._checks.get(message.get("id", ""))
         if check is None:
             return
@@ -88,7 +95,10 @@ class StepWork:
         elif message["event"] == "result" and check == self._running:
             self._running = None
             if check != self._overdue:
-                self._settle(_judge(check, message))
+                self._last = _judge(check, message)
+                self._settle(self._last)
+        elif message["event"] == "result" and check != self._overdue:
+            self._revoke(check, TAMPERED, "Your code has reported a result of its own for this check.")
 
     def overdue(self) -> None:
         self._overdue = self._running
@@ -98,8 +108,13 @@ class StepWork:
         if ending.killed:
             if self._overdue is not None:
                 self._settle(self._hung(self._overdue, ending))
+            elif self._last is not None and not self._is_out_of_time():
+                self._revoke(self._last.check, HUNG, "The process did not go on after this check.")
         elif self._running is not None:
-            self._settle(_crashed(self._running, ending))
+            error = f"The process ended in the middle of the check: {self._how(ending)}."
+            self._settle(Verdict(self._running, CRASHED, error=error))
+        elif self._last is not None:
+            self._revoke(self._last.check, CRASHED, f"The process ended right after this check: {self._how(ending)}.")
         self._running = None
 
     def interrupted(self) -> None:
@@ -114,8 +129,20 @@ class StepWork:
             self._verdicts[verdict.check.id] = verdict
             self._heard(self.step, verdict)
 
+    def _revoke(self, check: Check, kind: str, error: str) -> None:
+        if check.id in self._verdicts and self._verdicts[check.id].passed:
+            del self._verdicts[check.id]
+        self._settle(Verdict(check, kind, error=error))
+
+    def _how(self, ending: Ending) -> str:
+        if self._interrupted_by and ending.status == 0:
+            return f"your code {self._interrupted_by}"
+        return how_it_ended(ending)
+
     def _hung(self, check: Check, ending: Ending) -> Verdict:
-        if self._overdue_after >= check.deadline:
+        if ending.stopped:
+            error = "It halted its own process (SIGSTOP) and never went on."
+        elif self._overdue_after >= check.deadline:
             error = f"It did not end within {check.deadline:g} seconds."
         else:
             error = f"It was still running when the {self._deadline:g} seconds of its step were over."
@@ -125,7 +152,10 @@ class StepWork:
 
 def _judge(check: Check, message: dict[str, Any]) -> Verdict:
     told, phases = message["told"], message["phases"]
-    more = {"printed": message["printed"], "duration": message["duration"]}
+    more = {"printed": str(message["printed"]), "duration": float(message["duration"])}
+    if message["changed"]:
+        error = f"Your code has changed what the checks are made of: {message['changed']}."
+        return verdict_of(check, TAMPERED, {**told, "error": error, "contract": ""}, **more)
     if phases == {"setup": "passed", "call": "passed", "teardown": "passed"}:
         return Verdict(check, **more)
     if "skipped" in phases.values() or "xfail" in phases.values():
@@ -135,16 +165,3 @@ def _judge(check: Check, message: dict[str, Any]) -> Verdict:
             "contract": "",
         }
     return verdict_of(check, WRONG, told, **more)
-
-
-def _crashed(check: Check, ending: Ending) -> Verdict:
-    return verdict_of(
-        check, CRASHED, {"error": f"The process ended in the middle of the check: {_how(ending.status)}."}
-    )
-
-
-def _how(status: int | None) -> str:
-    if status is None:
-        return "its parent process was killed"
-    code = os.waitstatus_to_exitcode(status)
-    return f"killed by signal {-code}" if code < 0 else "os._exit, pytest.exit or a keyboard interrupt was called"

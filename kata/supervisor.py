@@ -14,10 +14,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
+from kata import usage
+from kata.kept_files import KeptFiles
 from kata.server_process import ServerLost, ServerProcess
 
 # From the request to write the stack down to the end.
 _LAST_WORDS = 0.3
+# Between two looks at what the children use up.
+_LOOK_EVERY = 0.25
 _MOST_PRINTED = 64 * 1024
 _LONGEST_MESSAGE = 2**20
 
@@ -30,12 +34,16 @@ class Ending:
     :param status: wait status of the process, None when the whole server was lost.
     :param stack: what its threads were doing at the deadline.
     :param printed: the start of what it printed outside of any test.
+    :param excess: the limit that it went beyond, and was ended for.
+    :param stopped: it had been halted by a signal at its deadline.
     """
 
     killed: bool
     status: int | None
     stack: str = ""
     printed: str = ""
+    excess: str = ""
+    stopped: bool = False
 
 
 class Interrupted(Exception):
@@ -75,6 +83,8 @@ class _Child:
     silent: bool = False
     last_words_end: float | None = None
     status: int | None = None
+    excess: str = ""
+    stopped: bool = False
 
     def due(self) -> float:
         return self.work.kill_at() if self.last_words_end is None else self.last_words_end
@@ -97,15 +107,18 @@ class Supervisor:
     _server: ServerProcess | None = None
     _children: list[_Child] = field(default_factory=list)
     _forked: int = 0
+    _look_at: float = 0.0
+    _alone: bool = False
+    _suites: dict[str, KeptFiles] = field(default_factory=dict)
 
     def run(self, works: Sequence[Work]) -> None:
         """Return when all is done. Whatever ends this call early also ends all children."""
         waiting = list(works)
-        alone = False
+        self._alone = False
         try:
             while waiting or self._children:
                 try:
-                    self._fill(waiting, 1 if alone else self.at_once)
+                    self._fill(waiting, 1 if self._alone else self.at_once)
                     waiting[:0] = self._watch()
                 except ServerLost:
                     # One of the running children did it. Which one shows when they run one at a time.
@@ -115,11 +128,11 @@ class Supervisor:
                         _kill_group(child.pid)
                         self._read(child)
                         self._let_go(child)
-                        if alone:
+                        if self._alone:
                             child.work.ended(Ending(killed=False, status=None))
                         else:
                             child.work.interrupted()
-                    alone = True
+                    self._alone = True
                     self._end_server()
         except Interrupted:
             self._end_children()
@@ -127,6 +140,11 @@ class Supervisor:
         except BaseException:
             self.end()
             raise
+
+    def keep(self, suite: Path) -> KeptFiles:
+        """Take the checks as they are now for all that follows, whatever becomes of their files."""
+        self._suites[str(suite)] = KeptFiles(suite)
+        return self._suites[str(suite)]
 
     def warm_up(self) -> None:
         """Have the server prepare what the first run of a DAG would have to; it answers nothing else meanwhile."""
@@ -165,6 +183,8 @@ class Supervisor:
         self._forked += 1
         folder = self.folder / f"child-{self._forked}"
         (folder / "work").mkdir(parents=True)
+        if job["do"] != "import":
+            job = {**job, "suite": str(self._copy_of(Path(job["suite"]), folder / "suite"))}
         seal = secrets.token_hex(16)
         own = {
             "seal": seal,
@@ -183,6 +203,11 @@ class Supervisor:
         os.set_blocking(channel, False)
         return _Child(work, pid, seal, channel, folder)
 
+    def _copy_of(self, suite: Path, folder: Path) -> Path:
+        kept = self._suites.get(str(suite)) or self.keep(suite)
+        kept.write_to(folder)
+        return folder
+
     def _watch(self) -> list[Work]:
         """Wait for news and take it; what has to go on in a new child comes back."""
         if not self._children:
@@ -195,7 +220,7 @@ class Supervisor:
                     selector.register(child.channel, selectors.EVENT_READ)
             if self.wake is not None:
                 selector.register(self.wake, selectors.EVENT_READ)
-            due = min(child.due() for child in self._children)
+            due = min(self._look_at, *(child.due() for child in self._children))
             ready = selector.select(0 if self._server.has_news else max(0.0, due - time.monotonic()))
         if any(key.fd == self.wake for key, _ in ready):
             raise Interrupted
@@ -205,14 +230,33 @@ class Supervisor:
             child.status = exited.get(child.pid)
             if child.status is None and child.due() <= time.monotonic():
                 _end_at_deadline(child)
+        if self._look_at <= time.monotonic():
+            self._look_after(self._server.pid)
         gone = [child for child in self._children if child.status is not None]
         self._children = [child for child in self._children if child.status is None]
         for child in gone:
             _kill_group(child.pid)
             self._read(child)
             self._let_go(child)
-            child.work.ended(_ending(child))
+            if _was_killed(child) and len(gone) + len(self._children) > 1:
+                # Perhaps by another child. Which one it was shows when they run one at a time.
+                self._alone = True
+                child.work.interrupted()
+            else:
+                child.work.ended(_ending(child))
         return [child.work for child in gone]
+
+    def _look_after(self, server: int) -> None:
+        """End what uses up too much, and let the server go on if somebody halted it."""
+        self._look_at = time.monotonic() + _LOOK_EVERY
+        if usage.is_stopped(server):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(server, signal.SIGCONT)
+        for child in self._children:
+            if child.status is None and (excess := usage.excess(child.pid, server)):
+                child.excess = child.excess or excess
+                _kill_group(child.pid)
+        usage.end_orphans(server, {child.pid for child in self._children})
 
     def _read(self, child: _Child) -> None:
         with contextlib.suppress(BlockingIOError):
@@ -228,7 +272,9 @@ class Supervisor:
         for line in lines:
             message = _genuine(line, child.seal)
             if message is not None:
-                child.work.reported(message)
+                # One with the right seal and the wrong shape is not the reporter's either.
+                with contextlib.suppress(KeyError, TypeError, ValueError, AttributeError):
+                    child.work.reported(message)
 
     def _let_go(self, child: _Child) -> None:
         os.close(child.channel)
@@ -246,12 +292,19 @@ def _genuine(line: bytes, seal: str) -> dict[str, Any] | None:
 def _end_at_deadline(child: _Child) -> None:
     if child.last_words_end is None:
         child.work.overdue()
+        child.stopped = usage.is_stopped(child.pid)
         child.last_words_end = time.monotonic() + _LAST_WORDS
         with contextlib.suppress(ProcessLookupError):
             os.kill(child.pid, signal.SIGUSR1)
     else:
         _kill_group(child.pid)
         child.last_words_end = time.monotonic() + 1
+
+
+def _was_killed(child: _Child) -> bool:
+    """Whether somebody else than this process has ended it with a signal."""
+    own = child.excess or child.last_words_end is not None
+    return not own and child.status in (signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
 
 
 def _kill_group(pid: int) -> None:
@@ -265,6 +318,8 @@ def _ending(child: _Child) -> Ending:
         status=child.status,
         stack=_start_of(child.folder / "stack"),
         printed=_start_of(child.folder / "printed"),
+        excess=child.excess,
+        stopped=child.stopped,
     )
 
 

@@ -39,4 +39,6 @@ def make_template() -> None:
 
 
 def copy_template(to: Path) -> None:
+    if not template_file().exists():
+        make_template()
     shutil.copyfile(template_file(), to)

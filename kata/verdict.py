@@ -14,6 +14,7 @@ HUNG = "hung"
 CRASHED = "crashed"
 NOT_IMPORTABLE = "not_importable"
 NOT_RUN = "not_run"
+TAMPERED = "tampered"
 
 
 @dataclass(frozen=True)

@@ -17,8 +17,8 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from kata.places import ROOT
 from kata.environment import airflow_version
+from kata.places import ROOT
 from quality import classify, hostile, repeat, speed
 
 PAGE = ROOT / "docs" / "grading.md"

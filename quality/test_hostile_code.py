@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from kata.verdict import CRASHED, HUNG, NOT_RUN, WRONG
+from kata.verdict import CRASHED, HUNG, NOT_RUN, TAMPERED, WRONG
 from quality.conftest import Workshop
 
 CALLED_IN_THE_MIDDLE = """
@@ -18,19 +18,71 @@ CALLED_IN_THE_MIDDLE = """
 HANGING_IN_THE_MIDDLE = CALLED_IN_THE_MIDDLE.replace("def test_bad", "@pytest.mark.deadline(1)\n    def test_bad")
 
 
+ENDS = {
+    "import os; os._exit(0)": "it exited with code 0, as os._exit(0) does",
+    "import os; os._exit(3)": "it exited with code 3, as os._exit(3) does",
+    "import os, signal; os.kill(os.getpid(), signal.SIGSEGV)": "killed by SIGSEGV",
+    "import os, signal; os.kill(os.getpid(), signal.SIGTERM)": "killed by SIGTERM",
+    "import os; os.abort()": "killed by SIGABRT",
+    "import pytest; pytest.exit('done', returncode=0)": "your code called pytest.exit()",
+    "raise KeyboardInterrupt": "your code raised KeyboardInterrupt",
+    "import os, signal; os.killpg(0, signal.SIGKILL)": "killed by SIGKILL",
+    "import os, signal, time; os.kill(os.getppid(), signal.SIGKILL); time.sleep(1e6)": (
+        "it ended or halted the process that grades it"
+    ),
+    "import os, signal, time; os.killpg(os.getpgid(os.getppid()), signal.SIGKILL); time.sleep(1e6)": (
+        "it ended or halted the process that grades it"
+    ),
+    "import os, threading, time; threading.Thread(target=os._exit, args=(0,)).start(); time.sleep(9)": (
+        "it exited with code 0, as os._exit(0) does"
+    ),
+    "type('_', (), {'__del__': lambda _: __import__('os')._exit(0)})()": "it exited with code 0, as os._exit(0) does",
+    "__import__('signal').raise_signal(2)": "your code raised KeyboardInterrupt",
+}
+
+
+@pytest.mark.parametrize(("bad", "how"), ENDS.items(), ids=ENDS)
+def test_ending_the_process(workshop: Workshop, bad: str, how: str):
+    verdicts = workshop.verdicts(CALLED_IN_THE_MIDDLE, f"def bad():\n    {bad}\n")
+    assert [verdict.kind for verdict in verdicts] == [None, CRASHED, None]
+    assert verdicts[1].error == f"The process ended in the middle of the check: {how}."
+
+
 @pytest.mark.parametrize(
     "bad",
     [
-        "import os; os._exit(0)",
-        "import os, signal; os.kill(os.getpid(), signal.SIGSEGV)",
-        "import pytest; pytest.exit('done', returncode=0)",
-        "raise KeyboardInterrupt",
-        "import os, signal; os.killpg(0, signal.SIGKILL)",
-        "import os, signal, time; os.kill(os.getppid(), signal.SIGKILL); time.sleep(1e6)",
+        "import pytest; pytest.skip('later')",
+        "import pytest; pytest.xfail('never')",
+        "import pytest; pytest.importorskip('no_such_module')",
+        "import unittest; raise unittest.SkipTest",
+        "import pytest; raise pytest.skip.Exception('later', allow_module_level=True)",
     ],
 )
-def test_ending_the_process(kinds, bad: str):
-    assert kinds(CALLED_IN_THE_MIDDLE, f"def bad():\n    {bad}\n") == [None, CRASHED, None]
+def test_skipping_the_check(workshop: Workshop, bad: str):
+    verdicts = workshop.verdicts(CALLED_IN_THE_MIDDLE, f"def bad():\n    {bad}\n")
+    assert [verdict.kind for verdict in verdicts] == [None, WRONG, None]
+    assert verdicts[1].error == "The check was skipped; a skipped check does not count as passed."
+
+
+@pytest.mark.parametrize(
+    ("bad", "words"),
+    [
+        ("import os; os._exit(0)", "it exited with code 0"),
+        ("import sys; sys.exit(0)", "it calls sys.exit() at module level"),
+        ("import pytest; pytest.exit('done', returncode=0)", "Importing the file fails: Exit: done"),
+        ("import pytest; pytest.skip('later', allow_module_level=True)", "Importing the file fails: Skipped: later"),
+        ("raise KeyboardInterrupt", "Importing the file fails: KeyboardInterrupt"),
+        ("import os, signal; os.kill(os.getpid(), signal.SIGSEGV)", "killed by SIGSEGV"),
+        ("import os; os.closerange(0, 256)", "it closed the file that the grader listens to"),
+        ("taken = bytearray(2**33)", "needed more than 1 GiB of memory"),
+        ("while True: print('x' * 10**6)", "or printed as much"),
+        ("class Odd(Exception):\n    def __str__(self): raise SystemExit\nraise Odd", "its text cannot be had"),
+    ],
+)
+def test_a_bad_end_at_import(workshop: Workshop, bad: str, words: str):
+    problem = workshop.import_problem(bad)
+    assert problem is not None
+    assert words in problem.what
 
 
 def test_sys_exit_in_a_call(kinds):
@@ -110,13 +162,21 @@ def test_forged_reports_do_not_count(kinds):
     assert kinds(CALLED_IN_THE_MIDDLE, module)[1] == WRONG
 
 
-def test_printing_without_end(kinds):
-    tests = CALLED_IN_THE_MIDDLE
-    assert kinds(tests, "def bad():\n    while True: print('x' * 100_000)\n") == [None, WRONG, None]
-
-
-def test_taking_all_memory(kinds):
-    assert kinds(CALLED_IN_THE_MIDDLE, "def bad():\n    return bytearray(64 * 2**30)\n") == [None, WRONG, None]
+@pytest.mark.parametrize("then", ["raise ValueError", "os._exit(0)", "time.sleep(1e6)"])
+def test_a_report_in_the_name_of_the_reporter_does_not_count(kinds, then: str):
+    module = f"""
+        import os, sys, time
+        def bad():
+            frame = sys._getframe()
+            while "report" not in frame.f_locals or "job" not in frame.f_locals:
+                frame = frame.f_back
+            frame.f_locals["report"](
+                event="result", id="test_one.py::test_bad", told={{}}, printed="", duration=0, changed="",
+                phases={{"setup": "passed", "call": "passed", "teardown": "passed"}},
+            )
+            {then}
+    """
+    assert kinds(CALLED_IN_THE_MIDDLE, module)[1] in (TAMPERED, CRASHED, HUNG)
 
 
 @pytest.mark.parametrize("leaves", ["", "os.setsid()"])

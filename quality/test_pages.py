@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from kata.environment import airflow_version
 from kata.places import ROOT, SUITE
 from kata.session import Session
 from kata.steps import STEPS
-from kata.environment import airflow_version
 from quality.silence import Silence
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]

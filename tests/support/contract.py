@@ -53,13 +53,13 @@ def shown(value: object) -> str:
 
 
 def _same(actual: Any, expected: Any) -> bool:
-    numbers = (int, float)
-    if type(actual) in numbers and type(expected) in numbers:
+    # Not `in`: a class may be equal to what it likes, too.
+    if any(type(actual) is number for number in (int, float)) and type(expected) in (int, float):
         return bool(actual == expected)
     if type(actual) is not type(expected):
         return False
     if isinstance(expected, dict):
-        return sorted(actual, key=repr) == sorted(expected, key=repr) and all(
+        return _same(sorted(actual, key=repr), sorted(expected, key=repr)) and all(
             _same(actual[key], value) for key, value in expected.items()
         )
     if isinstance(expected, (list, tuple)):

@@ -110,9 +110,18 @@ class Watched:
 def is_plain_json(value: Any) -> bool:
     """Whether ``value`` comes back from JSON as it was, types included."""
     try:
-        return type(value) is not tuple and repr(json.loads(json.dumps(value))) == repr(value)
-    except (TypeError, ValueError):
+        return _has_plain_types(value) and repr(json.loads(json.dumps(value))) == repr(value)
+    except (TypeError, ValueError, RecursionError):
         return False
+
+
+def _has_plain_types(value: Any) -> bool:
+    """Whether nothing in ``value`` is of a class of the learner's own, which may say of itself what it likes."""
+    if type(value) is dict:
+        return all(type(key) is str and _has_plain_types(each) for key, each in value.items())
+    if type(value) is list:
+        return all(map(_has_plain_types, value))
+    return value is None or any(type(value) is plain for plain in (str, int, float, bool))
 
 
 def watch(

@@ -1,0 +1,100 @@
+"""Learner code that writes into the grader's own files, or puts files in its way, gains nothing by it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from kata.grader import Grader
+from kata.kept_files import KeptFiles
+from kata.places import MODULE
+from kata.steps import Step
+from kata.verdict import TAMPERED, WRONG
+from quality.conftest import SUITE_CONFTEST, Workshop
+
+CALLED = "def test_bad(module): assert module.good() == 1\n"
+
+
+class Quiet:
+    """Hears how a grade goes on and says nothing."""
+
+    def working_on(self, what: str) -> None: ...
+
+    def expects(self, step: Step, checks: int) -> None: ...
+
+    def heard(self, step: Step, verdict: object) -> None: ...
+
+
+def test_writing_into_the_checks(tmp_path: Path):
+    suite, tree = tmp_path / "suite", tmp_path / "tree"
+    suite.mkdir()
+    tree.mkdir()
+    (suite / "pytest.ini").write_text("[pytest]\n")
+    (suite / "conftest.py").write_text(SUITE_CONFTEST)
+    (suite / "test_one.py").write_text("def test_a(module): module.act()\n")
+    (suite / "test_two.py").write_text("def test_b(module): assert module.good() == 1\ndef test_c(): pass\n")
+    module = f"""
+def act():
+    with open({str(suite / "test_two.py")!r}, "w") as file:
+        file.write("def test_b(): pass")
+    with open({str(suite / "new.py")!r}, "w") as file:
+        file.write("")
+def good(): return 2
+"""
+    (tree / f"{MODULE}.py").write_text(module)
+    steps = (Step("1", "One", 10, "test_one.py"), Step("2", "Two", 10, "test_two.py"))
+    grade = Grader(Quiet(), suite, steps, skeleton=tmp_path / "none").grade(str(tree))
+    assert grade.problem is not None
+    assert "Files of the grader have changed while your code ran: " in grade.problem.what
+    assert "new.py" in grade.problem.what
+    assert "test_two.py" in grade.problem.what
+    assert [verdict.kind for each in grade.steps for verdict in each.verdicts] == [TAMPERED, WRONG, TAMPERED]
+    assert sum(each.points for each in grade.steps) == 0
+
+
+def test_kept_files_are_written_as_they_were(tmp_path: Path):
+    (tmp_path / "here" / "sub").mkdir(parents=True)
+    one, two = tmp_path / "here" / "one.py", tmp_path / "here" / "sub" / "two.py"
+    one.write_text("1")
+    two.write_text("2")
+    kept = KeptFiles(tmp_path / "here")
+    assert kept.changed() == []
+    one.write_text("3")
+    two.unlink()
+    assert kept.changed() == [one, two]
+    kept.write_to(tmp_path / "there")
+    assert (tmp_path / "there" / "one.py").read_text() == "1"
+    assert (tmp_path / "there" / "sub" / "two.py").read_text() == "2"
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "conftest.py",
+        "sitecustomize.py",
+        "pytest.py",
+        "airflow/__init__.py",
+        "support/contract.py",
+        "json.py",
+        "_pytest.py",
+    ],
+)
+def test_files_beside_the_module_are_not_the_graders(workshop: Workshop, name: str):
+    workshop.write(module="def good(): return 2\n", test_one=CALLED)
+    beside = workshop.tree / name
+    beside.parent.mkdir(exist_ok=True)
+    beside.write_text("import os\nos._exit(0)\n")
+    (workshop.tree / "pytest.ini").write_text("[pytest]\naddopts = --collect-only\n")
+    assert [verdict.kind for verdict in workshop.run("test_one")["test_one"]] == [WRONG]
+
+
+def test_its_own_copy_of_the_checks_is_of_no_use(workshop: Workshop):
+    module = """
+        import pathlib, sys
+        for name in list(sys.modules):
+            if name.endswith("test_one"):
+                pathlib.Path(sys.modules[name].__file__).write_text("def test_bad(): pass")
+        def good(): return 2
+    """
+    assert [verdict.kind for verdict in workshop.verdicts(CALLED, module)] == [WRONG]
