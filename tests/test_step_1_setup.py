@@ -111,6 +111,17 @@ def test_set_up_leaves_alone_what_exists(submission, data_dir):
     expect_equal(again, {"directories": [], "files": []}, called="set_up_directories(), for the second time")
 
 
+def test_set_up_puts_a_readme_into_a_directory_that_is_there(submission, data_dir):
+    """In each client directory a file README.txt, also in one that exists already."""
+    first = submission.CLIENT_DIRECTORIES[0]
+    os.makedirs(first)
+    made = submission.set_up_directories()
+    readme = os.path.join(first, "README.txt")
+    called = f"set_up_directories(), {first} is there, without a README.txt"
+    expect(os.path.isfile(readme), called=called, got="it has none")
+    expect(readme in made["files"], called=called, got=made)
+
+
 def test_clean_up_removes_what_set_up_made(submission, data_dir):
     """Remove what set_up_directories made, and return the paths that were removed."""
     made = submission.set_up_directories()
