@@ -528,10 +528,9 @@ def test_serialize_says_the_same_after_a_run(trigger, clients):
 
 
 def test_lets_the_interval_pass_between_two_looks(trigger, clients):
-    """Each directory is looked into about every check_interval seconds, never more often."""
-    watched = watch(
-        trigger(check_interval=30), seconds=400, root=clients.root, at={310: lambda: clients.drop(1, "a.csv")}
-    )
+    """Each directory is looked into about every check_interval seconds, never more often, also while a file rests."""
+    clients.drop(1, "a.csv")
+    watched = watch(trigger(check_interval=30, stable_seconds=250), seconds=400, root=clients.root)
     watched.expect_found()
     triggers.expect_pauses(watched, clients.directories, at_least=30)
 
