@@ -64,7 +64,8 @@ def test_passes_on_what_is_valid(process, tmp_path):
         {"path": other, "size": 2, "rows": None},
         {"path": two, "size": 3, "rows": 0},
     ]
-    expect_equal(processed["valid"], due, called='process_trigger_results(**context)["valid"]')
+    told = [{key: file.get(key) for key in due[0]} for file in processed["valid"]]
+    expect_equal(told, due, called='process_trigger_results(**context)["valid"]')
     expect_equal(processed["invalid"], [], called='process_trigger_results(**context)["invalid"]')
 
 
@@ -302,7 +303,8 @@ def test_reads_triggerer_and_pools_from_the_api(usage):
     expect_equal(measured["triggerer_status"], "healthy", called='["triggerer_status"]')
     figures = ("name", "slots", "occupied_slots", "deferred_slots")
     due = [{figure: pool[figure] for figure in figures} for pool in rest_api.ANSWERS["/api/v2/pools"]["pools"]]
-    expect_equal(measured["pools"], due, called='["pools"]')
+    told = [{figure: pool.get(figure) for figure in figures} for pool in measured["pools"] or []]
+    expect_equal(told, due, called='["pools"]')
 
 
 def test_does_without_the_api(usage):
