@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import errno
 import itertools
 import os
@@ -359,7 +360,7 @@ def test_a_task_runs_the_function_of_its_name(submission, data_dir, task_id, key
     """The tasks run the functions of the same names."""
     xcoms = {**XCOMS, SENSOR: {**waited(711.25, True), "total_files": 1}}
     context = context_for(TaskInstance(task_id, xcoms, STATES), outlet_events={})
-    task = submission.task(task_id)
+    task = copy.copy(submission.task(task_id))  # to execute it changes it, and the DAG is still to be run
     with set_current_context(context):
         task.render_template_fields(context)
         returned = task.execute(context)
