@@ -574,7 +574,7 @@ class _InvalidFile(Exception):
 def _check_file(path: str) -> dict[str, Any]:
     try:
         size = os.path.getsize(path)
-        if size == 0:
+        if size == 0 and not os.path.isdir(path):
             raise _InvalidFile("empty", "The file has no bytes.")
         rows = _count_csv_rows(path) if path.lower().endswith(".csv") else _check_readable(path)
     except FileNotFoundError:
@@ -595,15 +595,22 @@ def _count_csv_rows(path: str) -> int:
         rows = (row for row in reader if row)
         header = next(rows, [])
         if not header or not all(name.strip() for name in header):
+            _read_on(reader)
             raise _InvalidFile("no_header", f"The first row should name every column, but is {header!r}.")
         count = 0
         for row in rows:
             if len(row) != len(header):
-                raise _InvalidFile(
-                    "row_width", f"Line {reader.line_num} has {len(row)} fields, the header {len(header)}."
-                )
+                detail = f"Line {reader.line_num} has {len(row)} fields, the header {len(header)}."
+                _read_on(reader)
+                raise _InvalidFile("row_width", detail)
             count += 1
         return count
+
+
+def _read_on(rows: Iterable[list[str]]) -> None:
+    # To the end: that a file cannot be read comes before what is wrong in it.
+    for _ in rows:
+        pass
 
 
 def read_airflow_api(path: str) -> dict[str, Any]:
@@ -691,14 +698,18 @@ def _measure(name: str, read: Callable[[], Any], unavailable: dict[str, str]) ->
 
 
 def _sensor_result(ti: Any) -> dict[str, Any]:
-    result = ti.xcom_pull(task_ids=SENSOR_TASK_ID)
+    try:
+        result = ti.xcom_pull(task_ids=SENSOR_TASK_ID)
+    except Exception as error:  # no reason either to fail the workflow
+        log.warning("The XCom of %s cannot be read: %s: %s", SENSOR_TASK_ID, type(error).__name__, error)
+        return {}
     return result if isinstance(result, dict) else {}
 
 
 def _waited_seconds(result: dict[str, Any]) -> float:
     waited = result.get("waited_seconds")
     if waited is None:
-        raise _Unavailable(f"The XCom of {SENSOR_TASK_ID} does not say how long it waited.")
+        raise _Unavailable(f"No XCom of {SENSOR_TASK_ID} that can be read says how long it waited.")
     return float(waited)
 
 
@@ -708,7 +719,10 @@ def _saved_slot_seconds(result: dict[str, Any]) -> float:
 
 
 def _triggerer_status() -> str:
-    return read_airflow_api("/api/v2/monitor/health")["triggerer"]["status"]
+    status = read_airflow_api("/api/v2/monitor/health")["triggerer"]["status"]
+    if status is None:
+        raise _Unavailable("No triggerer has ever reported to this Airflow.")
+    return status
 
 
 def _pools() -> list[dict[str, Any]]:
@@ -1250,7 +1264,7 @@ def collect_trigger_metrics(**context: Any) -> dict[str, Any]:
 
 
 def _waited_in_run(ti: Any, run_id: str) -> float | None:
-    result = ti.xcom_pull(task_ids=SENSOR_TASK_ID, dag_id=EXERCISE_DAG_ID, run_id=run_id)
+    result = _attempt(lambda: ti.xcom_pull(task_ids=SENSOR_TASK_ID, dag_id=EXERCISE_DAG_ID, run_id=run_id))
     return result.get("waited_seconds") if isinstance(result, dict) else None
 
 
@@ -1394,7 +1408,7 @@ class BusinessRuleTrigger(BaseTrigger):
         try:
             while not await asyncio.to_thread(_ask, self.rule, self.rule_kwargs or {}):
                 await asyncio.sleep(self.check_interval)
-        except Exception as error:
+        except (Exception, SystemExit) as error:  # a rule that exits must not take the triggerer with it
             self.log.exception("The rule %s is broken", self.rule)
             reason = f"{type(error).__name__}: {error}"
             yield TriggerEvent(_error_event("rule", f"The rule {self.rule} is broken: {reason}", {self.rule: reason}))

@@ -11,6 +11,7 @@ import pytest
 from airflow.triggers.base import BaseTrigger
 from support import triggers
 from support.contract import expect, expect_equal
+from support.spy import spying
 from support.watching import is_plain_json, watch
 
 CLASS_PATH = "trigger_implementation_exercise.AdvancedMultiDirectoryTrigger"
@@ -77,6 +78,16 @@ def test_refuses_arguments_that_cannot_work(trigger, arguments):
     trigger(stable_seconds=0, max_retries=0)
     called = f"AdvancedMultiDirectoryTrigger({triggers.written(arguments)})"
     triggers.expect_refused(lambda: trigger(**arguments), called=called)
+
+
+def test_construction_does_no_work(trigger, clients):
+    """__init__ keeps the arguments: no look at the file system, no work."""
+    with spying(clients.root) as spy:
+        trigger(directories={clients[1]: 1, f"{clients.root}/missing": 2}).serialize()
+    called = "AdvancedMultiDirectoryTrigger(...).serialize()"
+    expect(
+        not spy.touched and not spy.written, called=called, got=spy.touched + spy.written, mistake="work in __init__"
+    )
 
 
 # ── Stable files ──
@@ -483,3 +494,63 @@ def test_equal_files_make_equal_events(trigger, clients):
     first, second = (watch(trigger(), seconds=30, root=clients.root).payload for _ in range(2))
     expect_equal(second, first, called="run(), twice over the same files", mistake="event depends on the run")
     expect_equal([len(first["files"]), first["total_files"]], [100, 150], called="run() over 150 files")
+
+
+def test_only_files_count(trigger, clients):
+    """What counts as a file holds here too: a regular file or a link to one, directly in a directory."""
+    os.mkdir(clients.path(1, "folder.csv"))
+    os.mkdir(clients.path(2, "deeper"))
+    clients.drop(2, os.path.join("deeper", "a.csv"))
+    os.symlink(clients.path(3, "nowhere"), clients.path(3, "dead.csv"))
+    os.symlink("circle.csv", clients.path(5, "circle.csv"))
+    os.mkfifo(clients.path(3, "pipe.csv"))
+    os.symlink(clients.drop(4, "target.data"), clients.path(5, "link.csv"))
+    watched = watch(trigger(), seconds=30, root=clients.root)
+    expect_equal(watched.payload["files"], [clients.path(5, "link.csv")], called=watched.called)
+
+
+def test_serialize_says_the_same_after_a_run(trigger, clients):
+    """serialize() gives the same before, during and after a run, also when a directory was left out."""
+    built = trigger()
+    before = repr(built.serialize())
+    during: list[str] = []
+    watched = watch(
+        built,
+        seconds=60,
+        root=clients.root,
+        faults=lambda spy: spy.deny(clients[4]),
+        at={35: lambda: during.append(repr(built.serialize())), 36: lambda: clients.drop(2, "late.csv")},
+    )
+    watched.expect_found()
+    said = [*during, repr(built.serialize())]
+    expect_equal(said, [before, before], called="serialize()", mistake="state in serialize()")
+
+
+def test_lets_the_interval_pass_between_two_looks(trigger, clients):
+    """Each directory is looked into about every check_interval seconds, never more often, also while a file rests."""
+    clients.drop(1, "a.csv")
+    watched = watch(trigger(check_interval=30, stable_seconds=250), seconds=400, root=clients.root)
+    watched.expect_found()
+    triggers.expect_pauses(watched, clients.directories, at_least=30)
+
+
+def test_no_directory_has_two_threads(trigger, clients):
+    """No directory has more than one thread at a time, also if a look takes longer than the interval."""
+    watched = watch(
+        trigger(),
+        seconds=300,
+        root=clients.root,
+        slow={clients[2]: 25},
+        at={201: lambda: clients.drop(5, "a.csv")},
+    )
+    watched.expect_found()
+    triggers.expect_pauses(watched, [clients[2]], at_least=25)
+
+
+def test_cancelling_leaves_nothing_behind(trigger, clients):
+    """Cancelling leaves no task behind, also while a directory hangs."""
+    watched = watch(trigger(), seconds=35, root=clients.root, faults=lambda spy: spy.hang(clients[2]))
+    watched.expect_waiting()
+    tasks = [left for left in watched.left_behind if left.startswith("the task")]
+    expect(not tasks, called="after the cancellation", got=tasks, mistake="resource leak")
+    triggers.expect_it_works(trigger(), clients)

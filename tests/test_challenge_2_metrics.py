@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from support import rest_api
-from support.contract import expect, expect_equal
+from support.contract import Broken, expect, expect_equal
 from support.logs import captured_logs
 from support.task_instance import TaskInstance, context_for
 from support.watching import is_plain_json
@@ -118,6 +119,41 @@ def test_does_without_the_states(collect):
 def test_logs_the_metrics(collect):
     """The metrics are also logged, at INFO."""
     with captured_logs() as lines:
-        collect({"run_1": {SENSOR: "success"}}, {("run_1", SENSOR): {"waited_seconds": 4711.25}})
-    told = any("4711" in line.text for line in lines if line.level == 20)
+        collect({"run_1": {SENSOR: "success"}}, {("run_1", SENSOR): {"waited_seconds": 711.25}})
+    told = any("711" in line.text for line in lines if line.level == 20)
     expect(told, called=f"the log of {CALLED}", got=[line.text for line in lines])
+
+
+class Forgetful(TaskInstance):
+    """A task instance that can pull the XCom of one run only."""
+
+    def xcom_pull(self, *args: Any, **kwargs: Any) -> Any:
+        if kwargs.get("run_id") != "run_1":
+            raise RuntimeError("The API server does not answer")
+        return super().xcom_pull(*args, **kwargs)
+
+
+def test_does_without_an_xcom(submission):
+    """No source may fail the task: a run whose XCom cannot be had is one whose wait is not known."""
+    ti = Forgetful("collect_trigger_metrics", XCOMS, STATES, dag_id="trigger_orchestration_challenge")
+    called = f"{CALLED}, xcom_pull raises for all runs but one"
+    try:
+        metrics = submission.collect_trigger_metrics(**context_for(ti))
+    except NotImplementedError:
+        raise
+    except RuntimeError as error:
+        raise Broken(called, f"it raised {error!r}") from None
+    figures = [metrics["runs"], metrics["average_wait_seconds"], metrics["longest_wait_seconds"]]
+    expect_equal(figures, [5, 30.0, 30.0], called=called)
+
+
+def test_asks_the_api_for_deferred_tasks(collect):
+    """triggers_running and triggers_queued are of the deferred task instances, as many as the API gives."""
+    with rest_api.serving() as api, rest_api.connected(api.url):
+        collect()
+    asked = [urlsplit(path) for _, path in api.requests]
+    queries = [parse_qs(url.query) for url in asked if url.path == "/api/v2/dags/~/dagRuns/~/taskInstances"]
+    right = bool(queries) and all(
+        query.get("state") == ["deferred"] and int(query.get("limit", ["50"])[0]) >= 100 for query in queries
+    )
+    expect(right, called=f"{CALLED}: the requests for task instances", got=[path for _, path in api.requests])

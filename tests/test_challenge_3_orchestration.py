@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import threading
 from datetime import timedelta
@@ -9,6 +10,7 @@ from typing import Any
 
 import pytest
 from airflow.providers.standard.triggers.temporal import DateTimeTrigger
+from airflow.sdk import BaseSensorOperator
 from support import rest_api, rules, triggers
 from support.airflow_version import AirflowException, AirflowSensorTimeout, TaskDeferred
 from support.contract import Broken, expect, expect_equal
@@ -165,6 +167,23 @@ def test_api_trigger_ends_at_once_when_cancelled(asking):
     watched.expect_prompt_end()
 
 
+def test_api_trigger_asks_at_once(asking):
+    """It asks at once, not after the first interval."""
+    watched = asking((200, {"status": "ready"}))
+    watched.expect_found()
+    expect(watched.fired_at < 15, called=watched.called, got=f"the event came after {watched.fired_at} seconds")
+
+
+def test_api_trigger_reports_the_unexpected(submission, asking):
+    """Anything unexpected is an error event as of MultiDirectoryTrigger: a url that is none is nothing that passes."""
+    asking((200, {"status": "ready"})).expect_found()
+    watched = watch(submission.ApiTrigger("no url at all", check_interval=30), seconds=100, root="/nowhere")
+    called = f"{watched.called}; the url is 'no url at all'"
+    if watched.error is not None:
+        raise Broken(called, f"{watched.error!r} came out of run()", "exception escapes run()")
+    triggers.expect_error_event(watched.payload, "unexpected", called=called)
+
+
 # ── BusinessRuleTrigger ──
 
 RULES = rules.__name__
@@ -257,6 +276,39 @@ def test_rule_trigger_ends_at_once_when_cancelled(ruled):
     expect(not watched.left_behind, called="after the cancellation", got=watched.left_behind, mistake="resource leak")
 
 
+def test_rule_trigger_asks_at_once(ruled):
+    """It asks at once, not after the first interval."""
+    watched = ruled("agrees_at", times=1)
+    watched.expect_found()
+    expect(watched.fired_at < 15, called=watched.called, got=f"the event came after {watched.fired_at} seconds")
+
+
+def test_rule_trigger_needs_no_arguments(submission):
+    """rule_kwargs: None for none."""
+    watched = watch(submission.BusinessRuleTrigger(f"{RULES}.agrees"), seconds=60, root="/nowhere")
+    called = f"{watched.called}; without rule_kwargs"
+    expect_equal(watched.payload.get("status"), "success", called=called)
+
+
+@pytest.mark.parametrize("place", ["message", "errors"])
+def test_rule_trigger_gives_type_and_text(ruled, place):
+    """The exception stands with its type and its text in both, message and errors."""
+    watched = ruled("raises")
+    text = str(watched.payload[place])
+    expect("KeyError" in text and "no such client" in text, called=f'payload["{place}"]', got=text)
+
+
+def test_rule_trigger_outlives_a_rule_that_exits(ruled):
+    """No exception leaves run() but the cancellation: a rule that calls sys.exit is broken like any that raises."""
+    try:
+        watched = ruled("exits")
+    except SystemExit as error:
+        called = "BusinessRuleTrigger(…).run(); the rule calls sys.exit"
+        raise Broken(called, f"{error!r} came out of run()", "exception escapes run()") from None
+    triggers.expect_error_event(watched.payload, "rule", called=f"{watched.called}; the rule calls sys.exit")
+    expect("SystemExit" in watched.payload["message"], called='payload["message"]', got=watched.payload["message"])
+
+
 def test_enough_clients_delivered(submission, clients):
     """True if at least minimum of the directories hold a file *.csv; one that is missing or unreadable holds none."""
     directories = [*clients.directories, f"{clients.root}/missing", clients.drop(1, "a_file")]
@@ -274,6 +326,15 @@ def test_enough_clients_delivered(submission, clients):
         [False, False, True, False],
         called="enough_clients_delivered(...), with 0, 1 and 2 clients for 2, then for 3",
     )
+
+
+def test_a_directory_is_no_delivery(submission, clients):
+    """A client has delivered if its directory holds a file *.csv: not a directory of such a name."""
+    clients.drop(1, "a.csv")
+    os.mkdir(clients.path(2, "a.csv"))
+    answers = [bool(submission.enough_clients_delivered(clients.directories, minimum)) for minimum in (1, 2)]
+    called = "enough_clients_delivered(...), with a file a.csv and a directory a.csv, for 1, then for 2"
+    expect_equal(answers, [True, False], called=called)
 
 
 # ── WaitForTrigger ──
@@ -391,3 +452,24 @@ def test_publish_runs_when_all_have_succeeded(submission):
     expect_equal(before, ["approve", "wait_for_data", "wait_for_window"], called="what comes before publish")
     rule = str(getattr(publish.trigger_rule, "value", publish.trigger_rule))
     expect_equal(rule, "all_success", called="publish.trigger_rule")
+
+
+@pytest.mark.parametrize(
+    ("task_id", "name"),
+    [
+        ("wait_for_data", "MultiDirectorySensorAsync"),
+        ("wait_for_api", "WaitForTrigger"),
+        ("wait_for_rule", "WaitForTrigger"),
+    ],
+)
+def test_three_waits_are_sensors_of_our_own(submission, task_id, name):
+    """wait_for_data is a MultiDirectorySensorAsync, wait_for_api and wait_for_rule are each a WaitForTrigger."""
+    kinds = [cls.__name__ for cls in type(submission.task(task_id, DAG_ID)).__mro__]
+    expect(name in kinds, called=f"the task {task_id}", got=kinds[0])
+
+
+def test_the_fourth_is_a_sensor_of_airflows_own(submission):
+    """wait_for_window is a sensor of Airflow's own."""
+    kind = type(submission.task("wait_for_window", DAG_ID))
+    own = kind.__module__.partition(".")[0] == "airflow" and issubclass(kind, BaseSensorOperator)
+    expect(own, called="the task wait_for_window", got=kind)

@@ -85,7 +85,7 @@ def test_set_up_says_exactly_what_it_made(submission, data_dir):
     """Returns exactly what this call made, absolute paths, a parent before what lies in it, as plain JSON."""
     made = submission.set_up_directories()
     expect(is_plain_json(made), called="set_up_directories()", got=made)
-    expect_equal(set(made), {"directories", "files"}, called="set_up_directories()")
+    expect(set(made) >= {"directories", "files"}, called="set_up_directories()", got=made)
     expect_equal(
         sorted(made["directories"] + made["files"]), sorted(everything_below(data_dir)), called="set_up_directories()"
     )
@@ -108,7 +108,18 @@ def test_set_up_leaves_alone_what_exists(submission, data_dir):
     )
     kept = first not in made["directories"] and str(readme) not in made["files"]
     expect(kept, called="set_up_directories()", got=f"{made}, though {first} was there")
-    expect_equal(again, {"directories": [], "files": []}, called="set_up_directories(), for the second time")
+    expect_equal([again["directories"], again["files"]], [[], []], called="set_up_directories(), for the second time")
+
+
+def test_set_up_puts_a_readme_into_a_directory_that_is_there(submission, data_dir):
+    """In each client directory a file README.txt, also in one that exists already."""
+    first = submission.CLIENT_DIRECTORIES[0]
+    os.makedirs(first)
+    made = submission.set_up_directories()
+    readme = os.path.join(first, "README.txt")
+    called = f"set_up_directories(), {first} is there, without a README.txt"
+    expect(os.path.isfile(readme), called=called, got="it has none")
+    expect(readme in made["files"], called=called, got=made)
 
 
 def test_clean_up_removes_what_set_up_made(submission, data_dir):

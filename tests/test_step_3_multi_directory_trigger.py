@@ -291,6 +291,21 @@ def test_a_file_that_vanishes_again_does_not_count(trigger, clients):
     expect_equal(watched.payload["path"], clients.path(2, "stays.csv"), called=watched.called)
 
 
+def test_a_link_in_a_circle_hides_no_file(trigger, clients):
+    """What cannot be looked at (a dead link) does not count: neither it nor another file suffers from it."""
+    os.symlink("circle.csv", clients.path(2, "circle.csv"))
+    path = clients.drop(2, "z.csv")
+    watched = watch(trigger(), seconds=30, root=clients.root)
+    expect_equal(watched.payload["files"], [path], called=f"{watched.called}, beside a link that leads to itself")
+
+
+def test_says_the_time_in_utc(trigger, clients):
+    """modified is the time of the last change in ISO 8601 with the offset +00:00."""
+    clients.drop(2, "a.csv")
+    modified = watch(trigger(), seconds=30, root=clients.root).payload["modified"]
+    expect(modified.endswith("+00:00"), called='payload["modified"]', got=modified)
+
+
 # ── Directories that cannot be read ──
 
 
@@ -594,3 +609,25 @@ def test_spares_the_log(trigger, clients):
     expect(
         len(lines) <= 10, called=watched.called, got=f"{len(lines)} lines, such as {lines[-1:]}", mistake="log flood"
     )
+
+
+def test_lets_the_interval_pass_between_two_looks(trigger, clients):
+    """Each directory is looked into about every check_interval seconds, never more often."""
+    watched = watch(
+        trigger(check_interval=30), seconds=400, root=clients.root, at={310: lambda: clients.drop(1, "a.csv")}
+    )
+    watched.expect_found()
+    triggers.expect_pauses(watched, clients.directories, at_least=30)
+
+
+def test_no_directory_has_two_threads(trigger, clients):
+    """No directory has more than one thread at a time, also if a look takes longer than the interval."""
+    watched = watch(
+        trigger(),
+        seconds=300,
+        root=clients.root,
+        slow={clients[2]: 25},
+        at={201: lambda: clients.drop(5, "a.csv")},
+    )
+    watched.expect_found()
+    triggers.expect_pauses(watched, [clients[2]], at_least=25)

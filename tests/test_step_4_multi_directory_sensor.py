@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import os
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
@@ -166,6 +167,18 @@ def test_refuses_when_no_directory_can_be_read(sensor, clients):
     expect(isinstance(error, AirflowException), called=called, got=repr(error), mistake="error not raised")
 
 
+def test_waits_on_while_a_directory_may_still_be_read(sensor, clients):
+    """AirflowException only if not one of the directories can ever be read: a missing one may still be made."""
+    blocked = clients.drop(1, "a_file")
+    directories = [blocked, f"{clients.root}/missing"]
+    called = "execute(context), one directory is a file, the other is missing"
+    for deferrable in (True, False):
+        built = sensor(directories=directories, deferrable=deferrable, mode="reschedule")
+        error = raised_by(built.execute, context_for(TaskInstance("monitor_client_uploads")))
+        waits = isinstance(error, TaskDeferred if deferrable else AirflowRescheduleException)
+        expect(waits, called=f"{called}, deferrable={deferrable}", got=repr(error))
+
+
 # ── Resuming ──
 
 
@@ -242,6 +255,23 @@ def test_all_ways_end_with_the_same_result(sensor, clients):
             called=f'the result when {way}: "waited_seconds"',
             got=result,
         )
+
+
+def test_all_ways_agree_on_what_counts(sensor, clients):
+    """All ways of waiting end with the same result: the payload that MultiDirectoryTrigger yields for a file."""
+    deferred = deferred_by(sensor(directories=[clients[5], clients[2], clients[5], f"{clients.root}/missing"]))
+    os.mkdir(clients.path(5, "folder.csv"))
+    os.symlink("circle.csv", clients.path(5, "circle.csv"))
+    clients.drop(5, ".hidden.csv")
+    for number, name in [(2, "a.csv"), (5, "z.csv"), (5, "c.csv"), *((2, f"{number:03}.csv") for number in range(110))]:
+        clients.drop(number, name)
+    payload = watch(deferred.trigger, seconds=30, root=clients.root).payload
+    arguments = {"directories": deferred.trigger.serialize()[1]["directories"]}
+    for way, deferrable in (("found at once", True), ("poked", False)):
+        result = execute(sensor(**arguments, deferrable=deferrable))
+        expect(isinstance(result, dict), called=f"the result when {way}", got=result, mistake="returns nothing")
+        same = {key: value for key, value in result.items() if key in payload}
+        expect_equal(same, payload, called=f"the result when {way}", mistake="results differ")
 
 
 # ── What Airflow does when it goes wrong ──
@@ -326,6 +356,14 @@ def test_times_out_in_the_worker_as_sensors_always_did(sensor, clients):
     expect(
         isinstance(error, AirflowSensorTimeout), called="execute(context), deferrable=False, no file", got=repr(error)
     )
+
+
+def test_poke_refuses_when_no_directory_can_be_read(sensor, clients):
+    """poke raises AirflowException if not one of the directories can ever be read."""
+    built = sensor(directories=[clients.drop(1, "a_file")], deferrable=False)
+    error = raised_by(built.poke, context_for(TaskInstance("monitor_client_uploads")))
+    called = "poke(context), the only directory is a file"
+    expect(isinstance(error, AirflowException), called=called, got=repr(error), mistake="error not raised")
 
 
 # ── As an operator ──

@@ -64,7 +64,8 @@ def test_passes_on_what_is_valid(process, tmp_path):
         {"path": other, "size": 2, "rows": None},
         {"path": two, "size": 3, "rows": 0},
     ]
-    expect_equal(processed["valid"], due, called='process_trigger_results(**context)["valid"]')
+    told = [{key: file.get(key) for key in due[0]} for file in processed["valid"]]
+    expect_equal(told, due, called='process_trigger_results(**context)["valid"]')
     expect_equal(processed["invalid"], [], called='process_trigger_results(**context)["invalid"]')
 
 
@@ -171,6 +172,81 @@ def test_logs_what_came_of_each_file(process, tmp_path):
     expect(not unnamed, called="the log of process_trigger_results(**context)", got=f"it does not name {unnamed}")
 
 
+def test_passes_over_empty_lines_before_the_header(process, tmp_path):
+    """Empty lines are passed over, also before the header."""
+    path = write(tmp_path, "one.csv", "\n\nid,name\n1,Ada\n")
+    processed = process(found(path))
+    called = "process_trigger_results(**context), two empty lines before the header"
+    expect_equal([file["rows"] for file in processed["valid"]], [1], called=called, mistake="valid CSV refused")
+
+
+def test_lists_bad_files_in_order(process, tmp_path):
+    """Both lists are in the order of files."""
+    names = ["m.csv", "z.csv", "a.csv", "b.csv"]
+    paths = [write(tmp_path, name, "" if name > "b" else "id\n1,2\n") for name in names]
+    processed = process(found(*paths))
+    listed = [file["path"] for file in processed["invalid"]]
+    expect_equal(listed, paths, called='process_trigger_results(**context)["invalid"]')
+
+
+@pytest.mark.parametrize("head", [b"id,name\n1,Ada,London\n", b"id,\n1,Ada\n"], ids=["wide row", "blank name"])
+def test_unreadable_comes_before_what_is_wrong_inside(process, tmp_path, head):
+    """reason is the first that holds: unreadable, then no_header, then row_width, wherever in the file each is."""
+    # So long that the bytes that are not UTF-8 do not come with the first block that is read.
+    path = write(tmp_path, "bad.csv", head + b"1,Ada\n" * 50_000 + b"2,\xff\xfe\n")
+    processed = process(found(path))
+    called = f"process_trigger_results(**context), a file that begins with {head!r} and ends with bytes not UTF-8"
+    expect_equal([file["reason"] for file in processed["invalid"]], ["unreadable"], called=called)
+
+
+@pytest.mark.parametrize("name", ["folder.csv", "folder"])
+def test_a_directory_without_a_size_is_unreadable(process, tmp_path, monkeypatch, name):
+    """unreadable is also a directory, whatever size the file system gives it and whatever its name."""
+    folder = tmp_path / name
+    folder.mkdir()
+    stat = os.stat
+
+    def without_size(path: Any, *args: Any, **kwargs: Any) -> os.stat_result:
+        kind, (values, more) = stat(path, *args, **kwargs).__reduce__()
+        is_folder = os.path.basename(path) == name if isinstance(path, (str, os.PathLike)) else False
+        return kind((*values[:6], 0 if is_folder else values[6], *values[7:]), more)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "stat", without_size)
+        processed = process(found(str(folder)))
+    told = [(file["path"], file["reason"]) for file in processed["invalid"]]
+    expect_equal(told, [(str(folder), "unreadable")], called=f"process_trigger_results(**context), an empty {name}/")
+
+
+def test_says_what_to_look_at_when_files_are_no_paths(process):
+    """AirflowException that names monitor_client_uploads if its XCom has not the form of the sensor's result."""
+    called = 'process_trigger_results(**context), "files" of the XCom is [4711, None]'
+    try:
+        processed = process({**found("/data/a.csv"), "files": [4711, None]})
+    except AirflowException as error:
+        expect(SENSOR in str(error), called=called, got=f"{error!r}, which does not name {SENSOR}")
+    except NotImplementedError:
+        raise
+    except Exception as error:
+        raise Broken(called, f"no AirflowException but {error!r}", "malformed XCom not recognised") from None
+    else:
+        raise Broken(called, f"it returned {processed!r}", "malformed XCom not recognised")
+
+
+def test_the_log_tells_good_from_bad(process, tmp_path):
+    """Logs a line for each file that says what came of it: of a good file it is not what it is of a bad one."""
+    told = []
+    for content in ("id,name\n1,2\n", "id,name\n1234"):  # of about the same size, so that it is not that
+        path = write(tmp_path, "one.csv", content)
+        with captured_logs() as lines:
+            process(found(path))
+        texts = (line.text for line in lines if line.level >= 20 and path in line.text)
+        told.append({"".join(letter for letter in text if not letter.isdigit()) for text in texts})
+    good, bad = told
+    called = "the log of process_trigger_results(**context) for a good file, then for a bad one"
+    expect(bool(good - bad) and bool(bad - good), called=called, got=[sorted(good), sorted(bad)])
+
+
 # ── Measuring ──
 
 STATES = {
@@ -227,7 +303,8 @@ def test_reads_triggerer_and_pools_from_the_api(usage):
     expect_equal(measured["triggerer_status"], "healthy", called='["triggerer_status"]')
     figures = ("name", "slots", "occupied_slots", "deferred_slots")
     due = [{figure: pool[figure] for figure in figures} for pool in rest_api.ANSWERS["/api/v2/pools"]["pools"]]
-    expect_equal(measured["pools"], due, called='["pools"]')
+    told = [{figure: pool.get(figure) for figure in figures} for pool in measured["pools"] or []]
+    expect_equal(told, due, called='["pools"]')
 
 
 def test_does_without_the_api(usage):
@@ -273,6 +350,54 @@ def test_recommends_something(usage):
 def test_logs_the_measurement(usage):
     """The measurement is also logged, at INFO."""
     with captured_logs() as lines:
-        usage(found("/data/a.csv", waited_seconds=4711.25))
-    told = any("4711" in line.text for line in lines if line.level == 20)
+        usage(found("/data/a.csv", waited_seconds=711.25))
+    told = any("711" in line.text for line in lines if line.level == 20)
     expect(told, called="the log of monitor_resource_usage(**context)", got=[line.text for line in lines])
+
+
+class Forgetful(TaskInstance):
+    """A task instance whose XComs cannot be had."""
+
+    def xcom_pull(self, *args: Any, **kwargs: Any) -> Any:
+        raise RuntimeError("The API server does not answer")
+
+
+def test_does_without_the_xcom(submission):
+    """Neither source may fail the task: if the XCom cannot be had, the figures from it are None, with the reason."""
+    context = context_for(Forgetful("monitor_resource_usage", {}, STATES))
+    try:
+        measured = submission.monitor_resource_usage(**context)
+    except NotImplementedError:
+        raise
+    except RuntimeError as error:
+        raise Broken("monitor_resource_usage(**context), xcom_pull raises", f"it raised {error!r}") from None
+    expect_unavailable(measured, "waited_seconds", "saved_slot_seconds")
+    expect_equal(measured["deferred_tasks"], 3, called='["deferred_tasks"]')
+
+
+def test_saves_nothing_known_when_the_wait_is_not_known(usage):
+    """saved_slot_seconds is None if waited_seconds is, also of a sensor that was deferred."""
+    measured = usage(found("/data/a.csv", waited_seconds=None, deferred=True))
+    expect_unavailable(measured, "waited_seconds", "saved_slot_seconds")
+
+
+def test_says_why_there_is_no_status_of_the_triggerer(usage, monkeypatch):
+    """unavailable names each figure that is None and why: the API's status is null before there was a triggerer."""
+    monkeypatch.setitem(rest_api.ANSWERS, "/api/v2/monitor/health", {"triggerer": {"status": None}})
+    with rest_api.serving() as api, rest_api.connected(api.url):
+        measured = usage(found("/data/a.csv"))
+    expect_unavailable(measured, "triggerer_status")
+
+
+def test_recommendations_follow_from_the_figures(usage, monkeypatch):
+    """recommendations follow from the figures: quite other figures do not make the same of them."""
+    unhealthy = {"triggerer": {"status": "unhealthy"}}
+    monkeypatch.setitem(rest_api.ANSWERS, "/api/v2/monitor/health", unhealthy)
+    with rest_api.serving() as api, rest_api.connected(api.url):
+        advice = [
+            usage(found("/data/a.csv", deferred=True))["recommendations"],
+            usage(found("/data/a.csv", deferred=False), {RUN_ID: {SENSOR: "success"}})["recommendations"],
+        ]
+    advice.append(usage(None, None)["recommendations"])
+    differ = any(other != advice[0] for other in advice)
+    expect(differ, called='monitor_resource_usage(**context)["recommendations"], three times', got=advice[0])

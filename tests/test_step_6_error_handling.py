@@ -198,3 +198,57 @@ def test_is_the_callback_of_both_sensors(submission, task_id):
     expect(
         "handle_trigger_failure" in names, called=f"on_failure_callback of {task_id}", got=names, mistake="no callback"
     )
+
+
+@pytest.mark.parametrize("method", ["execute", "poke"])
+def test_recognises_what_the_look_of_a_worker_raises(submission, failure, clients, method):
+    """directory_access is what MultiDirectorySensorAsync raises when no directory is left, wherever it looks."""
+    directories = [clients.drop(1, "a_file")]
+    sensor = submission.MultiDirectorySensorAsync(
+        task_id="wait", directories=directories, deferrable=method == "execute"
+    )
+    called = f"{method}(context), the only directory is a file"
+    try:
+        getattr(sensor, method)(context_for(TaskInstance("wait")))
+    except AirflowException as error:
+        found = failure(error)
+    else:
+        raise Broken(called, "it raised nothing", "error not raised")
+    expect_equal(found["cause"], "directory_access", called=f"{CALLED} after {called}", mistake="wrong cause")
+
+
+@pytest.mark.parametrize("error", [ValueError("no idea"), "Trigger timeout"], ids=["exception", "text"])
+def test_the_message_is_the_text(failure, error):
+    """message is the text of the exception, which may be a text itself."""
+    expect_equal(failure(error)["message"], str(error), called=f'{CALLED}["message"], exception={error!r}')
+
+
+@pytest.mark.parametrize(
+    ("error", "due"),
+    [(TaskDeferralTimeout("Trigger timeout"), "timeout"), (PermissionError(13, "x"), "directory_access")],
+    ids=["timeout", "directory_access"],
+)
+def test_the_exception_comes_before_its_cause(failure, error, due):
+    """cause is that of the exception, or else of what it was raised from."""
+    error.__cause__ = TaskDeferralError("Trigger failure")
+    called = f"{CALLED}, exception={error!r}, raised from a TaskDeferralError"
+    expect_equal(failure(error)["cause"], due, called=called, mistake="wrong cause")
+
+
+def test_a_type_may_speak_of_serializing(failure):
+    """serialization is any other whose type's name speaks of serializing, whatever its text."""
+
+    class SerializationError(Exception):
+        pass
+
+    found = failure(SerializationError("no way"))
+    expect_equal(found["cause"], "serialization", called=f"{CALLED}, exception=SerializationError('no way')")
+
+
+def test_the_line_stays_one_line(failure):
+    """Logs exactly one line at ERROR, also if the exception's text has several."""
+    with captured_logs() as lines:
+        failure(TaskDeferralError("Trigger failure\nTraceback (most recent call last):\nValueError"))
+    errors = [line.text for line in lines if line.level >= logging.ERROR]
+    right = len(errors) == 1 and "\n" not in errors[0].strip()
+    expect(right, called=f"the log of {CALLED}, the exception's text has three lines", got=errors)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 
 asked: list[int] = []  # the thread of each question
@@ -16,3 +17,13 @@ def agrees_at(times: int) -> str:
 def raises() -> bool:
     """Be broken."""
     raise KeyError("no such client")
+
+
+def agrees() -> bool:
+    """Agree."""
+    return True
+
+
+def exits() -> None:
+    """End the process, or try to."""
+    sys.exit("no such client")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import itertools
 import os
 import sys
 from collections.abc import Callable
@@ -100,6 +101,15 @@ def expect_in_time(watched: Watched, directory: str, made_at: float, interval: f
     got = f"reported after {watched.fired_at:g} seconds, made at {made_at:g}, looked for every {interval:g}"
     in_time = made_at <= watched.fired_at <= made_at + 2 * interval + 0.5
     expect(in_time, called=watched.called, got=got, mistake="one directory waits for another")
+
+
+def expect_pauses(watched: Watched, directories: list[str], at_least: float) -> None:
+    """Raise Broken unless at least so many seconds lie between two looks; listings at the same moment are one look."""
+    for directory in directories:
+        moments = sorted({round(look, 1) for look in watched.spy.looks.get(directory, [])})
+        pauses = [round(later - earlier, 1) for earlier, later in itertools.pairwise(moments)]
+        kept = len(moments) > 1 and min(pauses) >= at_least - 0.5
+        expect(kept, called=f"{watched.called}; seconds between looks into {directory}", got=pauses)
 
 
 def expect_it_works(trigger: BaseTrigger, clients: Clients) -> None:
