@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 MAX_SHOWN = 600  # characters of a value in a message
@@ -38,6 +40,39 @@ def expect_equal(actual: Any, expected: Any, *, called: str, mistake: str = "") 
     """Raise Broken unless both are equal as plain data; whatever ``__eq__`` the learner's objects have is not asked."""
     if not _same(actual, expected):
         raise Broken(called, f"{shown(actual)} where {shown(expected)} was due", mistake)
+
+
+class Result(dict):
+    """
+    What the learner's code returned: a key that it lacks is told as such, not as a KeyError.
+
+    :param called: what the check did.
+    :param mistake: the name of the mistake where a key is missing.
+    """
+
+    def __init__(self, called: str, returned: Any, mistake: str = "result without a key") -> None:
+        super().__init__(returned if isinstance(returned, dict) else {})
+        self._called = called
+        self._returned = returned
+        self._mistake = mistake
+
+    def __missing__(self, key: Any) -> Any:
+        if self._returned is None:
+            raise Broken(self._called, "None", "returns nothing")
+        if not isinstance(self._returned, dict):
+            raise Broken(self._called, shown(self._returned), "result is no dict")
+        raise Broken(self._called, f"{shown(self._returned)}, without {key!r}", self._mistake)
+
+
+@contextmanager
+def must_not_fail(called: str) -> Iterator[None]:
+    """Raise Broken if what is done in it raises: nothing that cannot be measured may fail the task."""
+    try:
+        yield
+    except (AssertionError, NotImplementedError):
+        raise
+    except Exception as error:
+        raise Broken(called, f"it raised {error!r}, which fails the task", "a missing figure fails the task") from error
 
 
 def set_sentence(sentence: str) -> None:
