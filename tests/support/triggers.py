@@ -156,8 +156,8 @@ def expect_in_time(watched: Watched, directory: str, made_at: float, interval: f
     expect_equal(watched.found["directory"], directory, called=watched.called)
     got = f"reported after {watched.fired_at:g} seconds, made at {made_at:g}, looked for every {interval:g}"
     in_time = made_at <= watched.fired_at <= made_at + 2 * interval + 0.5
-    late = watched.unless_blocking("one directory waits for another")
-    expect(in_time, called=watched.called, got=got, mistake=late if watched.fired_at > made_at else "")
+    mistake = watched.unless_blocking("one directory waits for another")
+    expect(in_time, called=watched.called, got=got, mistake=mistake if watched.fired_at > made_at else "")
 
 
 def expect_it_works(trigger: BaseTrigger, clients: Clients) -> None:
