@@ -75,9 +75,6 @@ def _show_parts(verdict: Verdict, read: tuple[str, ...], console: Console) -> No
     table.add_column(style="dim", no_wrap=True, width=13)
     table.add_column(overflow="fold")
     mistake = MISTAKES.get(verdict.mistake)
-    links = read
-    if mistake and _is_address(mistake.read):
-        links = tuple(dict.fromkeys((mistake.read, *read)))
     for label, text in (
         ("called", verdict.called),
         ("came back", verdict.got),
@@ -85,7 +82,6 @@ def _show_parts(verdict: Verdict, read: tuple[str, ...], console: Console) -> No
         ("contract", verdict.contract if verdict.contract != verdict.check.title else ""),
         ("mistake", verdict.mistake),
         ("", f"On a real Airflow: {mistake.consequence}" if mistake else ""),
-        ("read", "" if mistake is None or _is_address(mistake.read) else mistake.read),
     ):
         if text:
             table.add_row(f"   {label}", plain(text))
@@ -95,12 +91,8 @@ def _show_parts(verdict: Verdict, read: tuple[str, ...], console: Console) -> No
         place = f"{shown(Path(verdict.path))}:{verdict.line}"
         console.print(Text.assemble(("   at          ", "dim"), plain(place)), soft_wrap=True)
         console.print(Text.assemble(" " * 15, plain(verdict.source)), soft_wrap=True)
-    for link in links:
-        console.print(Text.assemble(("   read        ", "dim"), plain(link)), soft_wrap=True)
-
-
-def _is_address(read: str) -> bool:
-    return read.startswith("https://")
+    for place in dict.fromkeys((mistake.read, *read) if mistake else read):
+        console.print(Text.assemble(("   read        ", "dim"), plain(place)), soft_wrap=True)
 
 
 def _kind(verdict: Verdict) -> str:

@@ -69,7 +69,7 @@ _ALL = (
     # ── Anywhere ──
     Mistake(
         NOT_DONE,
-        "The starter's own NotImplementedError: the task that comes to it fails, and so does its retry.",
+        "The task that comes to the starter's NotImplementedError fails, and so does its retry.",
         _FILE,
     ),
     Mistake(

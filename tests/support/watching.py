@@ -112,9 +112,8 @@ class Watched:
         if self.calculating > MOST_CALCULATION:
             got = f"one step of {self.busiest:.3f} seconds of CPU on the event loop, again and again"
             raise Broken(self.called, got, "long calculation on the event loop")
-        if self.spinning:
-            got = "it looked again and again and let no time pass"
-            raise Broken(self.called, got, self.unless_blocking("turns without sleeping"))
+        got = "it looked again and again and let no time pass"
+        self.expect_pace(not self.spinning, got, "turns without sleeping")
         if len(self.events) > self.events_before and self.was_cancelled:
             event = self.events[self.events_before][1]
             got = f"after its cancellation run() yielded {shown(getattr(event, 'payload', event))}"
@@ -129,12 +128,13 @@ class Watched:
         self.expect_run()
         if not self.events and self.ended is not None:
             raise Broken(self.called, "run() ended without an event", "ends without an event")
-        if not self.events:
-            raise Broken(self.called, "run() yielded no event in that time", self.unless_blocking(mistake))
+        self.expect_pace(bool(self.events), "run() yielded no event in that time", mistake)
 
-    def unless_blocking(self, mistake: str) -> str:
-        """The name of a mistake of timing; if the trigger has blocked the event loop, that comes first."""
-        return "blocking call on the event loop" if self.spy and self.spy.blocking else mistake
+    def expect_pace(self, condition: bool, got: str, mistake: str) -> None:
+        """Raise Broken unless ``condition``; if the trigger has blocked the event loop, that comes first."""
+        if not condition:
+            self.expect_unblocked()
+            raise Broken(self.called, got, mistake)
 
     def expect_unblocked(self) -> None:
         """Raise Broken if the trigger has blocked the event loop."""
@@ -256,9 +256,11 @@ def _drive(
         if everything.done():
             watched.cancelled_within = loop.time() - cancelled_at
         else:
+            count = len(watched.events)
             watched.spy.release()
             _run(loop, everything, CANCEL_GRACE, watched)
             watched.ended_when_released = everything.done()
+            del watched.events[count:]
     elif all(not task.cancelled() for task in tasks) and not watched.error:
         watched.ended = loop.time() - watched.began
 
