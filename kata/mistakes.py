@@ -921,7 +921,12 @@ _ALL = (
         _PROCESS,
     ),
     Mistake(
-        "number of the row, not of the line",
+        "upper-case extension not read as CSV",
+        "A file called `ORDERS.CSV`, as Windows programs like to write it, is passed on unread, however broken it is.",
+        _PROCESS,
+    ),
+    Mistake(
+        "wrong line named",
         "The client opens the file at that line and finds nothing wrong there: a line break in quotes has moved all "
         "that follows.",
         _PROCESS,

@@ -61,6 +61,15 @@ def test_every_argument_survives_the_way_to_the_triggerer(submission, clients, e
     triggers.expect_rebuilt(elsewhere, class_path, kwargs)
 
 
+def built_with_no_window(trigger) -> BaseTrigger:
+    """Build a trigger with the least that is allowed; Broken if it is refused."""
+    try:
+        return trigger(stable_seconds=0, max_retries=0)
+    except ValueError as error:
+        called = "AdvancedMultiDirectoryTrigger(stable_seconds=0, max_retries=0)"
+        raise Broken(called, repr(error), "valid argument refused") from error
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
@@ -77,7 +86,7 @@ def test_every_argument_survives_the_way_to_the_triggerer(submission, clients, e
 )
 def test_refuses_arguments_that_cannot_work(trigger, arguments):
     """ValueError if directories or file_patterns is empty, or a number is out of its range."""
-    trigger(stable_seconds=0, max_retries=0)
+    built_with_no_window(trigger)
     called = f"AdvancedMultiDirectoryTrigger({triggers.written(arguments)})"
     triggers.expect_refused(lambda: trigger(**arguments), called=called)
 
@@ -210,13 +219,7 @@ def test_a_file_whose_directory_vanishes_begins_anew(trigger, clients):
 def test_with_no_window_a_file_counts_at_first_sight(trigger, clients):
     """With stable_seconds=0 a file counts at first sight."""
     clients.drop(4, "a.csv")
-    try:
-        built = trigger(stable_seconds=0)
-    except ValueError as error:
-        raise Broken(
-            "AdvancedMultiDirectoryTrigger(stable_seconds=0)", repr(error), "valid argument refused"
-        ) from error
-    watched = watch(built, seconds=30, root=clients.root)
+    watched = watch(built_with_no_window(trigger), seconds=30, root=clients.root)
     expect_equal(watched.found["directory"], clients[4], called=watched.called)
     got = f"reported after {watched.fired_at} seconds"
     expect(watched.fired_at < 10, called=watched.called, got=got, mistake="stable file reported late")

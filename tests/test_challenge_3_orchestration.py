@@ -414,7 +414,7 @@ def test_the_rule_of_the_dag_works(submission, data_dir):
     )
 
 
-WAITS_FOR_BOTH = ("all_success", "all_done", "all_failed", "none_failed", "none_failed_min_one_success", "none_skipped")
+WAITS_FOR_BOTH = ("all_success", "all_done", "all_done_min_one_success", "none_failed", "none_failed_min_one_success")
 
 
 def test_approve_runs_as_soon_as_one_agrees(submission):

@@ -119,7 +119,7 @@ def test_logs_whenever_a_worker_takes_it_up(submission, sensor):
     texts = [line.text for line in lines]
     told = any("wait_for_upload" in text and "worker slot" in text.lower() for text in texts)
     got = f"{len(callbacks)} callbacks, which logged {texts}"
-    expect(told, called=called, got=got, mistake="worker slot not logged")
+    expect(told, called=called, got=got, mistake="not one INFO line with the task's id")
 
 
 OTHER_MOMENTS = ("on_success_callback", "on_failure_callback", "on_retry_callback", "on_skipped_callback")

@@ -315,9 +315,9 @@ def test_all_ways_end_with_the_same_result(sensor, clients):
         kept = way == "deferred" or not isinstance(result, TaskDeferred)
         mistake = "defers without looking" if way == "found at once" else "defers though it must not"
         expect(kept, called=called, got="it deferred", mistake=mistake)
-        result = Result(called, result)
+        result = Result(called, result, "not every way ends with the same result")
         expect(is_plain_json(result), called=called, got=result, mistake="result is not plain JSON")
-        same = {key: value for key, value in result.items() if key in payload}
+        same = {key: result[key] for key in payload}
         expect_equal(same, payload, called=called, mistake="not every way ends with the same result")
         expect_equal(
             result["deferred"],

@@ -25,7 +25,7 @@ MAX_EVENTS = 5  # a trigger that yields more is stopped
 config.configure(default_ignore_list=[])
 
 LONG_STEP = 0.25  # seconds of CPU time that nobody may calculate on the event loop
-MOST_CALCULATION = 5  # seconds of CPU time for all long steps of a run, then it is stopped
+MOST_CALCULATION = 2  # seconds of CPU time for all long steps of a run; with more, and in several, it is stopped
 CANCEL_GRACE = 5  # seconds on the loop's clock
 THREAD_GRACE = 2  # seconds of real time for a thread to end what it has begun
 
@@ -45,6 +45,7 @@ class Watched:
     :ivar ended_when_released: it did not end when it was cancelled, but as soon as no directory hung any more.
     :ivar spinning: it turned and turned and let no time pass.
     :ivar calculating: seconds of CPU time of all long steps on the event loop.
+    :ivar stopped_calculating: it was stopped because these were too many for the check to end.
     :ivar busiest: seconds of CPU time of the longest step on the event loop.
     :ivar left_behind: tasks, threads and open files that were still there afterwards.
     """
@@ -60,6 +61,7 @@ class Watched:
     ended_when_released: bool = False
     spinning: bool = False
     calculating: float = 0
+    stopped_calculating: bool = False
     busiest: float = 0
     left_behind: list[str] = field(default_factory=list)
     logs: list[Line] = field(default_factory=list)
@@ -109,7 +111,7 @@ class Watched:
         if self.error is not None:
             got = f"{self.error!r} came out of run()"
             raise Broken(self.called, got, "exception escapes run()") from self.error
-        if self.calculating > MOST_CALCULATION:
+        if self.stopped_calculating:
             got = f"one step of {self.busiest:.3f} seconds of CPU on the event loop, again and again"
             raise Broken(self.called, got, "long calculation on the event loop")
         got = "it looked again and again and let no time pass"
@@ -273,7 +275,7 @@ def _run(loop: JumpingClockLoop, until: asyncio.Task[Any], seconds: float, watch
     except Spinning:
         watched.spinning = True
     except Calculating:
-        pass  # and watched.calculating says for how long
+        watched.stopped_calculating = True
     timer.cancel()
 
 
@@ -328,7 +330,7 @@ def _measure_steps(watched: Watched) -> Callable[..., Any]:
         took = time.thread_time() - began
         watched.busiest = max(watched.busiest, took)
         watched.calculating += took if took >= LONG_STEP else 0
-        if took >= LONG_STEP and watched.calculating > MOST_CALCULATION:
+        if watched.calculating > max(took, MOST_CALCULATION) and took >= LONG_STEP:
             raise Calculating
 
     asyncio.events.Handle._run = run
