@@ -648,8 +648,9 @@ async def test_runs_on_an_ordinary_event_loop(trigger, clients):
     events = [event async for event in begun(trigger())]
     called = "[event async for event in run()]"
     expect(len(events) == 1, called=called, got=events, mistake="not exactly one event")
-    payload = getattr(events[0], "payload", events[0])
-    expect_equal(Result(called, payload, "event without a key")["path"], path, called=called)
+    is_event = isinstance(events[0], TriggerEvent)
+    expect(is_event, called=called, got=events, mistake="yields something that is no TriggerEvent")
+    expect_equal(Result(called, events[0].payload, "event without a key")["path"], path, called=called)
 
 
 def test_spares_the_log(trigger, clients):
