@@ -10,6 +10,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from kata.mistakes import MISTAKES
 from kata.places import shown
 from kata.plain_text import plain
 from kata.verdict import BLOCKED, NOT_RUN, WRONG, Problem, StepGrade, Verdict
@@ -73,12 +74,14 @@ def _show_parts(verdict: Verdict, read: tuple[str, ...], console: Console) -> No
     table = Table.grid(padding=(0, 2, 0, 0))
     table.add_column(style="dim", no_wrap=True, width=13)
     table.add_column(overflow="fold")
+    mistake = MISTAKES.get(verdict.mistake)
     for label, text in (
         ("called", verdict.called),
         ("came back", verdict.got),
         ("went wrong", verdict.error),
         ("contract", verdict.contract if verdict.contract != verdict.check.title else ""),
         ("mistake", verdict.mistake),
+        ("", f"On a real Airflow: {mistake.consequence}" if mistake else ""),
     ):
         if text:
             table.add_row(f"   {label}", plain(text))
@@ -88,8 +91,8 @@ def _show_parts(verdict: Verdict, read: tuple[str, ...], console: Console) -> No
         place = f"{shown(Path(verdict.path))}:{verdict.line}"
         console.print(Text.assemble(("   at          ", "dim"), plain(place)), soft_wrap=True)
         console.print(Text.assemble(" " * 15, plain(verdict.source)), soft_wrap=True)
-    for link in read:
-        console.print(Text.assemble(("   read        ", "dim"), plain(link)), soft_wrap=True)
+    for place in dict.fromkeys((mistake.read, *read) if mistake else read):
+        console.print(Text.assemble(("   read        ", "dim"), plain(place)), soft_wrap=True)
 
 
 def _kind(verdict: Verdict) -> str:

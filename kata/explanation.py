@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import Any
 
 from kata.limits import beyond_a_limit
+from kata.mistakes import NOT_DONE, RAISES
 
 _LONGEST = 2000
 
@@ -18,7 +19,8 @@ def explain(error: BaseException, learner_file: Path) -> dict[str, Any]:
     """The parts of the explanation, all plain JSON.
 
     A check that knows its contract carries `called`, `got`, `contract` and `mistake`; of any other exception the type
-    and the text are told. `path`, `line` and `source` are the innermost line of the learner's file, if there was one.
+    and the text are told, and if it came out of the learner's own code, that is the mistake. `path`, `line` and
+    `source` are the innermost line of the learner's file, if there was one.
     """
     told: dict[str, Any] = {name: _text(getattr(error, name, "")) for name in ("called", "got", "contract", "mistake")}
     beyond = beyond_a_limit(error)
@@ -27,7 +29,13 @@ def explain(error: BaseException, learner_file: Path) -> dict[str, Any]:
         told.update(path=str(error.filename), line=error.lineno, source=_text(error.text).strip())
     else:
         told.update(_innermost_line(error, learner_file))
+        if told["error"] and any(_same(path, learner_file) for path, _ in _frames(error.__traceback__)):
+            told["mistake"] = NOT_DONE if _is_to_do(error) else RAISES
     return told
+
+
+def _is_to_do(error: BaseException) -> bool:
+    return isinstance(error, NotImplementedError) and _text(error).startswith("TODO")
 
 
 def _name_and_text(error: BaseException) -> str:

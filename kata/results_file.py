@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from kata.failures import WrongUsage
+from kata.mistakes import MISTAKES
 from kata.verdict import WRONG, Grade, StepGrade, Verdict
 
 
@@ -76,6 +77,8 @@ def _test(grade: StepGrade, verdict: Verdict) -> dict[str, Any]:
         "status": "pass" if verdict.passed else "fail" if verdict.kind == WRONG else "error",
         "kind": verdict.kind,
         "message": None if verdict.passed else message_of(verdict),
+        "mistake": verdict.mistake or None,
+        "consequence": MISTAKES[verdict.mistake].consequence if verdict.mistake in MISTAKES else None,
         "output": verdict.printed or None,
         "task_id": grade.step.id,
         "points": round(share, 4) if verdict.passed else 0,

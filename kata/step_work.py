@@ -9,6 +9,7 @@ from typing import Any
 
 from kata.hang import line_of_hang
 from kata.last_words import how_it_ended
+from kata.mistakes import NEVER_ENDS
 from kata.steps import Step
 from kata.supervisor import Ending
 from kata.verdict import CRASHED, HUNG, NOT_RUN, TAMPERED, WRONG, Check, Verdict, verdict_of
@@ -146,7 +147,8 @@ class StepWork:
             error = f"It did not end within {check.deadline:g} seconds."
         else:
             error = f"It was still running when the {self._deadline:g} seconds of its step were over."
-        told = {"error": error, **line_of_hang(ending.stack, self._learner_file)}
+        mistake = NEVER_ENDS if self._overdue_after >= check.deadline else ""
+        told = {"error": error, "mistake": mistake, **line_of_hang(ending.stack, self._learner_file)}
         return verdict_of(check, HUNG, told, duration=self._overdue_after)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from kata.mistakes import NOT_DONE, RAISES
 from kata.verdict import WRONG
 from quality.conftest import Workshop
 
@@ -28,6 +29,18 @@ def test_another_exception_is_told_with_the_learners_line(workshop: Workshop):
     assert verdict.error == "ValueError: no such thing"
     assert verdict.source == 'raise ValueError("no such thing")'
     assert verdict.line == 5
+    assert verdict.mistake == RAISES
+
+
+def test_what_is_not_done_yet(workshop: Workshop):
+    module = 'def work(): raise NotImplementedError("TODO (Step 1): work")\n'
+    [verdict] = workshop.verdicts("def test_a(module): module.work()", module)
+    assert (verdict.error, verdict.mistake) == ("NotImplementedError: TODO (Step 1): work", NOT_DONE)
+
+
+def test_an_exception_of_the_check_is_no_mistake_of_the_learners(workshop: Workshop):
+    [verdict] = workshop.verdicts("def test_a(module): raise KeyError('path')")
+    assert (verdict.error, verdict.mistake) == ("KeyError: 'path'", "")
 
 
 def test_the_line_is_found_behind_the_checks_own_exception(workshop: Workshop):
@@ -40,6 +53,7 @@ def test_the_line_is_found_behind_the_checks_own_exception(workshop: Workshop):
     """
     [verdict] = workshop.verdicts(tests, "def fail():\n    raise ValueError\n")
     assert (verdict.error, verdict.line) == ("AssertionError: wanted an event", 2)
+    assert verdict.mistake == ""
 
 
 def test_an_exception_that_cannot_be_printed(workshop: Workshop):

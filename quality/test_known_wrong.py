@@ -1,7 +1,7 @@
 """Solutions that are wrong in ways people really are must fail, those that are right in unusual ones must pass.
 
-A wrong solution is a patch on the worked one. Its head names the step, the check that must catch it, and the sentence
-of the contract that it breaks.
+A wrong solution is a patch on the worked one. Its head names the step, the check that must catch it, the sentence of
+the contract that it breaks, and the mistake that the learner must be told.
 """
 
 from __future__ import annotations
@@ -33,16 +33,18 @@ class Wrong:
 
     :param name: that of its patch.
     :param check: the check that must catch it, without the file.
+    :param mistake: the name that the check must give it.
     """
 
     name: str
     step: str
     check: str
+    mistake: str
 
     @classmethod
     def read(cls, patch: Path) -> Wrong:
-        head = dict(line.split(": ", 1) for line in patch.read_text(encoding="utf-8").splitlines()[:3])
-        return cls(patch.stem, head["Step"], head["Check"])
+        head = dict(line.split(": ", 1) for line in patch.read_text(encoding="utf-8").splitlines()[:4])
+        return cls(patch.stem, head["Step"], head["Check"], head["Mistake"])
 
 
 WRONG = [Wrong.read(patch) for patch in sorted((FOLDER / "wrong").glob("*.patch"))]
@@ -77,7 +79,9 @@ def verdicts(
 
 @pytest.mark.parametrize("wrong", WRONG, ids=lambda wrong: wrong.name)
 def test_a_wrong_solution_is_caught_by_its_check(verdicts, wrong):
-    assert verdicts[wrong.name].kind in ("wrong", "hung", "crashed")
+    verdict = verdicts[wrong.name]
+    assert verdict.kind in ("wrong", "hung", "crashed")
+    assert verdict.mistake == wrong.mistake, f"{verdict.called}: {verdict.got} {verdict.error}"
 
 
 @pytest.mark.parametrize("name", RIGHT)

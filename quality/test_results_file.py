@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from kata import results_file
 from kata.failures import WrongUsage
+from kata.mistakes import MISTAKES
 from kata.results_file import as_dict, check_results_file, write_results
 from kata.verdict import Problem, StepGrade
 from quality.test_points import grade_of, grades
@@ -21,6 +23,7 @@ def test_the_shape():
     assert (results["points"], results["possible"]) == (117, 130)
     assert len(results["tests"]) == 40
     keys = {"name", "status", "message", "output", "task_id", "points", "possible", "kind", "duration"}
+    keys |= {"mistake", "consequence"}
     assert all(keys <= set(test) for test in results["tests"])
     assert [step["task_id"] for step in results["steps"]] == ["1", "2", "3", "4", "5", "6", "7", "c1", "c2", "c3"]
 
@@ -34,6 +37,18 @@ def test_status_and_kind_of_a_test():
     assert (wrong["status"], wrong["kind"], wrong["points"]) == ("fail", "wrong", 0)
     assert "Sentence 3." in wrong["message"]
     assert (blocked["status"], blocked["kind"]) == ("error", "blocked")
+
+
+def test_the_mistake_and_what_it_would_do():
+    found = grades(s1=2)
+    first = found[0].failing[0]
+    found[0].verdicts[found[0].verdicts.index(first)] = replace(first, mistake="no teardown")
+    failing = [test for test in as_dict(grade_of(found))["tests"] if test["status"] == "fail"]
+    mistake = MISTAKES["no teardown"]
+    assert [(test["mistake"], test["consequence"]) for test in failing] == [
+        (mistake.name, mistake.consequence),
+        (None, None),
+    ]
 
 
 def test_full_points():

@@ -6,6 +6,7 @@ import io
 
 from rich.console import Console
 
+from kata.mistakes import MISTAKES
 from kata.scorecard import show_scorecard
 from kata.verdict import NOT_IMPORTABLE, WRONG, Check, Grade, Problem, StepGrade, Verdict
 from quality.test_points import grade_of, grades
@@ -62,6 +63,15 @@ def test_the_learners_text_is_shown_as_it_is():
         assert "[2J" in text
         assert "\x1b[2J" not in text
         assert "\x07" not in text
+
+
+def test_a_mistake_with_what_it_would_do_and_where_to_read():
+    for name in ("no teardown", "threads pile up"):
+        found = grades(s1=1)
+        found[0] = StepGrade(found[0].step, [Verdict(Check("a", "Title.", 10), WRONG, got="no", mistake=name)])
+        text = " ".join(printed(grade_of(found)).split())
+        mistake = MISTAKES[name]
+        assert f"mistake {name} On a real Airflow: {mistake.consequence} read {mistake.read}" in text
 
 
 def test_what_was_printed_stands_apart():

@@ -10,7 +10,7 @@ import time
 import pytest
 from airflow.triggers.base import BaseTrigger
 from support import triggers
-from support.contract import expect, expect_equal
+from support.contract import Broken, expect, expect_equal
 from support.spy import spying
 from support.watching import is_plain_json, watch
 
@@ -53,10 +53,22 @@ def test_every_argument_survives_the_way_to_the_triggerer(submission, clients, e
     class_path, kwargs = cls(**given).serialize()
     expect_equal(class_path, CLASS_PATH, called="serialize()[0]", mistake="wrong class path")
     expect_equal(
-        {name: kwargs.get(name) for name in given}, given, called="serialize()[1]", mistake="argument not serialized"
+        {name: kwargs.get(name) for name in given},
+        given,
+        called="serialize()[1]",
+        mistake=triggers.lost_or_changed(kwargs, given),
     )
-    expect(is_plain_json(kwargs), called="serialize()[1]", got=kwargs, mistake="arguments are not plain JSON")
+    expect(is_plain_json(kwargs), called="serialize()[1]", got=kwargs, mistake="trigger's arguments are not plain JSON")
     triggers.expect_rebuilt(elsewhere, class_path, kwargs)
+
+
+def built_with_no_window(trigger) -> BaseTrigger:
+    """Build a trigger with the least that is allowed; Broken if it is refused."""
+    try:
+        return trigger(stable_seconds=0, max_retries=0)
+    except ValueError as error:
+        called = "AdvancedMultiDirectoryTrigger(stable_seconds=0, max_retries=0)"
+        raise Broken(called, repr(error), "valid argument refused") from error
 
 
 @pytest.mark.parametrize(
@@ -75,7 +87,7 @@ def test_every_argument_survives_the_way_to_the_triggerer(submission, clients, e
 )
 def test_refuses_arguments_that_cannot_work(trigger, arguments):
     """ValueError if directories or file_patterns is empty, or a number is out of its range."""
-    trigger(stable_seconds=0, max_retries=0)
+    built_with_no_window(trigger)
     called = f"AdvancedMultiDirectoryTrigger({triggers.written(arguments)})"
     triggers.expect_refused(lambda: trigger(**arguments), called=called)
 
@@ -97,9 +109,10 @@ def test_a_finished_file_counts_after_the_window(trigger, clients):
     """A file counts once it has stayed as it is for stable_seconds, counted from the first look that saw it so."""
     path = clients.drop(3, "a.csv")
     watched = watch(trigger(stable_seconds=25), seconds=120, root=clients.root)
-    expect_equal(watched.payload["path"], path, called=watched.called)
+    expect_equal(watched.found["path"], path, called=watched.called)
     got = f"reported after {watched.fired_at} seconds, stable after 25"
-    expect(25 <= watched.fired_at <= 45, called=watched.called, got=got, mistake="stability window not kept")
+    mistake = "unfinished file reported" if watched.fired_at < 25 else "stable file reported late"
+    expect(25 <= watched.fired_at <= 45, called=watched.called, got=got, mistake=mistake)
 
 
 def test_a_growing_file_waits_until_it_is_finished(trigger, clients):
@@ -107,11 +120,13 @@ def test_a_growing_file_waits_until_it_is_finished(trigger, clients):
     path = clients.path(2, "a.csv")
     writing = {second: lambda: grow(path) for second in range(5, 100, 9)}
     watched = watch(trigger(stable_seconds=25), seconds=200, root=clients.root, at=writing)
-    expect_equal(watched.payload["path"], path, called=watched.called)
-    expect_equal(watched.payload["size"], 5 * len(writing), called=f'{watched.called}: payload["size"]')
+    expect_equal(watched.found["path"], path, called=watched.called)
     got = f"reported after {watched.fired_at} seconds; it last grew at {max(writing)} and had to rest for 25"
-    right = max(writing) + 25 <= watched.fired_at <= max(writing) + 56
-    expect(right, called=watched.called, got=got, mistake="unfinished file reported")
+    early = watched.fired_at < max(writing) + 25
+    mistake = "unfinished file reported" if early else "stable file reported late"
+    right = not early and watched.fired_at <= max(writing) + 56
+    expect(right, called=watched.called, got=got, mistake=mistake)
+    expect_equal(watched.found["size"], 5 * len(writing), called=f'{watched.called}: payload["size"]')
 
 
 def test_a_file_that_never_stops_growing_never_counts(trigger, clients):
@@ -124,9 +139,11 @@ def test_a_file_that_never_stops_growing_never_counts(trigger, clients):
         root=clients.root,
         at={**writing, 302: lambda: clients.drop(5, "a.csv")},
     )
-    payload = watched.payload
+    watched.expect_event("waits for an unstable file")
+    payload = watched.found
     expect_equal(payload["path"], clients.path(5, "a.csv"), called=watched.called, mistake="unfinished file reported")
-    expect_equal([payload["files"], payload["total_files"]], [[clients.path(5, "a.csv")], 1], called=watched.called)
+    found = [payload["files"], payload["total_files"]]
+    expect_equal(found, [[clients.path(5, "a.csv")], 1], called=watched.called, mistake="unstable files listed")
 
 
 def test_a_shrinking_file_is_not_finished(trigger, clients):
@@ -195,7 +212,7 @@ def test_a_file_that_nobody_could_see_is_not_stable(trigger, clients):
     watched = watch(built, seconds=300, root=clients.root, faults=remember, at=at)
     watched.expect_found()
     got = f"reported after {watched.fired_at} seconds; from 10 to 100 its directory failed, and it grew at 75"
-    expect(watched.fired_at >= 75 + 35, called=watched.called, got=got, mistake="stability not observed")
+    expect(watched.fired_at >= 75 + 35, called=watched.called, got=got, mistake="stable while nobody could look")
 
 
 def test_a_file_whose_directory_vanishes_begins_anew(trigger, clients):
@@ -206,15 +223,17 @@ def test_a_file_whose_directory_vanishes_begins_anew(trigger, clients):
     watched = watch(trigger(stable_seconds=35), seconds=200, root=clients.root, at=at)
     watched.expect_found()
     got = f"reported after {watched.fired_at} seconds; its directory was away from 12 to 33 and it must rest for 35"
-    expect(watched.fired_at >= 33 + 35, called=watched.called, got=got, mistake="vanished file not recognised")
+    mistake = "files of a vanished directory remembered"
+    expect(watched.fired_at >= 33 + 35, called=watched.called, got=got, mistake=mistake)
 
 
 def test_with_no_window_a_file_counts_at_first_sight(trigger, clients):
     """With stable_seconds=0 a file counts at first sight."""
     clients.drop(4, "a.csv")
-    watched = watch(trigger(stable_seconds=0), seconds=30, root=clients.root)
-    expect_equal(watched.payload["directory"], clients[4], called=watched.called)
-    expect(watched.fired_at < 10, called=watched.called, got=f"reported after {watched.fired_at} seconds")
+    watched = watch(built_with_no_window(trigger), seconds=30, root=clients.root)
+    expect_equal(watched.found["directory"], clients[4], called=watched.called)
+    got = f"reported after {watched.fired_at} seconds"
+    expect(watched.fired_at < 10, called=watched.called, got=got, mistake="stable file reported late")
 
 
 def test_a_rebuilt_trigger_begins_anew(submission, trigger, clients):
@@ -226,7 +245,10 @@ def test_a_rebuilt_trigger_begins_anew(submission, trigger, clients):
     watched = watch(again, seconds=200, root=clients.root, later=35)
     watched.expect_found()
     expect(
-        40 <= watched.fired_at <= 60, called="run() of the rebuilt trigger", got=f"reported after {watched.fired_at}"
+        40 <= watched.fired_at <= 60,
+        called="run() of the rebuilt trigger",
+        got=f"reported after {watched.fired_at} seconds, stable after 40",
+        mistake="state shared by instances" if watched.fired_at < 40 else "stable file reported late",
     )
 
 
@@ -240,13 +262,12 @@ def test_the_directory_that_matters_most_comes_first(submission, clients, order)
         clients.drop(number, "a.csv")
     priorities = {clients[number]: priority * 10 for number, priority in zip((1, 2, 3), order, strict=True)}
     built = submission.AdvancedMultiDirectoryTrigger(priorities, ["*.csv"], stable_seconds=0)
-    payload = watch(built, seconds=30, root=clients.root).payload
+    payload = watch(built, seconds=30, root=clients.root).found
     by_priority = sorted(priorities, key=priorities.__getitem__)
     called = f"run() with the priorities {list(priorities.values())}"
     due = [by_priority[0], 10, [os.path.join(directory, "a.csv") for directory in by_priority]]
-    expect_equal(
-        [payload["directory"], payload["priority"], payload["files"]], due, called=called, mistake="priority ignored"
-    )
+    expect_equal(payload["directory"], due[0], called=called, mistake="not by priority")
+    expect_equal([payload["directory"], payload["priority"], payload["files"]], due, called=called)
 
 
 def test_equal_priorities_go_by_name(submission, clients):
@@ -254,8 +275,9 @@ def test_equal_priorities_go_by_name(submission, clients):
     for number, name in [(3, "a.csv"), (2, "z.csv"), (2, "b.csv")]:
         clients.drop(number, name)
     built = submission.AdvancedMultiDirectoryTrigger({clients[3]: 1, clients[2]: 1}, ["*.csv"], stable_seconds=0)
-    payload = watch(built, seconds=30, root=clients.root).payload
-    expect_equal(payload["path"], clients.path(2, "b.csv"), called="run() with equal priorities")
+    payload = watch(built, seconds=30, root=clients.root).found
+    called = "run() with equal priorities"
+    expect_equal(payload["path"], clients.path(2, "b.csv"), called=called, mistake="not the first in order")
 
 
 def test_a_stable_file_does_not_wait_for_a_better_one(trigger, clients):
@@ -264,8 +286,11 @@ def test_a_stable_file_does_not_wait_for_a_better_one(trigger, clients):
     path = clients.path(1, "growing.csv")
     writing = {second: lambda: grow(path) for second in range(1, 100, 6)}
     watched = watch(trigger(stable_seconds=15), seconds=120, root=clients.root, at=writing)
-    expect_equal(watched.payload["directory"], clients[5], called=watched.called)
-    expect(watched.fired_at <= 40, called=watched.called, got=f"reported after {watched.fired_at} seconds")
+    watched.expect_event("waits for an unstable file")
+    mistake = "unfinished file reported" if watched.fired_at < 97 else "waits for an unstable file"
+    expect_equal(watched.found["directory"], clients[5], called=watched.called, mistake=mistake)
+    got = f"reported after {watched.fired_at} seconds"
+    expect(watched.fired_at <= 40, called=watched.called, got=got, mistake="stable file reported late")
 
 
 @pytest.mark.parametrize(
@@ -278,16 +303,21 @@ def test_any_of_the_patterns_will_do(trigger, clients, name, pattern):
         clients.drop(2, other)
     clients.drop(2, name)
     built = trigger(file_patterns=["*.csv", "*.json", "report_?.txt", "report_*.csv"])
-    payload = watch(built, seconds=30, root=clients.root).payload
-    expect_equal([payload["filename"], payload["pattern"]], [name, pattern], called="run() with four patterns")
-    expect_equal(payload["files"], [clients.path(2, name)], called="run() with four patterns")
+    watched = watch(built, seconds=30, root=clients.root)
+    called, mistake = "run() with four patterns", "name not matched as the contract says"
+    watched.expect_event(mistake)
+    payload = watched.found
+    expect_equal(payload["filename"], name, called=called, mistake=mistake)
+    expect_equal(payload["pattern"], pattern, called=called, mistake="not the first pattern that matches")
+    expect_equal(payload["files"], [clients.path(2, name)], called=called, mistake=mistake)
 
 
 def test_names_the_first_pattern_in_the_order_given(trigger, clients):
     """pattern is the first of file_patterns that the file matches, in the order in which they were given."""
     clients.drop(2, "report_1.csv")
-    payload = watch(trigger(file_patterns=["x*", "report_*.csv", "*.csv"]), seconds=30, root=clients.root).payload
-    expect_equal(payload["pattern"], "report_*.csv", called='payload["pattern"], of ["x*", "report_*.csv", "*.csv"]')
+    payload = watch(trigger(file_patterns=["x*", "report_*.csv", "*.csv"]), seconds=30, root=clients.root).found
+    called = 'payload["pattern"], of ["x*", "report_*.csv", "*.csv"]'
+    expect_equal(payload["pattern"], "report_*.csv", called=called, mistake="not the first pattern that matches")
 
 
 # ── Backoff ──
@@ -318,13 +348,13 @@ def test_backs_off_from_a_failing_directory(submission, clients):
     """After the n-th failure in a row it waits min(backoff_base * 2 ** (n - 1), backoff_cap) seconds."""
     clients.drop(1, "a.csv")
     watched = failing(submission, clients, failures=6, seconds=200)
-    expect_equal(watched.payload["status"], "success", called=watched.called)
+    watched.expect_found("passing failure taken for final", because="Input/output error")
     waits = waits_between(watched.spy.looks[clients[1]])
     expect_equal(
         waits[:6],
         [1.0, 2.0, 4.0, 8.0, 8.0, 8.0],
         called=f"{watched.called}; seconds between looks",
-        mistake="wrong backoff",
+        mistake="backoff not doubled or not capped",
     )
 
 
@@ -342,7 +372,8 @@ def test_a_good_look_resets_the_backoff(submission, clients):
 
     at = {12: lambda: seen["spy"].fail(clients[1], *looks), 90: lambda: clients.drop(1, "a.csv")}
     watched = watch(built, seconds=200, root=clients.root, faults=fault, at=at)
-    expect_equal(watched.payload["status"], "success", called=f"{watched.called}; twice three failures, max_retries=4")
+    watched.called += "; twice three failures, max_retries=4"
+    watched.expect_found("backoff not reset", because="Input/output error")
     waits = waits_between(watched.spy.looks[clients[1]])
     due = [1, 2, 4, 10, 1, 2, 4, 10]
     in_time = [0 <= wait - seconds <= seconds / 4 for wait, seconds in zip(waits, due, strict=False)]
@@ -355,10 +386,15 @@ def test_gives_a_directory_up_after_max_retries(submission, clients):
     clients.drop(1, "a.csv")
     watched = failing(submission, clients, failures=100, seconds=300, max_retries=3)
     triggers.expect_error_event(watched.payload, "directory_access", called=f"{watched.called}; every look fails")
-    expect_equal(list(watched.payload["errors"]), [clients[1]], called='payload["errors"]')
+    errors = list(watched.payload["errors"])
+    expect_equal(errors, [clients[1]], called='payload["errors"]', mistake="unreadable directory not reported")
     waits = waits_between(watched.spy.looks[clients[1]])
+    count = len(waits) == 3
     expect_equal(
-        waits, [1.0, 2.0, 4.0], called=f"{watched.called}; seconds between looks", mistake="wrong number of retries"
+        waits,
+        [1.0, 2.0, 4.0],
+        called=f"{watched.called}; seconds between looks",
+        mistake="backoff not doubled or not capped" if count else "one retry too few or too many",
     )
 
 
@@ -368,7 +404,8 @@ def test_the_backoff_never_overflows(submission, clients):
     watched = failing(submission, clients, failures=1100, seconds=20_000, max_retries=1099, backoff_cap=2)
     triggers.expect_error_event(watched.payload, "directory_access", called=f"{watched.called}; 1,100 failures")
     longest = max(waits_between(watched.spy.looks[clients[1]]))
-    expect(longest <= 2.1, called=f"{watched.called}; seconds between looks", got=longest)
+    called = f"{watched.called}; seconds between looks"
+    expect(longest <= 2.1, called=called, got=longest, mistake="backoff not doubled or not capped")
 
 
 def test_the_other_directories_keep_their_pace(trigger, clients):
@@ -394,9 +431,8 @@ def test_a_missing_directory_is_no_failure(submission, clients):
 
     built = submission.AdvancedMultiDirectoryTrigger({late: 1}, ["*.csv"], stable_seconds=0, max_retries=2)
     watched = watch(built, seconds=300, root=clients.root, at={205: make})
-    expect_equal(
-        watched.payload["path"], os.path.join(late, "a.csv"), called=watched.called, mistake="gives up too early"
-    )
+    triggers.expect_waited_for(watched, late)
+    expect_equal(watched.found["path"], os.path.join(late, "a.csv"), called=watched.called)
 
 
 # ── What holds of every trigger ──
@@ -424,21 +460,15 @@ def test_has_good_manners(trigger, clients):
         trigger(stable_seconds=15), seconds=90, root=clients.root, at={15: lambda: clients.drop(5, "a.csv")}
     )
     watched.expect_found()
-    blocking = sorted(set(watched.spy.blocking))
-    expect(
-        not blocking,
-        called=watched.called,
-        got=f"on the event loop: {blocking}",
-        mistake="blocking call on the event loop",
-    )
+    watched.expect_unblocked()
     expect(not watched.spy.written, called=watched.called, got=watched.spy.written, mistake="side effect in a trigger")
-    expect(not watched.left_behind, called="after the event", got=watched.left_behind, mistake="resource leak")
+    watched.expect_nothing_left()
     most = max(len(times) for times in watched.spy.looks.values())
     expect(
         most <= 2 * 8,
         called=watched.called,
         got=f"{most} looks into one directory in 50 seconds",
-        mistake="busy polling",
+        mistake="looks too often",
     )
 
 
@@ -483,6 +513,7 @@ def test_an_unexpected_exception_becomes_an_error_event(trigger, clients):
         root=clients.root,
         faults=lambda spy: spy.fail(clients[1], *[ZeroDivisionError("odd")] * 9),
     )
+    watched.expect_event("no error event")
     triggers.expect_error_event(watched.payload, "unexpected", called=watched.called)
 
 
@@ -491,9 +522,13 @@ def test_equal_files_make_equal_events(trigger, clients):
     for number in range(150):
         clients.drop(2, f"{number:03}.csv")
     os.utime(clients.path(2, "000.csv"), (time.time(), 1_700_000_000))
-    first, second = (watch(trigger(), seconds=30, root=clients.root).payload for _ in range(2))
+    first, second = (watch(trigger(), seconds=30, root=clients.root).found for _ in range(2))
     expect_equal(second, first, called="run(), twice over the same files", mistake="event depends on the run")
-    expect_equal([len(first["files"]), first["total_files"]], [100, 150], called="run() over 150 files")
+    counts = [len(first["files"]), first["total_files"]]
+    mistake = "unbounded payload" if counts[0] > 100 else "files cut in the wrong place"
+    if counts[0] == 100:
+        mistake = "total counted after the cut" if counts[1] == 100 else "files counted wrongly"
+    expect_equal(counts, [100, 150], called="run() over 150 files", mistake=mistake)
 
 
 def test_only_files_count(trigger, clients):

@@ -7,7 +7,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from support import rest_api
-from support.contract import Broken, expect, expect_equal
+from support.contract import Broken, Result, expect, expect_equal, must_not_fail
 from support.logs import captured_logs
 from support.task_instance import TaskInstance, context_for
 from support.watching import is_plain_json
@@ -33,10 +33,11 @@ XCOMS = {
 def collect(submission):
     """Call collect_trigger_metrics as a task of another DAG."""
 
-    def call(states: Any = STATES, xcoms: Any = XCOMS) -> dict[str, Any]:
+    def call(states: Any = STATES, xcoms: Any = XCOMS) -> Result:
         ti = TaskInstance("collect_trigger_metrics", xcoms, states, dag_id="trigger_orchestration_challenge")
-        metrics = submission.collect_trigger_metrics(**context_for(ti))
-        expect(is_plain_json(metrics), called=CALLED, got=metrics)
+        with must_not_fail(CALLED):
+            metrics = Result(CALLED, submission.collect_trigger_metrics(**context_for(ti)))
+        expect(is_plain_json(metrics), called=CALLED, got=metrics, mistake="result is not plain JSON")
         return metrics
 
     return call
@@ -45,23 +46,27 @@ def collect(submission):
 def test_counts_runs_and_waits(collect):
     """runs is the number of runs; waits counts the task instances of the two sensors by state."""
     metrics = collect()
-    expect_equal(metrics["runs"], 5, called=f'{CALLED}["runs"]')
+    mistake = "looks at another DAG" if metrics["runs"] == 0 else "runs counted wrongly"
+    expect_equal(metrics["runs"], 5, called=f'{CALLED}["runs"], as a task of another DAG', mistake=mistake)
     due = {"success": 4, "failed": 2, "deferred": 1, "none": 1, "skipped": 1, "running": 1}
-    expect_equal(metrics["waits"], due, called=f'{CALLED}["waits"]', mistake="wrong count")
+    expect_equal(metrics["waits"], due, called=f'{CALLED}["waits"]', mistake="waits counted wrongly")
 
 
 def test_rates_are_of_the_waits_that_have_ended(collect):
     """success_rate and failure_rate are of the waits that have ended in success or failed."""
     metrics = collect()
-    rates = [round(metrics["success_rate"], 6), round(metrics["failure_rate"], 6)]
-    expect_equal(rates, [0.666667, 0.333333], called=f"{CALLED}: 4 waits succeeded, 2 failed", mistake="wrong rate")
+    called, rates = f"{CALLED}: 4 waits succeeded, 2 failed", [metrics["success_rate"], metrics["failure_rate"]]
+    expect(None not in rates, called=called, got=rates, mistake="known figure not given")
+    rates = [round(rate, 6) for rate in rates]
+    expect_equal(rates, [0.666667, 0.333333], called=called, mistake="rate not of the waits that have ended")
 
 
 def test_averages_the_waits_that_are_known(collect):
     """average and longest wait are over the runs whose sensor succeeded and whose wait is known."""
     metrics = collect()
     figures = [metrics["average_wait_seconds"], metrics["longest_wait_seconds"]]
-    expect_equal(figures, [60.0, 90.0], called=f"{CALLED}: waits of 30 and 90 seconds", mistake="wrong average")
+    mistake = "known figure not given" if None in figures else "average over failed or unknown waits"
+    expect_equal(figures, [60.0, 90.0], called=f"{CALLED}: waits of 30 and 90 seconds", mistake=mistake)
 
 
 @pytest.mark.parametrize(
@@ -73,7 +78,8 @@ def test_no_waits_make_no_rates(collect, states):
     figures = [
         metrics[name] for name in ("success_rate", "failure_rate", "average_wait_seconds", "longest_wait_seconds")
     ]
-    expect_equal([metrics["runs"], *figures], [len(states), None, None, None, None], called=f"{CALLED}, {states}")
+    expect_equal(metrics["runs"], len(states), called=f'{CALLED}["runs"], {states}', mistake="runs counted wrongly")
+    expect_equal(figures, [None] * 4, called=f"{CALLED}, {states}", mistake="rate without waits")
 
 
 def test_reads_queue_and_pools_from_the_api(collect):
@@ -81,10 +87,12 @@ def test_reads_queue_and_pools_from_the_api(collect):
     with rest_api.serving() as api, rest_api.connected(api.url):
         metrics = collect()
     triggers = [metrics["triggers_running"], metrics["triggers_queued"]]
-    expect_equal(triggers, [2, 1], called=f"{CALLED}: two triggers taken up, one not", mistake="wrong count")
+    called = f"{CALLED}: two triggers taken up, one not"
+    expect_equal(triggers, [2, 1], called=called, mistake="taken up and queued mixed up")
     utilization = {name: float(value) for name, value in metrics["pool_utilization"].items()}
     due = {"default_pool": 0.25, "no_slots": 0.0, "unlimited": 0.0}
-    expect_equal(utilization, due, called=f'{CALLED}["pool_utilization"]')
+    mistake = "pool without limit" if utilization.get("unlimited") else "pools counted wrongly"
+    expect_equal(utilization, due, called=f'{CALLED}["pool_utilization"]', mistake=mistake)
 
 
 @pytest.mark.parametrize("api", ["absent", "refusing", "silent"])
@@ -103,7 +111,8 @@ def test_does_without_the_api(collect, api):
     called = f"{CALLED}, the API is {api}"
     expect_equal([metrics[name] for name in names], [None] * 3, called=called, mistake="invented figure")
     reasons = [metrics["unavailable"].get(name) for name in names]
-    expect(all(isinstance(reason, str) and reason for reason in reasons), called=called, got=metrics["unavailable"])
+    told, got = all(isinstance(reason, str) and reason for reason in reasons), metrics["unavailable"]
+    expect(told, called=called, got=got, mistake="does not say why a figure is missing")
     expect_equal([metrics["runs"], "runs" in metrics["unavailable"]], [5, False], called=called)
 
 
@@ -111,9 +120,11 @@ def test_does_without_the_states(collect):
     """If the states cannot be had, runs is None with the reason, waits is empty, and the task does not fail."""
     metrics = collect(None)
     figures = [metrics["runs"], metrics["waits"], metrics["success_rate"], metrics["average_wait_seconds"]]
-    expect_equal(figures, [None, {}, None, None], called=f"{CALLED}, the states cannot be had")
-    reason = metrics["unavailable"].get("runs")
-    expect(isinstance(reason, str) and bool(reason), called=f'{CALLED}["unavailable"]', got=metrics["unavailable"])
+    called = f"{CALLED}, the states cannot be had"
+    expect_equal(figures, [None, {}, None, None], called=called, mistake="invented figure")
+    reason, got = metrics["unavailable"].get("runs"), metrics["unavailable"]
+    told = isinstance(reason, str) and bool(reason)
+    expect(told, called=f'{CALLED}["unavailable"]', got=got, mistake="does not say why a figure is missing")
 
 
 def test_logs_the_metrics(collect):
@@ -121,7 +132,8 @@ def test_logs_the_metrics(collect):
     with captured_logs() as lines:
         collect({"run_1": {SENSOR: "success"}}, {("run_1", SENSOR): {"waited_seconds": 711.25}})
     told = any("711" in line.text for line in lines if line.level == 20)
-    expect(told, called=f"the log of {CALLED}", got=[line.text for line in lines])
+    got = [line.text for line in lines]
+    expect(told, called=f"the log of {CALLED}", got=got, mistake="figures not logged at INFO")
 
 
 class Forgetful(TaskInstance):

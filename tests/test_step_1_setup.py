@@ -8,7 +8,7 @@ import warnings
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
-from support.contract import Broken, expect, expect_equal
+from support.contract import Broken, Result, expect, expect_equal
 from support.task_instance import TaskInstance, context_for
 from support.watching import is_plain_json
 
@@ -37,14 +37,19 @@ def test_tasks_are_retried_once_after_two_minutes(submission):
     """Every task has 1 retry after 2 minutes."""
     tasks = submission.dag("trigger_implementation_exercise").tasks
     wrong = [task.task_id for task in tasks if (task.retries, task.retry_delay) != (1, timedelta(minutes=2))]
-    expect(not wrong, called="retries and retry_delay of the tasks", got=f"not 1 and 2 minutes: {wrong}")
+    got = f"not 1 and 2 minutes: {wrong}"
+    expect(
+        not wrong, called="retries and retry_delay of the tasks", got=got, mistake="retries not as asked for every task"
+    )
 
 
 def test_importing_warns_of_nothing(submission, elsewhere):
     """The file is imported without a warning: its imports are Airflow 3's own. It has its setup task by then."""
     submission.task("set_up_directories")
     warned = elsewhere.run(warnings_when_imported, submission.path.stem)
-    expect(not warned, called="import trigger_implementation_exercise", got=warned, mistake="deprecated import")
+    deprecated = any("deprecat" in text.lower() for text in warned)
+    mistake = "deprecated import" if deprecated else "warns when imported"
+    expect(not warned, called="import trigger_implementation_exercise", got=warned, mistake=mistake)
 
 
 def warnings_when_imported(module: str) -> list[str]:
@@ -52,19 +57,24 @@ def warnings_when_imported(module: str) -> list[str]:
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         file = importlib.import_module(module).__file__
-    return [str(warning.message) for warning in caught if warning.filename == file]
+    return [f"{warning.category.__name__}: {warning.message}" for warning in caught if warning.filename == file]
 
 
 def test_set_up_and_clean_up_are_setup_and_teardown(submission):
     """set_up_directories is a setup task, clean_up_directories its teardown."""
     set_up, clean_up = submission.task("set_up_directories"), submission.task("clean_up_directories")
     expect(
+        clean_up.is_teardown is True,
+        called='the task "clean_up_directories"',
+        got="it is no teardown task",
+        mistake="no teardown",
+    )
+    expect(
         set_up.is_setup is True,
         called='the task "set_up_directories"',
         got="it is no setup task",
         mistake="no setup task",
     )
-    expect(clean_up.is_teardown is True, called='the task "clean_up_directories"', got="it is no teardown task")
     upstream = clean_up.upstream_task_ids
     expect("set_up_directories" in upstream, called="the tasks before clean_up_directories", got=sorted(upstream))
 
@@ -75,7 +85,7 @@ def test_set_up_makes_all_directories(submission, data_dir):
     clients = submission.CLIENT_DIRECTORIES
     due = [os.path.dirname(submission.UPLOAD_FILE), os.path.dirname(submission.REPORT_FILE), *clients]
     missing = [directory for directory in due if not os.path.isdir(directory)]
-    expect(not missing, called="set_up_directories()", got=f"missing: {missing}")
+    expect(not missing, called="set_up_directories()", got=f"missing: {missing}", mistake="directory not made")
     for directory in clients:
         readme = Path(directory, "README.txt")
         expect(readme.is_file() and bool(readme.read_text().strip()), called="set_up_directories()", got=f"no {readme}")
@@ -84,10 +94,14 @@ def test_set_up_makes_all_directories(submission, data_dir):
 def test_set_up_says_exactly_what_it_made(submission, data_dir):
     """Returns exactly what this call made, absolute paths, a parent before what lies in it, as plain JSON."""
     made = submission.set_up_directories()
-    expect(is_plain_json(made), called="set_up_directories()", got=made)
-    expect(set(made) >= {"directories", "files"}, called="set_up_directories()", got=made)
+    called = "set_up_directories()"
+    expect(is_plain_json(made), called=called, got=made, mistake="result is not plain JSON")
+    expect(set(Result(called, made)) >= {"directories", "files"}, called=called, got=made)
     expect_equal(
-        sorted(made["directories"] + made["files"]), sorted(everything_below(data_dir)), called="set_up_directories()"
+        sorted(made["directories"] + made["files"]),
+        sorted(everything_below(data_dir)),
+        called=called,
+        mistake="says it made more or less than it did",
     )
     order = made["directories"]
     wrong = [path for number, path in enumerate(order) if os.path.dirname(path) in order[number:]]
@@ -104,11 +118,18 @@ def test_set_up_leaves_alone_what_exists(submission, data_dir):
     made = submission.set_up_directories()
     again = submission.set_up_directories()
     expect_equal(
-        [readme.read_text(), upload.read_text()], ["ours", "id\n1\n"], called="set_up_directories(), files before"
+        [readme.read_text(), upload.read_text()],
+        ["ours", "id\n1\n"],
+        called="set_up_directories(), files before",
+        mistake="set-up overwrites what was there",
     )
+    made = Result("set_up_directories()", made)
     kept = first not in made["directories"] and str(readme) not in made["files"]
-    expect(kept, called="set_up_directories()", got=f"{made}, though {first} was there")
-    expect_equal([again["directories"], again["files"]], [[], []], called="set_up_directories(), for the second time")
+    mistake = "says it made more or less than it did"
+    expect(kept, called="set_up_directories()", got=f"{made}, though {first} was there", mistake=mistake)
+    called = "set_up_directories(), for the second time"
+    again = Result(called, again)
+    expect_equal([again["directories"], again["files"]], [[], []], called=called, mistake=mistake)
 
 
 def test_set_up_puts_a_readme_into_a_directory_that_is_there(submission, data_dir):
@@ -126,8 +147,18 @@ def test_clean_up_removes_what_set_up_made(submission, data_dir):
     """Remove what set_up_directories made, and return the paths that were removed."""
     made = submission.set_up_directories()
     removed = submission.clean_up_directories(made)
-    expect_equal(sorted(everything_below(data_dir)), [], called="what is left after clean_up_directories(...)")
-    expect_equal(sorted(removed), sorted(made["directories"] + made["files"]), called="clean_up_directories(...)")
+    expect_equal(
+        sorted(everything_below(data_dir)),
+        [],
+        called="what is left after clean_up_directories(...)",
+        mistake="clean-up leaves what the set-up made",
+    )
+    expect_equal(
+        sorted(removed or []),
+        sorted(made["directories"] + made["files"]),
+        called="clean_up_directories(...)",
+        mistake="says it removed more or less than it did",
+    )
 
 
 def test_clean_up_leaves_uploads_and_reports(submission, data_dir):
@@ -138,15 +169,13 @@ def test_clean_up_leaves_uploads_and_reports(submission, data_dir):
     for path in (upload, report):
         path.write_text("keep me")
     removed = submission.clean_up_directories(made)
+    called = "clean_up_directories(...)"
     left = upload.is_file() and report.is_file()
-    expect(
-        left, called="clean_up_directories(...)", got="it removed a client's upload", mistake="clean-up deletes data"
-    )
+    expect(left, called=called, got="it removed a client's upload", mistake="clean-up deletes data")
     kept = not {str(upload.parent), str(report.parent), data_dir} & set(removed)
-    expect(kept, called="clean_up_directories(...)", got=f"{removed}")
-    expect(
-        not os.path.exists(submission.CLIENT_DIRECTORIES[0]), called="clean_up_directories(...)", got="client_1 is left"
-    )
+    expect(kept, called=called, got=f"{removed}", mistake="says it removed more or less than it did")
+    emptied = not os.path.exists(submission.CLIENT_DIRECTORIES[0])
+    expect(emptied, called=called, got="client_1 is left", mistake="clean-up leaves what the set-up made")
 
 
 def test_clean_up_leaves_what_was_there_before(submission, data_dir):
@@ -159,7 +188,7 @@ def test_clean_up_leaves_what_was_there_before(submission, data_dir):
         os.path.isdir(first),
         called="clean_up_directories(...)",
         got=f"{first} is gone",
-        mistake="clean-up deletes data",
+        mistake="clean-up removes what it did not make",
     )
 
 
@@ -180,8 +209,12 @@ def test_clean_up_removes_nothing_if_nothing_was_made(submission, data_dir):
     """With None, because the set-up never got so far, nothing is removed."""
     submission.set_up_directories()
     before = everything_below(data_dir)
-    expect_equal(submission.clean_up_directories(None), [], called="clean_up_directories(None)")
-    expect_equal(everything_below(data_dir), before, called="what is left after clean_up_directories(None)")
+    removed = submission.clean_up_directories(None)
+    left = everything_below(data_dir)
+    expect_equal(
+        left, before, called="what is left after clean_up_directories(None)", mistake="None taken for everything"
+    )
+    expect_equal(removed, [], called="clean_up_directories(None)", mistake="says it removed more or less than it did")
 
 
 def test_clean_up_copes_with_less(submission, data_dir):
@@ -192,7 +225,20 @@ def test_clean_up_copes_with_less(submission, data_dir):
         submission.clean_up_directories(made)
         nothing = submission.clean_up_directories(made)
         none = submission.clean_up_directories(None)
+    except NotImplementedError:
+        raise
     except Exception as error:
-        raise Broken("clean_up_directories(...), of which something is gone, and of None", repr(error)) from None
-    expect_equal([nothing, none], [[], []], called="clean_up_directories(...), of which all is gone, and of None")
-    expect_equal(sorted(everything_below(data_dir)), [], called="what is left after clean_up_directories(...)")
+        called = "clean_up_directories(...), of which something is gone, and of None"
+        raise Broken(called, repr(error), "fails over what is gone") from error
+    expect_equal(
+        [nothing, none],
+        [[], []],
+        called="clean_up_directories(...), of which all is gone, and of None",
+        mistake="says it removed more or less than it did",
+    )
+    expect_equal(
+        sorted(everything_below(data_dir)),
+        [],
+        called="what is left after clean_up_directories(...)",
+        mistake="clean-up leaves what the set-up made",
+    )

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from airflow.providers.standard.sensors.filesystem import FileSensor
 from support.airflow_version import TaskDeferred
-from support.contract import expect, expect_equal
+from support.contract import Broken, expect, expect_equal
 from support.logs import captured_logs
 from support.task_instance import TaskInstance, context_for
 
@@ -52,25 +52,38 @@ def test_defers_while_the_file_is_missing(sensor, no_upload):
         deferred is not None,
         called="wait_for_upload.execute(context)",
         got="it did not defer",
-        mistake="not deferrable",
+        mistake="does not defer",
     )
 
 
 def test_the_triggerer_takes_over_path_interval_and_timeout(submission, sensor, no_upload):
     """It looks at least every 30 seconds and gives up after 600."""
     deferred = deferral(sensor)
-    expect(deferred is not None, called="wait_for_upload.execute(context)", got="it did not defer")
+    expect(
+        deferred is not None,
+        called="wait_for_upload.execute(context)",
+        got="it did not defer",
+        mistake="does not defer",
+    )
     kwargs = deferred.trigger.serialize()[1]
     expect_equal(kwargs["filepath"], submission.UPLOAD_FILE, called="the trigger's filepath")
-    expect(0 < kwargs["poke_interval"] <= 30, called="the trigger's poke_interval", got=kwargs["poke_interval"])
+    expect(
+        0 < kwargs["poke_interval"] <= 30,
+        called="the trigger's poke_interval",
+        got=kwargs["poke_interval"],
+        mistake="looks too seldom" if kwargs["poke_interval"] > 30 else "",
+    )
     timeout = deferred.timeout
     seconds = timeout if isinstance(timeout, (int, float)) else timeout and timeout.total_seconds()
-    expect_equal(seconds, 600.0 if isinstance(seconds, float) else 600, called="the timeout of the deferral")
+    due = 600.0 if isinstance(seconds, float) else 600
+    expect_equal(seconds, due, called="the timeout of the deferral", mistake="timeout of the wait not set")
 
 
 def test_goes_on_at_once_when_the_file_is_there(submission, sensor):
     """When the file is there already, the sensor is done without deferring."""
-    expect(sensor.deferrable is True, called="wait_for_upload.deferrable", got=sensor.deferrable)
+    expect(
+        sensor.deferrable is True, called="wait_for_upload.deferrable", got=sensor.deferrable, mistake="not deferrable"
+    )
     upload = Path(submission.UPLOAD_FILE)
     upload.parent.mkdir(parents=True, exist_ok=True)
     upload.write_text("id\n1\n")
@@ -78,7 +91,8 @@ def test_goes_on_at_once_when_the_file_is_there(submission, sensor):
         deferred = deferral(sensor)
     finally:
         upload.unlink()
-    expect(deferred is None, called="wait_for_upload.execute(context), the file is there", got="it deferred")
+    called = "wait_for_upload.execute(context), the file is there"
+    expect(deferred is None, called=called, got="it deferred", mistake="defers without looking")
 
 
 def test_says_why_it_defers(sensor):
@@ -94,12 +108,27 @@ def test_logs_whenever_a_worker_takes_it_up(submission, sensor):
     """It calls log_worker_slot whenever a worker takes it up."""
     callbacks = sensor.on_execute_callback or []
     callbacks = callbacks if isinstance(callbacks, (list, tuple)) else [callbacks]
+    called = "wait_for_upload.on_execute_callback"
+    others = [name for name in OTHER_MOMENTS if calls_log_worker_slot(getattr(sensor, name, None))]
+    if not callbacks and others:
+        raise Broken(called, f"no callback, but {others[0]} is log_worker_slot", "callback of another moment")
+    expect(bool(callbacks), called=called, got="no callback", mistake="worker slot not logged")
     with captured_logs() as lines:
         for callback in callbacks:
             callback(context_for(TaskInstance("wait_for_upload")))
     texts = [line.text for line in lines]
     told = any("wait_for_upload" in text and "worker slot" in text.lower() for text in texts)
-    expect(told, called="wait_for_upload.on_execute_callback", got=f"{len(callbacks)} callbacks, which logged {texts}")
+    got = f"{len(callbacks)} callbacks, which logged {texts}"
+    expect(told, called=called, got=got, mistake="not one INFO line with the task's id")
+
+
+OTHER_MOMENTS = ("on_success_callback", "on_failure_callback", "on_retry_callback", "on_skipped_callback")
+
+
+def calls_log_worker_slot(callbacks: object) -> bool:
+    """Whether log_worker_slot is among the callbacks, one or several."""
+    callbacks = callbacks if isinstance(callbacks, (list, tuple)) else [callbacks]
+    return any(getattr(callback, "__name__", "") == "log_worker_slot" for callback in callbacks)
 
 
 def test_log_worker_slot_names_the_task(submission):
@@ -109,4 +138,4 @@ def test_log_worker_slot_names_the_task(submission):
     texts = [(line.level, line.text) for line in lines]
     right = len(lines) == 1 and lines[0].level == 20
     right = right and "wait_for_the_mailman" in lines[0].text and "worker slot" in lines[0].text.lower()
-    expect(right, called="log_worker_slot(context)", got=texts)
+    expect(right, called="log_worker_slot(context)", got=texts, mistake="not one INFO line with the task's id")

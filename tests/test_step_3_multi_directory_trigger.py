@@ -13,9 +13,9 @@ import pytest
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 from support import triggers
 from support.airflow_version import deserialize, serialize
-from support.contract import Broken, expect, expect_equal
+from support.contract import Broken, Result, expect, expect_equal
 from support.spy import spying
-from support.watching import is_plain_json, watch
+from support.watching import begun, is_plain_json, watch
 
 CLASS_PATH = "trigger_implementation_exercise.MultiDirectoryTrigger"
 SUCCESS_KEYS = {"status", "directory", "filename", "path", "size", "modified", "files", "total_files", "errors"}
@@ -55,10 +55,18 @@ def test_takes_its_arguments_by_position_and_by_keyword(submission, clients):
     by_keyword = submission.MultiDirectoryTrigger(
         directories=clients.directories, file_pattern="*.json", check_interval=7
     )
-    defaults = submission.MultiDirectoryTrigger(clients.directories).serialize()[1]
-    expect_equal(by_position.serialize()[1], by_keyword.serialize()[1], called="serialize() of both")
+    defaults = triggers.arguments_of(submission.MultiDirectoryTrigger(clients.directories))
     expect_equal(
-        [defaults["file_pattern"], defaults["check_interval"]], ["*.csv", 10], called="serialize() with the defaults"
+        by_position.serialize()[1],
+        by_keyword.serialize()[1],
+        called="serialize() of both",
+        mistake="argument lost or changed on the way",
+    )
+    expect_equal(
+        [defaults["file_pattern"], defaults["check_interval"]],
+        ["*.csv", 10],
+        called="serialize() with the defaults",
+        mistake="argument lost or changed on the way",
     )
 
 
@@ -84,10 +92,13 @@ def test_refuses_arguments_that_cannot_work(trigger, arguments):
 def test_construction_does_no_work(trigger, clients):
     """__init__ keeps the arguments: no look at the file system, no work."""
     missing = os.path.join(clients.root, "not", "there")
-    with spying(clients.root) as spy:
-        built = trigger(directories=[clients[1], missing])
-        built.serialize()
     called = "MultiDirectoryTrigger(...).serialize()"
+    with spying(clients.root) as spy:
+        try:
+            trigger(directories=[clients[1], missing]).serialize()
+        except (OSError, ValueError) as error:
+            got = f"{error!r}, for a directory that is not there"
+            raise Broken(called, got, "work in __init__") from error
     expect(
         not spy.touched and not spy.written, called=called, got=spy.touched + spy.written, mistake="work in __init__"
     )
@@ -112,17 +123,37 @@ def test_every_argument_survives_the_way_to_the_triggerer(submission, trigger):
     parameters = triggers.parameters(submission.MultiDirectoryTrigger)
     missing = [name for name in parameters if name not in kwargs]
     expect(not missing, called="serialize()[1]", got=f"{kwargs}, without {missing}", mistake="argument not serialized")
-    expect_equal([kwargs["file_pattern"], kwargs["check_interval"]], ["report_*.json", 3.5], called="serialize()[1]")
+    expect_equal(
+        [kwargs["file_pattern"], kwargs["check_interval"]],
+        ["report_*.json", 3.5],
+        called="serialize()[1]",
+        mistake="argument lost or changed on the way",
+    )
     again = submission.MultiDirectoryTrigger(**deserialize(serialize(kwargs)))
-    expect_equal(again.serialize(), (class_path, kwargs), called="serialize() of the trigger rebuilt from serialize()")
+    expect_equal(
+        again.serialize(),
+        (class_path, kwargs),
+        called="serialize() of the trigger rebuilt from serialize()",
+        mistake="rebuilt trigger is another",
+    )
 
 
 def test_arguments_travel_as_plain_json(submission, clients):
     """The serialized arguments are plain JSON, whatever sequence of paths was given."""
     for directories in (clients.directories, tuple(clients.directories)):
-        kwargs = submission.MultiDirectoryTrigger(directories, "*.json", 2.5).serialize()[1]
-        expect(is_plain_json(kwargs), called="serialize()[1]", got=kwargs, mistake="arguments are not plain JSON")
-        expect_equal(kwargs["directories"], clients.directories, called='serialize()[1]["directories"]')
+        kwargs = triggers.arguments_of(submission.MultiDirectoryTrigger(directories, "*.json", 2.5))
+        expect(
+            is_plain_json(kwargs),
+            called="serialize()[1]",
+            got=kwargs,
+            mistake="trigger's arguments are not plain JSON",
+        )
+        expect_equal(
+            kwargs["directories"],
+            clients.directories,
+            called='serialize()[1]["directories"]',
+            mistake="path rewritten",
+        )
 
 
 def test_serialize_says_the_same_after_a_run(trigger, clients):
@@ -137,9 +168,10 @@ def test_serialize_says_the_same_after_a_run(trigger, clients):
         faults=lambda spy: spy.deny(clients[4]),
         at={35: lambda: during.append(repr(built.serialize())), 36: lambda: clients.drop(2, "late.csv")},
     )
-    watched.expect_found()
-    said = [*during, repr(built.serialize())]
-    expect_equal(said, [before, before], called="serialize()", mistake="state in serialize()")
+    for said in (*during, repr(built.serialize())):
+        expect_equal(said, before, called="serialize()", mistake="state in serialize()")
+    watched.expect_found("one unreadable directory ends the wait", because=clients[4])
+    expect(len(during) == 1, called=watched.called, got=f"it fired after {watched.fired_at:g} seconds, without a file")
 
 
 # ── What is found ──
@@ -147,15 +179,12 @@ def test_serialize_says_the_same_after_a_run(trigger, clients):
 
 def test_run_is_an_async_generator(trigger):
     """run() yields, so calling it gives an async generator."""
-    running = trigger().run()
-    is_generator = inspect.isasyncgen(running) or hasattr(running, "__anext__")
-    if inspect.iscoroutine(running):
-        running.close()
+    running = begun(trigger())
     expect(
-        is_generator,
+        inspect.isasyncgen(running) or hasattr(running, "__anext__"),
         called="MultiDirectoryTrigger(...).run()",
         got=type(running),
-        mistake="returns in place of yielding",
+        mistake="run() is no async generator",
     )
 
 
@@ -164,33 +193,60 @@ def test_finds_a_file_that_is_there_before(trigger, clients):
     path = clients.drop(3, "orders.csv", "id\n1\n")
     os.utime(path, (1_700_000_000, 1_700_000_000))
     watched = watch(trigger(), seconds=30, root=clients.root)
-    payload = watched.payload
+    watched.expect_event("file that is there already not reported")
+    payload = watched.found
     missing = SUCCESS_KEYS - set(payload)
-    expect(not missing, called=watched.called, got=f"{payload}, without {sorted(missing)}")
+    expect(
+        not missing,
+        called=watched.called,
+        got=f"{payload}, without {sorted(missing)}",
+        mistake="event without a key",
+    )
+    errors = payload["errors"]
+    foreign = isinstance(errors, dict) and not set(errors) <= set(clients.directories)
+    mistake = "state shared by instances" if foreign else "readable directory reported as broken"
+    expect_equal(errors, {}, called=f"{watched.called}: errors", mistake=mistake)
     known = {key: payload[key] for key in SUCCESS_KEYS - {"modified"}}
     due = {"status": "success", "directory": clients[3], "filename": "orders.csv", "path": path, "size": 5}
     expect_equal(known, {**due, "files": [path], "total_files": 1, "errors": {}}, called=watched.called)
     modified = datetime.fromisoformat(payload["modified"])
-    expect(modified.utcoffset() is not None, called='payload["modified"]', got=payload["modified"])
-    expect_equal(modified, datetime.fromtimestamp(1_700_000_000, tz=timezone.utc), called='payload["modified"]')
-    expect(watched.fired_at < 10, called=watched.called, got=f"the event came after {watched.fired_at} seconds")
+    expect(
+        modified.utcoffset() is not None,
+        called='payload["modified"]',
+        got=payload["modified"],
+        mistake="time without a zone",
+    )
+    expect_equal(
+        modified,
+        datetime.fromtimestamp(1_700_000_000, tz=timezone.utc),
+        called='payload["modified"]',
+        mistake="not the time of the last change",
+    )
+    expect(
+        watched.fired_at < 10,
+        called=watched.called,
+        got=f"the event came after {watched.fired_at} seconds",
+        mistake="sleeps before the first look",
+    )
 
 
 def test_finds_a_file_that_comes_later(trigger, clients):
     """A file counts when it comes later, and is reported at the latest two intervals after it appeared."""
     watched = watch(trigger(), seconds=120, root=clients.root, at={42: lambda: clients.drop(1, "late.csv")})
-    expect_equal(watched.payload["path"], clients.path(1, "late.csv"), called=watched.called)
+    expect_equal(watched.found["path"], clients.path(1, "late.csv"), called=watched.called)
     expect(
         42 <= watched.fired_at <= 62,
         called=watched.called,
         got=f"reported after {watched.fired_at} seconds, made at 42",
+        mistake="reports too late",
     )
 
 
 def test_finds_a_file_in_the_fifth_directory(trigger, clients):
     """All directories are watched at once, the fifth as well as the first."""
     watched = watch(trigger(), seconds=60, root=clients.root, at={15: lambda: clients.drop(5, "fifth.csv")})
-    expect_equal(watched.payload["directory"], clients[5], called=watched.called, mistake="not all directories watched")
+    watched.expect_event("not all directories watched")
+    expect_equal(watched.found["directory"], clients[5], called=watched.called)
 
 
 @pytest.mark.parametrize(
@@ -208,7 +264,10 @@ def test_matches_the_name_as_a_shell_does(trigger, clients, pattern, matching, o
     for name in [*others, matching]:
         clients.drop(2, name)
     watched = watch(trigger(file_pattern=pattern), seconds=30, root=clients.root)
-    expect_equal(watched.payload["files"], [clients.path(2, matching)], called=f"{watched.called}, pattern {pattern}")
+    mistake = "name not matched as the contract says"
+    called = f"{watched.called}, pattern {pattern}"
+    watched.expect_event(mistake)
+    expect_equal(watched.found["files"], [clients.path(2, matching)], called=called, mistake=mistake)
 
 
 def test_only_files_count(trigger, clients):
@@ -221,7 +280,12 @@ def test_only_files_count(trigger, clients):
     target = clients.drop(4, "target.data")
     os.symlink(target, clients.path(5, "link.csv"))
     watched = watch(trigger(), seconds=30, root=clients.root)
-    expect_equal(watched.payload["files"], [clients.path(5, "link.csv")], called=watched.called)
+    mistake = "counts what is no file of this directory"
+    watched.expect_event("link to a file not counted")
+    found = watched.found["files"]
+    link = clients.path(5, "link.csv")
+    expect(link in found, called=watched.called, got=found, mistake="link to a file not counted")
+    expect_equal(found, [link], called=watched.called, mistake=mistake)
 
 
 def test_of_several_files_it_reports_the_first(submission, clients):
@@ -232,17 +296,21 @@ def test_of_several_files_it_reports_the_first(submission, clients):
     watched = watch(submission.MultiDirectoryTrigger(order), seconds=30, root=clients.root)
     due = [clients.path(2, name) for name in ("b.csv", "m.csv", "z.csv")]
     due += [clients.path(5, "a.csv"), clients.path(1, "a.csv")]
-    payload = watched.payload
-    expect_equal(payload["path"], due[0], called=watched.called, mistake="choice depends on chance")
-    expect_equal([payload["files"], payload["total_files"]], [due, 5], called=watched.called)
+    payload = watched.found
+    expect_equal(payload["path"], due[0], called=watched.called, mistake="not the first in order")
+    expect(set(due) <= set(payload["files"]), called=watched.called, got=payload, mistake="not all files listed")
+    expect_equal(payload["files"], due, called=watched.called, mistake="files not in order")
+    expect_equal(payload["total_files"], 5, called=watched.called, mistake="files counted wrongly")
 
 
 def test_a_directory_named_twice_counts_once(trigger, clients):
     """A directory named twice counts once."""
     path = clients.drop(1, "a.csv")
-    payload = watch(trigger(directories=[clients[1], clients[2], clients[1]]), seconds=30, root=clients.root).payload
+    payload = watch(trigger(directories=[clients[1], clients[2], clients[1]]), seconds=30, root=clients.root).found
     found = [payload["files"], payload["total_files"]]
-    expect_equal(found, [[path], 1], called="run(), a directory is named twice")
+    expect_equal(
+        found, [[path], 1], called="run(), a directory is named twice", mistake="directory named twice counted twice"
+    )
 
 
 @pytest.mark.parametrize("written", ["client_2", "./client_2", "client_2/"])
@@ -250,10 +318,11 @@ def test_reports_the_directory_as_it_was_written(trigger, clients, monkeypatch, 
     """directory is written as in directories, and path is that joined with filename."""
     monkeypatch.chdir(clients.root)
     clients.drop(2, "a.csv")
-    payload = watch(trigger(directories=["client_1", written]), seconds=30, root=clients.root).payload
+    payload = watch(trigger(directories=["client_1", written]), seconds=30, root=clients.root).found
     found = [payload["directory"], payload["path"], payload["files"]]
     path = os.path.join(written, "a.csv")
-    expect_equal(found, [written, path, [path]], called=f"run() of a trigger for {written!r}")
+    called = f"run() of a trigger for {written!r}"
+    expect_equal(found, [written, path, [path]], called=called, mistake="path rewritten")
 
 
 @pytest.fixture(scope="module")
@@ -271,12 +340,15 @@ def crowded(tmp_path_factory: pytest.TempPathFactory) -> str:
 def test_ten_thousand_files_make_a_small_event(trigger, clients, crowded):
     """files is cut after 100, total_files counts them all."""
     path = clients.drop(1, "first.csv")
-    payload = watch(trigger(directories=[clients[1], crowded]), seconds=60, root=clients.root).payload
+    payload = watch(trigger(directories=[clients[1], crowded]), seconds=60, root=clients.root).found
     due = [path, *(os.path.join(crowded, f"{number:05}.csv") for number in range(99))]
     called = "run() over 10,001 files"
     counts = [len(payload["files"]), payload["total_files"]]
-    expect_equal(counts, [100, 10_001], called=called, mistake="unbounded payload")
-    expect_equal(payload["files"], due, called=called)
+    mistake = "unbounded payload" if counts[0] > 100 else "files cut in the wrong place"
+    expect_equal(counts[0], 100, called=f"{called}: files listed", mistake=mistake)
+    mistake = "total counted after the cut" if counts[1] == 100 else "files counted wrongly"
+    expect_equal(counts[1], 10_001, called=f"{called}: total_files", mistake=mistake)
+    expect_equal(payload["files"], due, called=called, mistake="files not in order")
 
 
 def test_a_file_that_vanishes_again_does_not_count(trigger, clients):
@@ -288,7 +360,9 @@ def test_a_file_that_vanishes_again_does_not_count(trigger, clients):
         44: lambda: clients.drop(2, "stays.csv"),
     }
     watched = watch(trigger(), seconds=90, root=clients.root, at=at)
-    expect_equal(watched.payload["path"], clients.path(2, "stays.csv"), called=watched.called)
+    path = watched.found["path"]
+    mistake = "looks too often" if path == gone and 12 <= watched.fired_at < 13 else ""
+    expect_equal(path, clients.path(2, "stays.csv"), called=f"{watched.called} every 10", mistake=mistake)
 
 
 def test_a_link_in_a_circle_hides_no_file(trigger, clients):
@@ -318,21 +392,23 @@ def test_a_missing_directory_is_watched_until_it_is_made(trigger, clients):
         open(os.path.join(late, "first.csv"), "w").close()
 
     watched = watch(trigger(directories=[clients[1], late]), seconds=120, root=clients.root, at={55: make})
-    payload = watched.payload
-    expect_equal(
-        [payload["directory"], payload["errors"]], [late, {}], called=watched.called, mistake="gives up too early"
-    )
+    triggers.expect_waited_for(watched, late)
+    found = [watched.found["directory"], watched.found["errors"]]
+    expect_equal(found, [late, {}], called=watched.called, mistake="missing directory taken for broken")
 
 
 def test_only_missing_directories_are_still_waited_for(trigger, clients):
     """Directories that are all missing are no reason to end."""
     missing = [os.path.join(clients.root, name) for name in ("one", "two")]
     watched = watch(trigger(directories=missing), seconds=200, root=clients.root)
-    watched.expect_waiting()
+    watched.expect_waiting("missing directory not waited for")
     looks = [len(watched.spy.looks.get(directory, [])) for directory in missing]
     triggers.expect_it_works(trigger(), clients)
     expect(
-        watched.cancelled_within is not None, called=watched.called, got=f"looks {looks}, and no end on cancellation"
+        watched.cancelled_within is not None,
+        called=watched.called,
+        got=f"looks {looks}, and no end on cancellation",
+        mistake="swallows the cancellation",
     )
 
 
@@ -345,8 +421,9 @@ def test_a_path_that_is_a_file_is_left_out_and_named(trigger, clients):
         root=clients.root,
         at={31: lambda: clients.drop(2, "a.csv")},
     )
+    watched.expect_found("one unreadable directory ends the wait", because=path)
     triggers.expect_left_out(watched, path)
-    expect_equal(watched.payload["directory"], clients[2], called=watched.called)
+    expect_equal(watched.found["directory"], clients[2], called=watched.called)
 
 
 def test_a_directory_without_permission_is_left_out_and_named(trigger, clients):
@@ -358,10 +435,12 @@ def test_a_directory_without_permission_is_left_out_and_named(trigger, clients):
         faults=lambda spy: spy.deny(clients[2]),
         at={31: lambda: clients.drop(4, "a.csv")},
     )
+    watched.expect_found("one unreadable directory ends the wait", because=clients[2])
     triggers.expect_left_out(watched, clients[2])
-    expect_equal(watched.payload["directory"], clients[4], called=watched.called)
+    expect_equal(watched.found["directory"], clients[4], called=watched.called)
     warnings = [line.text for line in watched.logs if line.level >= logging.WARNING and clients[2] in line.text]
-    expect(len(warnings) == 1, called=watched.called, got=f"{len(warnings)} warnings that name it: {warnings}")
+    got = f"{len(warnings)} warnings that name it: {warnings}"
+    expect(len(warnings) == 1, called=watched.called, got=got, mistake="left-out directory not logged once")
 
 
 def test_ends_with_an_error_when_no_directory_is_left(trigger, clients):
@@ -375,7 +454,9 @@ def test_ends_with_an_error_when_no_directory_is_left(trigger, clients):
     )
     payload = watched.payload
     triggers.expect_error_event(payload, "directory_access", called=watched.called)
-    expect_equal(sorted(payload["errors"]), sorted([path, clients[2]]), called='payload["errors"]')
+    named = sorted(payload["errors"])
+    due = sorted([path, clients[2]])
+    expect_equal(named, due, called='payload["errors"]', mistake="unreadable directory not reported")
 
 
 def test_a_passing_error_is_tried_again(trigger, clients):
@@ -388,14 +469,12 @@ def test_a_passing_error_is_tried_again(trigger, clients):
         root=clients.root,
         faults=lambda spy: spy.fail(clients[1], *failures),
     )
-    payload = watched.payload
-    expect_equal(
-        payload["status"], "success", called=f"{watched.called}; the first 12 looks raise EIO", mistake="gives up"
-    )
-    expect_equal(payload["errors"], {}, called=watched.called)
-    expect(
-        watched.fired_at >= 100, called=watched.called, got="12 failures were passed over without waiting between them"
-    )
+    called = f"{watched.called}; the first 12 looks raise EIO"
+    watched.expect_event("passing failure taken for final")
+    watched.expect_found("passing failure taken for final")
+    expect_equal(watched.found["errors"], {}, called=called, mistake="passing failure taken for final")
+    got = f"an event after {watched.fired_at:g} seconds, so the looks did not wait for each other; {called}"
+    watched.expect_pace(watched.fired_at >= 100, got, "retries without waiting")
 
 
 def test_an_unexpected_exception_becomes_an_error_event(trigger, clients):
@@ -407,8 +486,7 @@ def test_an_unexpected_exception_becomes_an_error_event(trigger, clients):
         root=clients.root,
         faults=lambda spy: spy.fail(clients[1], *[broken] * 50),
     )
-    if watched.error is not None:
-        raise Broken(watched.called, f"{watched.error!r} came out of run()", "exception escapes run()")
+    watched.expect_event("no error event")
     triggers.expect_error_event(watched.payload, "unexpected", called=watched.called)
     message = watched.payload["message"]
     told = "ZeroDivisionError" in message and "the disk is imaginary" in message
@@ -422,13 +500,7 @@ def test_never_blocks_the_event_loop(trigger, clients):
     """Nothing here blocks the event loop: neither files nor sleep."""
     watched = watch(trigger(), seconds=60, root=clients.root, at={15: lambda: clients.drop(5, "a.csv")})
     watched.expect_found()
-    blocking = sorted(set(watched.spy.blocking))
-    expect(
-        not blocking,
-        called=watched.called,
-        got=f"on the event loop: {blocking}",
-        mistake="blocking call on the event loop",
-    )
+    watched.expect_unblocked()
 
 
 @pytest.mark.deadline(60)
@@ -475,9 +547,10 @@ def test_a_hanging_directory_is_asked_only_once_at_a_time(trigger, clients):
         faults=lambda spy: spy.hang(clients[1]),
         at={333: lambda: clients.drop(5, "a.csv")},
     )
-    watched.expect_found()
     hanging = len(watched.spy.looks.get(clients[1], []))
     expect(hanging <= 3, called=watched.called, got=f"{hanging} looks hang in one directory", mistake="threads pile up")
+    watched.expect_event("one directory waits for another")
+    watched.expect_found()
 
 
 def test_looks_no_more_often_than_asked(trigger, clients):
@@ -492,7 +565,7 @@ def test_looks_no_more_often_than_asked(trigger, clients):
         most <= 2 * 22,
         called=watched.called,
         got=f"{most} looks into one directory in 610 seconds",
-        mistake="busy polling",
+        mistake="looks too often",
     )
 
 
@@ -501,7 +574,7 @@ def test_cancelling_ends_it_at_once(trigger, clients):
     watched = watch(trigger(), seconds=35, root=clients.root)
     watched.expect_waiting()
     watched.expect_prompt_end()
-    expect(not watched.left_behind, called="after the cancellation", got=watched.left_behind, mistake="resource leak")
+    watched.expect_nothing_left()
     triggers.expect_it_works(trigger(), clients)
 
 
@@ -510,8 +583,7 @@ def test_cancelling_while_a_directory_hangs(trigger, clients):
     watched = watch(trigger(), seconds=35, root=clients.root, faults=lambda spy: spy.hang(clients[2]))
     watched.expect_waiting()
     watched.expect_prompt_end()
-    tasks = [left for left in watched.left_behind if left.startswith("the task")]
-    expect(not tasks, called="after the cancellation", got=tasks, mistake="resource leak")
+    watched.expect_nothing_left("the task")
     triggers.expect_it_works(trigger(), clients)
 
 
@@ -519,7 +591,7 @@ def test_leaves_nothing_behind_after_its_event(trigger, clients):
     """When run() has ended, no task, thread or open file of it is left."""
     watched = watch(trigger(), seconds=60, root=clients.root, at={15: lambda: clients.drop(1, "a.csv")})
     watched.expect_found()
-    expect(not watched.left_behind, called="after the event", got=watched.left_behind, mistake="resource leak")
+    watched.expect_nothing_left()
 
 
 def test_only_looks(trigger, clients):
@@ -547,7 +619,7 @@ def test_can_be_moved_in_the_middle_of_a_wait(trigger, submission, clients):
     watch(first, seconds=35, root=clients.root).expect_waiting()
     second = submission.MultiDirectoryTrigger(**deserialize(serialize(first.serialize()[1])))
     watched = watch(second, seconds=60, root=clients.root, at={15: lambda: clients.drop(3, "a.csv")})
-    expect_equal(watched.payload["directory"], clients[3], called="run() of the rebuilt trigger")
+    expect_equal(watched.found["directory"], clients[3], called="run() of the rebuilt trigger")
 
 
 def test_instances_share_nothing(submission, clients):
@@ -556,16 +628,19 @@ def test_instances_share_nothing(submission, clients):
     other = submission.MultiDirectoryTrigger([clients[3], clients[2]], "*.json", 20)
     clients.drop(1, "a.csv")
     clients.drop(2, "b.json")
-    first = watch(other, seconds=30, root=clients.root, faults=lambda spy: spy.deny(clients[3])).payload
-    expect_equal(
-        [first["path"], list(first["errors"])], [clients.path(2, "b.json"), [clients[3]]], called="run() of one"
-    )
-    second = watch(one, seconds=30, root=clients.root).payload
+    first = watch(other, seconds=30, root=clients.root, faults=lambda spy: spy.deny(clients[3])).found
+    found = [first["path"], list(first["errors"])]
+    mistake = "" if set(first["errors"]) <= {clients[2], clients[3]} else "state shared by instances"
+    expect_equal(found, [clients.path(2, "b.json"), [clients[3]]], called="run() of one", mistake=mistake)
+    second = watch(one, seconds=30, root=clients.root).found
     due = [clients.path(1, "a.csv"), {}]
     expect_equal(
         [second["path"], second["errors"]], due, called="run() of another", mistake="state shared by instances"
     )
-    expect_equal(one.serialize()[1]["directories"], [clients[3], clients[1]], called="serialize() of another")
+    directories = triggers.arguments_of(one)["directories"]
+    expect_equal(
+        directories, [clients[3], clients[1]], called="serialize() of another", mistake="state shared by instances"
+    )
 
 
 def test_a_hundred_waits_at_once(submission, clients):
@@ -573,16 +648,11 @@ def test_a_hundred_waits_at_once(submission, clients):
     waits = [submission.MultiDirectoryTrigger(clients.directories, f"{number}.csv", 10) for number in range(100)]
     drop_all = {25: lambda: [clients.drop(1 + number % 5, f"{number}.csv") for number in range(100)]}
     watched = watch(*waits, seconds=120, root=clients.root, at=drop_all, called="run() of 100 triggers side by side")
-    if watched.error is not None:
-        raise watched.error
-    found = sorted(event.payload["filename"] for _, event in watched.events if isinstance(event, TriggerEvent))
+    watched.expect_run()
+    payloads = [event.payload for _, event in watched.events if isinstance(event, TriggerEvent)]
+    found = sorted(Result(watched.called, payload, "event without a key")["filename"] for payload in payloads)
     expect_equal(found, sorted(f"{number}.csv" for number in range(100)), called=watched.called)
-    expect(
-        not watched.spy.blocking,
-        called=watched.called,
-        got=watched.spy.blocking[:3],
-        mistake="blocking call on the event loop",
-    )
+    watched.expect_unblocked()
 
 
 @pytest.mark.asyncio
@@ -590,9 +660,12 @@ async def test_runs_on_an_ordinary_event_loop(trigger, clients):
     """run() needs nothing but an event loop: in debug mode it yields its event and ends."""
     asyncio.get_running_loop().set_debug(True)
     path = clients.drop(4, "a.csv")
-    events = [event async for event in trigger().run()]
-    expect(len(events) == 1, called="[event async for event in run()]", got=events)
-    expect_equal(events[0].payload["path"], path, called="[event async for event in run()]")
+    events = [event async for event in begun(trigger())]
+    called = "[event async for event in run()]"
+    expect(len(events) == 1, called=called, got=events, mistake="not exactly one event")
+    is_event = isinstance(events[0], TriggerEvent)
+    expect(is_event, called=called, got=events, mistake="yields something that is no TriggerEvent")
+    expect_equal(Result(called, events[0].payload, "event without a key")["path"], path, called=called)
 
 
 def test_spares_the_log(trigger, clients):

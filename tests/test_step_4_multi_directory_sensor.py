@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from airflow.sdk import DAG, BaseSensorOperator
 from freezegun import freeze_time
+from support import triggers
 from support.airflow_version import (
     TIMEOUT_IGNORES_SOFT_FAIL,
     AirflowException,
@@ -21,7 +22,7 @@ from support.airflow_version import (
     deserialize,
     serialize,
 )
-from support.contract import Broken, expect, expect_equal
+from support.contract import Broken, Result, expect, expect_equal
 from support.spy import spying
 from support.task_instance import TaskInstance, context_for
 from support.watching import is_plain_json, watch
@@ -65,6 +66,14 @@ def execute(sensor: BaseSensorOperator, **ti: Any) -> Any:
         return deferred
 
 
+def execute_in_worker(sensor: BaseSensorOperator) -> Any:
+    """Execute a sensor that was told not to defer; Broken if it does."""
+    result = execute(sensor)
+    if isinstance(result, TaskDeferred):
+        raise Broken("execute(context), deferrable=False", "it deferred", "defers though it must not")
+    return result
+
+
 def deferred_by(sensor: BaseSensorOperator) -> TaskDeferred:
     """Execute and return how it deferred; Broken if it did not."""
     deferred = execute(sensor)
@@ -81,10 +90,41 @@ def resume(sensor: BaseSensorOperator, deferred: TaskDeferred, event: Any) -> An
     return sensor.resume_execution(deferred.method_name, kwargs, context_for(TaskInstance("monitor_client_uploads")))
 
 
+def arguments_of(deferred: TaskDeferred) -> Result:
+    """Return the arguments of the trigger that a sensor has deferred to."""
+    return triggers.arguments_of(deferred.trigger, "MultiDirectoryTrigger")
+
+
+def expect_airflow_exception(error: BaseException | None, called: str, mistake: str) -> None:
+    """
+    Raise Broken unless it is an AirflowException.
+
+    :param mistake: the name of the mistake if it is no exception at all.
+    """
+    if error is None:
+        raise Broken(called, "no exception", mistake)
+    if not isinstance(error, AirflowException):
+        raise Broken(called, repr(error), "raises something else than AirflowException") from error
+
+
+def expect_seconds(result: Result, least: float, most: float, called: str, mistake: str) -> None:
+    """
+    Raise Broken unless ``waited_seconds`` is a float in that range.
+
+    :param mistake: the name of the mistake if it is another number, or none.
+    """
+    waited = result["waited_seconds"]
+    called = f'{called}: result["waited_seconds"]'
+    expect(waited is None or isinstance(waited, float), called=called, got=waited, mistake="seconds are no float")
+    expect(waited is not None and least <= waited <= most, called=called, got=waited, mistake=mistake)
+
+
 def raised_by(call: Any, *args: Any) -> BaseException | None:
-    """Return what a call raises, or None."""
+    """Return what a call raises, or None; what is not done yet is not expected by anybody."""
     try:
         call(*args)
+    except (Broken, NotImplementedError):
+        raise
     except BaseException as error:
         return error
     return None
@@ -99,28 +139,40 @@ def test_finds_what_is_there_without_deferring(sensor, clients):
     result = execute(sensor())
     called = "execute(context), a file is there"
     expect(not isinstance(result, TaskDeferred), called=called, got="it deferred", mistake="defers without looking")
-    expect(isinstance(result, dict), called=called, got=result, mistake="returns nothing")
-    due = {"status": "success", "path": path, "deferred": False, "files": [path], "total_files": 1}
-    expect_equal({key: result.get(key) for key in due}, due, called=called)
-    waited = result.get("waited_seconds")
-    expect(isinstance(waited, float) and 0 <= waited < 60, called=f'{called}: result["waited_seconds"]', got=waited)
+    result = Result(called, result)
+    due = {"status": "success", "path": path, "files": [path], "total_files": 1}
+    expect_equal({key: result[key] for key in due}, due, called=called)
+    expect_equal(
+        result["deferred"],
+        False,
+        called=f'{called}: result["deferred"]',
+        mistake="deferred says what was set, not what happened",
+    )
+    expect_seconds(result, 0, 60, called, "wait measured wrongly")
 
 
 def test_defers_to_its_own_trigger(submission, sensor, clients):
     """If nothing is there, the task defers to a MultiDirectoryTrigger over its directories and pattern."""
     deferred = deferred_by(sensor(file_pattern="*.json"))
     called = "execute(context), nothing is there yet"
-    expect(isinstance(deferred.trigger, submission.MultiDirectoryTrigger), called=called, got=type(deferred.trigger))
-    kwargs = deferred.trigger.serialize()[1]
+    expect(
+        isinstance(deferred.trigger, submission.MultiDirectoryTrigger),
+        called=called,
+        got=type(deferred.trigger),
+        mistake="defers to another trigger",
+    )
+    kwargs = arguments_of(deferred)
     given = [kwargs["directories"], kwargs["file_pattern"]]
-    expect_equal(given, [clients.directories, "*.json"], called=f"{called}: the trigger's arguments")
+    due = [clients.directories, "*.json"]
+    expect_equal(given, due, called=f"{called}: the trigger's arguments", mistake="trigger is told something else")
 
 
 @pytest.mark.parametrize("interval", [17, timedelta(seconds=17)], ids=["seconds", "timedelta"])
 def test_the_poke_interval_becomes_the_check_interval(sensor, interval):
     """The trigger looks every poke_interval seconds."""
-    kwargs = deferred_by(sensor(poke_interval=interval)).trigger.serialize()[1]
-    expect(kwargs["check_interval"] == 17, called="the trigger's check_interval; poke_interval is 17", got=kwargs)
+    kwargs = arguments_of(deferred_by(sensor(poke_interval=interval)))
+    called = "the trigger's check_interval; poke_interval is 17"
+    expect(kwargs["check_interval"] == 17, called=called, got=kwargs, mistake="poke_interval not passed on")
 
 
 @pytest.mark.parametrize("timeout", [45, timedelta(seconds=45)], ids=["seconds", "timedelta"])
@@ -130,33 +182,43 @@ def test_gives_up_after_its_own_timeout(sensor, timeout):
     called = "defer(timeout=...); the sensor's timeout is 45 seconds"
     expect(given is not None, called=called, got="no timeout: it would wait for ever", mistake="no timeout")
     seconds = given.total_seconds() if isinstance(given, timedelta) else given
-    expect(seconds == 45, called=called, got=given)
+    expect(seconds == 45, called=called, got=given, mistake="wrong timeout")
 
 
 def test_goes_on_in_a_method_that_airflow_can_call(sensor):
     """It goes on in execute_complete, which takes context, event, and what execute has handed over."""
     deferred = deferred_by(sensor())
-    expect_equal(deferred.method_name, "execute_complete", called="defer(method_name=...)", mistake="wrong method_name")
+    expect_equal(
+        deferred.method_name,
+        "execute_complete",
+        called="defer(method_name=...)",
+        mistake="does not go on in execute_complete",
+    )
     method = getattr(sensor(), deferred.method_name)
     kwargs = {**(deferred.kwargs or {}), "event": EVENT}
     try:
         inspect.signature(method).bind({}, **kwargs)
     except TypeError as error:
-        raise Broken(f"execute_complete(context, {', '.join(kwargs)})", str(error), "wrong signature") from None
+        called = f"execute_complete(context, {', '.join(kwargs)})"
+        mistake = "execute_complete cannot take what is sent"
+        if not is_plain_json(deferred.kwargs):
+            mistake = "defer(kwargs=...) is not plain JSON"
+        raise Broken(called, str(error), mistake) from None
 
 
 def test_hands_over_only_what_can_travel(sensor):
     """What defer(kwargs=...) hands over is plain JSON."""
     kwargs = deferred_by(sensor()).kwargs or {}
-    expect(is_plain_json(kwargs), called="defer(kwargs=...)", got=kwargs, mistake="kwargs are not plain JSON")
+    expect(is_plain_json(kwargs), called="defer(kwargs=...)", got=kwargs, mistake="defer(kwargs=...) is not plain JSON")
 
 
 def test_its_trigger_finds_the_file(sensor, clients):
     """The trigger that the sensor defers to, run by a triggerer, finds what the sensor waits for."""
     deferred = deferred_by(sensor(file_pattern="*.json"))
     watched = watch(deferred.trigger, seconds=60, root=clients.root, at={12: lambda: clients.drop(4, "a.json")})
-    result = resume(sensor(file_pattern="*.json"), deferred, watched.payload)
-    expect_equal(result["path"], clients.path(4, "a.json"), called="execute, the trigger's run(), execute_complete")
+    called = "execute, the trigger's run(), execute_complete"
+    result = Result(called, resume(sensor(file_pattern="*.json"), deferred, watched.found))
+    expect_equal(result["path"], clients.path(4, "a.json"), called=called)
 
 
 def test_refuses_when_no_directory_can_be_read(sensor, clients):
@@ -164,7 +226,7 @@ def test_refuses_when_no_directory_can_be_read(sensor, clients):
     blocked = clients.drop(1, "a_file")
     error = raised_by(execute, sensor(directories=[blocked]))
     called = "execute(context), the only directory is a file"
-    expect(isinstance(error, AirflowException), called=called, got=repr(error), mistake="error not raised")
+    expect_airflow_exception(error, called, "goes on though no directory can be read")
 
 
 def test_waits_on_while_a_directory_may_still_be_read(sensor, clients):
@@ -187,21 +249,37 @@ def test_returns_the_payload_of_a_success(sensor):
     with freeze_time(LOOKED, real_asyncio=True) as clock:
         deferred = deferred_by(sensor())
         clock.tick(90)
-        result = resume(sensor(), deferred, EVENT)
+        again = sensor()
+        try:
+            result = resume(again, deferred, EVENT)
+        except AttributeError as error:
+            if getattr(error, "obj", None) is not again:
+                raise
+            called = "execute_complete(context, event), in another process than execute"
+            raise Broken(called, repr(error), "state on self is lost") from error
     called = "execute_complete(context, event), 90 seconds after execute"
-    expect(isinstance(result, dict), called=called, got=result, mistake="returns nothing")
-    expect_equal({key: result.get(key) for key in EVENT}, EVENT, called=called)
-    expect_equal(result.get("deferred"), True, called=f'{called}: result["deferred"]')
-    waited = result.get("waited_seconds")
-    right = isinstance(waited, float) and 89.9 <= waited <= 90.1
-    expect(right, called=f'{called}: result["waited_seconds"]', got=waited, mistake="state on self is lost")
+    result = Result(called, result)
+    expect_equal({key: result[key] for key in EVENT}, EVENT, called=called)
+    expect_equal(
+        result["deferred"],
+        True,
+        called=f'{called}: result["deferred"]',
+        mistake="deferred says what was set, not what happened",
+    )
+    lost = result["waited_seconds"] is None
+    expect_seconds(result, 89.9, 90.1, called, "state on self is lost" if lost else "wait measured wrongly")
 
 
 def test_does_not_know_the_wait_if_nobody_says(sensor):
     """Called with nothing but context and event, waited_seconds is None: dag.test() drops what defer handed over."""
-    result = sensor().execute_complete(context_for(TaskInstance("monitor_client_uploads")), EVENT)
-    expect_equal(result["waited_seconds"], None, called='execute_complete(context, event)["waited_seconds"]')
-    expect_equal(result["path"], EVENT["path"], called='execute_complete(context, event)["path"]')
+    complete, called = sensor().execute_complete, "execute_complete(context, event)"
+    try:
+        inspect.signature(complete).bind({}, EVENT)
+    except TypeError as error:
+        raise Broken(called, str(error), "execute_complete cannot take what is sent") from None
+    result = Result(called, complete(context_for(TaskInstance("monitor_client_uploads")), EVENT))
+    expect_equal(result["waited_seconds"], None, called=f'{called}["waited_seconds"]', mistake="invented figure")
+    expect_equal(result["path"], EVENT["path"], called=f'{called}["path"]')
 
 
 @pytest.mark.parametrize(
@@ -213,10 +291,13 @@ def test_raises_for_an_error_event(sensor, event):
     """AirflowException for an error event; its message is in the exception's text."""
     error = raised_by(resume, sensor(), deferred_by(sensor()), event)
     called = f"execute_complete(context, {event})"
+    expect_airflow_exception(error, called, "error event taken for a success")
     expect(
-        isinstance(error, AirflowException), called=called, got=repr(error), mistake="error event taken for a success"
+        "the disk is gone" in str(error),
+        called=called,
+        got=f"{error!r}, without the event's message",
+        mistake="error raised without the event's message",
     )
-    expect("the disk is gone" in str(error), called=called, got=f"{error!r}, without the event's message")
 
 
 @pytest.mark.parametrize(
@@ -228,16 +309,16 @@ def test_raises_for_any_other_event(sensor, event):
     """AirflowException for any other status, and for an event that is empty or missing."""
     error = raised_by(resume, sensor(), deferred_by(sensor()), event)
     called = f"execute_complete(context, {event})"
-    expect(
-        isinstance(error, AirflowException), called=called, got=repr(error), mistake="unknown event taken for a success"
-    )
+    if isinstance(error, (AttributeError, KeyError, TypeError)):
+        raise Broken(called, repr(error), "event not looked at before it is used") from error
+    expect_airflow_exception(error, called, "unknown event taken for a success")
 
 
 def test_all_ways_end_with_the_same_result(sensor, clients):
     """All ways of waiting end with the same result."""
     deferred = deferred_by(sensor())
     clients.drop(2, "a.csv")
-    payload = watch(deferred.trigger, seconds=30, root=clients.root).payload
+    payload = dict(watch(deferred.trigger, seconds=30, root=clients.root).found)
     results = {
         "deferred": resume(sensor(), deferred, payload),
         "found at once": execute(sensor()),
@@ -245,16 +326,21 @@ def test_all_ways_end_with_the_same_result(sensor, clients):
         "poked in reschedule mode": execute(sensor(deferrable=False, mode="reschedule")),
     }
     for way, result in results.items():
-        expect(isinstance(result, dict), called=f"the result when {way}", got=result, mistake="returns nothing")
-        expect(is_plain_json(result), called=f"the result when {way}", got=result)
-        same = {key: value for key, value in result.items() if key in payload}
-        expect_equal(same, payload, called=f"the result when {way}", mistake="results differ")
-        expect_equal(result.get("deferred"), way == "deferred", called=f'the result when {way}: "deferred"')
-        expect(
-            isinstance(result.get("waited_seconds"), float),
-            called=f'the result when {way}: "waited_seconds"',
-            got=result,
+        called = f"the result when {way}"
+        kept = way == "deferred" or not isinstance(result, TaskDeferred)
+        mistake = "defers without looking" if way == "found at once" else "defers though it must not"
+        expect(kept, called=called, got="it deferred", mistake=mistake)
+        result = Result(called, result, "not every way ends with the same result")
+        expect(is_plain_json(result), called=called, got=result, mistake="result is not plain JSON")
+        same = {key: result[key] for key in payload}
+        expect_equal(same, payload, called=called, mistake="not every way ends with the same result")
+        expect_equal(
+            result["deferred"],
+            way == "deferred",
+            called=f'{called}: "deferred"',
+            mistake="deferred says what was set, not what happened",
         )
+        expect_seconds(result, float("-inf"), float("inf"), called, "not every way ends with the same result")
 
 
 def test_all_ways_agree_on_what_counts(sensor, clients):
@@ -329,33 +415,45 @@ def test_does_not_defer_if_told_not_to(sensor, clients):
         looks = len(spy.looks.get(clients[1], []))
     called = "execute(context), deferrable=False, the file comes after three pokes"
     expect(not isinstance(result, TaskDeferred), called=called, got="it deferred", mistake="defers though it must not")
-    expect_equal([len(naps), result and result.get("path")], [3, clients.path(1, "a.csv")], called=called)
+    result = Result(called, result)
+    expect_equal([len(naps), result["path"]], [3, clients.path(1, "a.csv")], called=called)
     waited = result["waited_seconds"]
-    expect(89 <= waited <= 91 and looks >= 4, called=f'{called}: result["waited_seconds"]', got=waited)
+    mistake = "wait measured wrongly" if looks >= 4 else ""
+    expect(89 <= waited <= 91 and looks >= 4, called=f'{called}: result["waited_seconds"]', got=waited, mistake=mistake)
 
 
 def test_gives_its_slot_back_in_reschedule_mode(sensor, clients):
     """With deferrable=False and mode="reschedule" each look is a run of its own; the wait counts from the first."""
     waiting = {"deferrable": False, "mode": "reschedule", "poke_interval": 60}
-    error = raised_by(execute, sensor(**waiting))
+    error = raised_by(execute_in_worker, sensor(**waiting))
     called = 'execute(context), deferrable=False, mode="reschedule"'
-    expect(isinstance(error, AirflowRescheduleException), called=called, got=repr(error))
+    expect(
+        isinstance(error, AirflowRescheduleException),
+        called=called,
+        got=repr(error),
+        mistake="slot not given back in reschedule mode",
+    )
     clients.drop(1, "a.csv")
     first = datetime(2026, 1, 31, 12, 0, tzinfo=timezone.utc)
     with freeze_time("2026-01-31 12:04:00", real_asyncio=True):
         result = execute(sensor(**waiting), first_reschedule=first)
-    waited = result["waited_seconds"]
-    expect(239 <= waited <= 241, called=f"{called}, the first look was 240 seconds ago", got=waited)
+    called = f"{called}, the first look was 240 seconds ago"
+    waited = Result(called, result)["waited_seconds"]
+    expect(
+        waited is not None and 239 <= waited <= 241,
+        called=called,
+        got=waited,
+        mistake="wait not counted from the first look",
+    )
 
 
 def test_times_out_in_the_worker_as_sensors_always_did(sensor, clients):
     """With deferrable=False the sensor's timeout is BaseSensorOperator's."""
     with freeze_time(LOOKED, real_asyncio=True) as clock, pytest.MonkeyPatch.context() as patch:
         patch.setattr("time.sleep", clock.tick)
-        error = raised_by(execute, sensor(deferrable=False, timeout=100, poke_interval=30))
-    expect(
-        isinstance(error, AirflowSensorTimeout), called="execute(context), deferrable=False, no file", got=repr(error)
-    )
+        error = raised_by(execute_in_worker, sensor(deferrable=False, timeout=100, poke_interval=30))
+    called = "execute(context), deferrable=False, no file"
+    expect(isinstance(error, AirflowSensorTimeout), called=called, got=repr(error), mistake="no timeout in the worker")
 
 
 def test_poke_refuses_when_no_directory_can_be_read(sensor, clients):
@@ -379,13 +477,13 @@ def test_renders_its_templates(submission, clients):
     task.render_template_fields(context_for(TaskInstance(), params={"root": clients.root, "kind": "orders"}))
     clients.drop(1, "others_1.csv")
     called = "execute(context) with templates"
-    kwargs = deferred_by(task).trigger.serialize()[1]
+    kwargs = arguments_of(deferred_by(task))
     rendered = [kwargs["directories"], kwargs["file_pattern"]]
     expect_equal(rendered, [[clients[1], clients[2]], "orders_*.csv"], called=called, mistake="not templated")
     path = clients.drop(2, "orders_1.csv")
     result = execute(task)
-    expect(isinstance(result, dict), called=called, got="it deferred", mistake="not templated")
-    expect_equal(result["path"], path, called=called)
+    expect(not isinstance(result, TaskDeferred), called=called, got="it deferred", mistake="not templated")
+    expect_equal(Result(called, result)["path"], path, called=called)
 
 
 def test_can_be_mapped_over_clients(submission, clients):
@@ -395,7 +493,7 @@ def test_can_be_mapped_over_clients(submission, clients):
             directories=[[clients[1]], [clients[2]]]
         )
     task = mapped.unmap({"directories": [clients[2]]})
-    kwargs = deferred_by(task).trigger.serialize()[1]
+    kwargs = arguments_of(deferred_by(task))
     expect_equal(kwargs["directories"], [clients[2]], called="the second of two mapped sensors")
 
 
@@ -403,7 +501,7 @@ def test_is_deferrable_unless_told_otherwise(submission, sensor):
     """MultiDirectorySensorAsync is a BaseSensorOperator; deferrable is True by default, file_pattern *.csv."""
     built = sensor()
     expect(isinstance(built, BaseSensorOperator), called="MultiDirectorySensorAsync(...)", got=type(built).__mro__)
-    kwargs = deferred_by(built).trigger.serialize()[1]
+    kwargs = arguments_of(deferred_by(built))
     expect_equal(kwargs["file_pattern"], "*.csv", called="the default of file_pattern")
 
 
@@ -412,10 +510,10 @@ def test_the_dag_waits_for_all_clients(submission):
     task = submission.task("monitor_client_uploads")
     called = 'the task "monitor_client_uploads"'
     expect_equal(type(task).__name__, "MultiDirectorySensorAsync", called=called)
-    deferred = deferred_by(task)
-    kwargs = deferred.trigger.serialize()[1]
+    kwargs = arguments_of(deferred_by(task))
     expect_equal(
         [kwargs["directories"], kwargs["file_pattern"]], [submission.CLIENT_DIRECTORIES, "*.csv"], called=called
     )
-    expect(0 < kwargs["check_interval"] <= 30, called=f"{called}: check_interval", got=kwargs)
-    expect_equal(float(task.timeout), 600.0, called=f"{called}: timeout")
+    mistake = "looks too seldom" if kwargs["check_interval"] > 30 else ""
+    expect(0 < kwargs["check_interval"] <= 30, called=f"{called}: check_interval", got=kwargs, mistake=mistake)
+    expect_equal(float(task.timeout), 600.0, called=f"{called}: timeout", mistake="timeout of the wait not set")

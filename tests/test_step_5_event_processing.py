@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import os
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import pytest
 from support import rest_api
 from support.airflow_version import AirflowException
-from support.contract import Broken, expect, expect_equal
+from support.contract import Broken, Result, expect, expect_equal, must_not_fail
 from support.logs import captured_logs
 from support.task_instance import RUN_ID, TaskInstance, context_for
 from support.watching import is_plain_json
@@ -21,11 +22,31 @@ SENSOR = "monitor_client_uploads"
 def process(submission):
     """Call process_trigger_results with the sensor's result in XCom."""
 
-    def call(result: Any) -> dict[str, Any]:
-        xcoms = {} if result is None else {SENSOR: result}
-        return submission.process_trigger_results(**context_for(TaskInstance("process_trigger_results", xcoms)))
+    def call(result: Any) -> Result:
+        try:
+            processed = processed_by(submission, result)
+        except (AirflowException, OSError, ValueError, csv.Error) as error:
+            got = f"it raised {error!r}, which fails the task"
+            raise Broken("process_trigger_results(**context)", got, "a file that is no good fails the task") from error
+        return Result("process_trigger_results(**context)", processed)
 
     return call
+
+
+def processed_by(submission, result: Any) -> Any:
+    """Return what process_trigger_results returns; None as the sensor's result is none at all."""
+    xcoms = {} if result is None else {SENSOR: result}
+    return submission.process_trigger_results(**context_for(TaskInstance("process_trigger_results", xcoms)))
+
+
+def valid(processed: Result, key: str) -> list[Any]:
+    """Return one figure of each valid file."""
+    return [Result('process_trigger_results(**context)["valid"]', file)[key] for file in processed["valid"]]
+
+
+def invalid(processed: Result, key: str) -> list[Any]:
+    """Return one figure of each invalid file."""
+    return [Result('process_trigger_results(**context)["invalid"]', file)[key] for file in processed["invalid"]]
 
 
 def found(*paths: str, **more: Any) -> dict[str, Any]:
@@ -58,15 +79,21 @@ def test_passes_on_what_is_valid(process, tmp_path):
     two = write(tmp_path, "two.CSV", "id\n")
     other = write(tmp_path, "notes.json", "{}")
     processed = process(found(one, other, two))
-    expect(is_plain_json(processed), called="process_trigger_results(**context)", got=processed)
+    called = "process_trigger_results(**context)"
+    expect(is_plain_json(processed), called=called, got=processed, mistake="result is not plain JSON")
     due = [
         {"path": one, "size": 22, "rows": 2},
         {"path": other, "size": 2, "rows": None},
         {"path": two, "size": 3, "rows": 0},
     ]
+    expect_equal(processed["invalid"], [], called=f'{called}["invalid"]', mistake="good file refused")
+    paths = valid(processed, "path")
+    expect_equal(paths, [one, other, two], called=f'{called}["valid"]: paths', mistake="not every file in order")
+    rows = valid(processed, "rows")
+    mistake = "upper-case extension not read as CSV" if rows == [2, None, None] else "rows miscounted"
+    expect_equal(rows, [2, None, 0], called=f'{called}["valid"]: rows', mistake=mistake)
     told = [{key: file.get(key) for key in due[0]} for file in processed["valid"]]
-    expect_equal(told, due, called='process_trigger_results(**context)["valid"]')
-    expect_equal(processed["invalid"], [], called='process_trigger_results(**context)["invalid"]')
+    expect_equal(told, due, called=f'{called}["valid"]')
 
 
 def test_passes_on_the_sensors_figures(process, tmp_path):
@@ -74,8 +101,10 @@ def test_passes_on_the_sensors_figures(process, tmp_path):
     path = write(tmp_path, "one.csv", "id\n1\n")
     processed = process(found(path, total_files=250, waited_seconds=90.5))
     figures = [processed["total_files"], processed["waited_seconds"]]
-    expect_equal(figures, [250, 90.5], called="total_files and waited_seconds")
-    expect_equal(process(found(path, waited_seconds=None))["waited_seconds"], None, called="waited_seconds")
+    mistake = "total is not the sensor's" if figures[0] != 250 else ""
+    expect_equal(figures, [250, 90.5], called="total_files and waited_seconds", mistake=mistake)
+    unknown = process(found(path, waited_seconds=None))["waited_seconds"]
+    expect_equal(unknown, None, called="waited_seconds", mistake="invented figure")
 
 
 @pytest.mark.parametrize(
@@ -98,11 +127,12 @@ def test_tells_what_is_wrong_with_a_file(process, tmp_path, content, reason):
     good = write(tmp_path, "good.csv", "id\n1\n")
     processed = process(found(bad, good))
     called = f"process_trigger_results(**context), a file with {content!r}"
-    told = [(file.get("path"), file.get("reason")) for file in processed["invalid"]]
-    expect_equal(told, [(bad, reason)], called=called, mistake="broken file not recognised")
+    expect(bad in invalid(processed, "path"), called=called, got=processed, mistake="broken file not recognised")
+    expect_equal(invalid(processed, "path"), [bad], called=called, mistake="good file refused")
+    expect_equal(invalid(processed, "reason"), [reason], called=called, mistake="wrong reason")
     detail = processed["invalid"][0].get("detail")
     expect(isinstance(detail, str) and bool(detail), called=f"{called}: detail", got=detail)
-    expect_equal([file["path"] for file in processed["valid"]], [good], called=called)
+    expect_equal(valid(processed, "path"), [good], called=called)
 
 
 def test_a_directory_is_unreadable(process, tmp_path):
@@ -110,8 +140,9 @@ def test_a_directory_is_unreadable(process, tmp_path):
     folder = tmp_path / "folder.csv"
     folder.mkdir()
     processed = process(found(str(folder)))
-    told = [(file["path"], file["reason"]) for file in processed["invalid"]]
-    expect_equal(told, [(str(folder), "unreadable")], called="process_trigger_results(**context), a directory")
+    called = "process_trigger_results(**context), a directory"
+    expect_equal(invalid(processed, "path"), [str(folder)], called=called, mistake="broken file not recognised")
+    expect_equal(invalid(processed, "reason"), ["unreadable"], called=called, mistake="wrong reason")
 
 
 def test_names_the_line_of_a_row_that_is_too_wide(process, tmp_path):
@@ -119,8 +150,10 @@ def test_names_the_line_of_a_row_that_is_too_wide(process, tmp_path):
     path = write(tmp_path, "bad.csv", 'id,name\n1,"two\nlines"\n2,Ada\n3,Grace,Hopper\n')
     processed = process(found(path))
     called = "process_trigger_results(**context), line 5 has three fields"
-    expect_equal([file["reason"] for file in processed["invalid"]], ["row_width"], called=called)
-    expect("5" in processed["invalid"][0]["detail"], called=f"{called}: detail", got=processed["invalid"][0]["detail"])
+    expect(bool(processed["invalid"]), called=called, got=processed, mistake="broken file not recognised")
+    expect_equal(invalid(processed, "reason"), ["row_width"], called=called, mistake="wrong reason")
+    [detail] = invalid(processed, "detail")
+    expect("5" in detail, called=f"{called}: detail", got=detail, mistake="wrong line named")
 
 
 @pytest.mark.parametrize(
@@ -139,7 +172,8 @@ def test_reads_csv_as_it_is_written(process, tmp_path, content, rows):
     path = write(tmp_path, "one.csv", content)
     processed = process(found(path))
     called = f"process_trigger_results(**context), a file with {content!r}"
-    expect_equal([file["rows"] for file in processed["valid"]], [rows], called=called, mistake="valid CSV refused")
+    expect(bool(processed["valid"]), called=called, got=processed, mistake="valid CSV refused")
+    expect_equal(valid(processed, "rows"), [rows], called=called, mistake="rows miscounted")
 
 
 @pytest.mark.parametrize(
@@ -147,17 +181,18 @@ def test_reads_csv_as_it_is_written(process, tmp_path, content, rows):
     [None, "a.csv", ["a.csv"], {}, {"status": "success"}, {"status": "success", "files": "a.csv"}, {"files": None}],
     ids=["missing", "a text", "a list", "an empty dict", "no files", "files is a text", "files is None"],
 )
-def test_says_what_to_look_at_when_there_is_no_result(process, result):
+def test_says_what_to_look_at_when_there_is_no_result(submission, result):
     """AirflowException that names monitor_client_uploads if its XCom is missing or not of the right form."""
     called = f"process_trigger_results(**context), the XCom is {result!r}"
     try:
-        processed = process(result)
+        processed = processed_by(submission, result)
     except AirflowException as error:
-        expect(SENSOR in str(error), called=called, got=f"{error!r}, which does not name {SENSOR}")
+        got = f"{error!r}, which does not name {SENSOR}"
+        expect(SENSOR in str(error), called=called, got=got, mistake="error does not name the sensor")
     except NotImplementedError:
         raise
     except Exception as error:
-        raise Broken(called, f"no AirflowException but {error!r}", "malformed XCom not recognised") from None
+        raise Broken(called, f"no AirflowException but {error!r}", "malformed XCom not recognised") from error
     else:
         raise Broken(called, f"it returned {processed!r}", "malformed XCom not recognised")
 
@@ -169,7 +204,8 @@ def test_logs_what_came_of_each_file(process, tmp_path):
     with captured_logs() as lines:
         process(found(good, bad))
     unnamed = [path for path in (good, bad) if not any(path in line.text for line in lines if line.level >= 20)]
-    expect(not unnamed, called="the log of process_trigger_results(**context)", got=f"it does not name {unnamed}")
+    called = "the log of process_trigger_results(**context)"
+    expect(not unnamed, called=called, got=f"it does not name {unnamed}", mistake="not a line in the log for each file")
 
 
 def test_passes_over_empty_lines_before_the_header(process, tmp_path):
@@ -218,13 +254,14 @@ def test_a_directory_without_a_size_is_unreadable(process, tmp_path, monkeypatch
     expect_equal(told, [(str(folder), "unreadable")], called=f"process_trigger_results(**context), an empty {name}/")
 
 
-def test_says_what_to_look_at_when_files_are_no_paths(process):
+def test_says_what_to_look_at_when_files_are_no_paths(submission):
     """AirflowException that names monitor_client_uploads if its XCom has not the form of the sensor's result."""
     called = 'process_trigger_results(**context), "files" of the XCom is [4711, None]'
     try:
-        processed = process({**found("/data/a.csv"), "files": [4711, None]})
+        processed = processed_by(submission, {**found("/data/a.csv"), "files": [4711, None]})
     except AirflowException as error:
-        expect(SENSOR in str(error), called=called, got=f"{error!r}, which does not name {SENSOR}")
+        got = f"{error!r}, which does not name {SENSOR}"
+        expect(SENSOR in str(error), called=called, got=got, mistake="error does not name the sensor")
     except NotImplementedError:
         raise
     except Exception as error:
@@ -259,14 +296,15 @@ STATES = {
 def usage(submission):
     """Call monitor_resource_usage."""
 
-    def call(result: Any = None, states: Any = STATES) -> dict[str, Any]:
+    def call(result: Any = None, states: Any = STATES) -> Result:
         ti = TaskInstance("monitor_resource_usage", {} if result is None else {SENSOR: result}, states)
-        return submission.monitor_resource_usage(**context_for(ti))
+        with must_not_fail("monitor_resource_usage(**context)"):
+            return Result("monitor_resource_usage(**context)", submission.monitor_resource_usage(**context_for(ti)))
 
     return call
 
 
-def expect_unavailable(measured: dict[str, Any], *names: str) -> None:
+def expect_unavailable(measured: Result, *names: str) -> None:
     """Raise Broken unless these are None and a reason is given for each, and for no other that is not None."""
     for name in names:
         expect_equal(
@@ -274,26 +312,33 @@ def expect_unavailable(measured: dict[str, Any], *names: str) -> None:
         )
         reason = measured["unavailable"].get(name)
         expect(
-            isinstance(reason, str) and bool(reason), called=f'["unavailable"][{name!r}]', got=measured["unavailable"]
+            isinstance(reason, str) and bool(reason),
+            called=f'["unavailable"][{name!r}]',
+            got=measured["unavailable"],
+            mistake="does not say why a figure is missing",
         )
     wrong = [name for name in measured["unavailable"] if measured.get(name) is not None]
-    expect(not wrong, called='monitor_resource_usage(**context)["unavailable"]', got=f"{wrong} are available")
+    called = 'monitor_resource_usage(**context)["unavailable"]'
+    expect(not wrong, called=called, got=f"{wrong} are available", mistake="calls unavailable what is there")
 
 
 def test_counts_the_tasks_of_all_runs(usage):
     """deferred_tasks and running_tasks are the task instances of this DAG in that state, over all its runs."""
     measured = usage(found("/data/a.csv"))
     counted = [measured["deferred_tasks"], measured["running_tasks"]]
-    expect_equal(counted, [3, 1], called="deferred_tasks and running_tasks", mistake="wrong count")
-    expect(is_plain_json(measured), called="monitor_resource_usage(**context)", got=measured)
+    mistake = "counts this run only" if counted == [1, 1] else "tasks counted wrongly"
+    expect_equal(counted, [3, 1], called="deferred_tasks and running_tasks", mistake=mistake)
+    called = "monitor_resource_usage(**context)"
+    expect(is_plain_json(measured), called=called, got=measured, mistake="result is not plain JSON")
 
 
 @pytest.mark.parametrize(("deferred", "saved"), [(True, 90.5), (False, 0)], ids=["deferred", "not deferred"])
 def test_says_what_deferring_has_saved(usage, deferred, saved):
     """saved_slot_seconds is waited_seconds if the sensor was deferred, otherwise 0."""
     measured = usage(found("/data/a.csv", deferred=deferred))
-    figures = [measured["waited_seconds"], float(measured["saved_slot_seconds"])]
-    expect_equal(figures, [90.5, float(saved)], called="waited_seconds and saved_slot_seconds")
+    expect_equal(measured["waited_seconds"], 90.5, called="waited_seconds")
+    mistake = "" if deferred else "saving claimed without a deferral"
+    expect_equal(float(measured["saved_slot_seconds"]), float(saved), called="saved_slot_seconds", mistake=mistake)
 
 
 def test_reads_triggerer_and_pools_from_the_api(usage):
@@ -321,7 +366,10 @@ def test_does_without_an_api_that_refuses(usage, status):
         api.answer = status
         measured = usage(found("/data/a.csv"))
     expect(
-        bool(api.requests), called=f"monitor_resource_usage(**context), the API answers {status}", got="it never asked"
+        bool(api.requests),
+        called=f"monitor_resource_usage(**context), the API answers {status}",
+        got="it never asked",
+        mistake="does not ask the API",
     )
     expect_unavailable(measured, "triggerer_status", "pools")
 
@@ -344,7 +392,8 @@ def test_recommends_something(usage):
     for result, states in ((found("/data/a.csv"), STATES), (None, None)):
         advice = usage(result, states)["recommendations"]
         right = isinstance(advice, list) and bool(advice) and all(isinstance(line, str) and line for line in advice)
-        expect(right, called='monitor_resource_usage(**context)["recommendations"]', got=advice)
+        called = 'monitor_resource_usage(**context)["recommendations"]'
+        expect(right, called=called, got=advice, mistake="recommends nothing")
 
 
 def test_logs_the_measurement(usage):
@@ -352,7 +401,8 @@ def test_logs_the_measurement(usage):
     with captured_logs() as lines:
         usage(found("/data/a.csv", waited_seconds=711.25))
     told = any("711" in line.text for line in lines if line.level == 20)
-    expect(told, called="the log of monitor_resource_usage(**context)", got=[line.text for line in lines])
+    got = [line.text for line in lines]
+    expect(told, called="the log of monitor_resource_usage(**context)", got=got, mistake="figures not logged at INFO")
 
 
 class Forgetful(TaskInstance):

@@ -15,7 +15,7 @@ from support.airflow_version import (
     TaskDeferralTimeout,
     serialize_result,
 )
-from support.contract import Broken, expect, expect_equal
+from support.contract import Broken, Result, expect, expect_equal
 from support.logs import captured_logs
 from support.task_instance import RUN_ID, TaskInstance, context_for
 from support.watching import is_plain_json
@@ -53,12 +53,24 @@ class Broke:
         raise RuntimeError(f"no {name}")
 
 
+def handled(submission, context: dict[str, Any]) -> Result:
+    """Return what handle_trigger_failure returns; Broken if it raises."""
+    try:
+        found = submission.handle_trigger_failure(context)
+    except NotImplementedError:
+        raise
+    except Exception as error:
+        called = f"handle_trigger_failure({{{', '.join(sorted(context))}}})"
+        raise Broken(called, f"it raised {error!r}", "callback raises") from error
+    return Result(CALLED, found)
+
+
 @pytest.fixture
 def failure(submission):
     """Call handle_trigger_failure for an exception."""
 
-    def call(error: Any) -> dict[str, Any]:
-        return submission.handle_trigger_failure(context_for(TaskInstance("wait_for_upload"), exception=error))
+    def call(error: Any) -> Result:
+        return handled(submission, context_for(TaskInstance("wait_for_upload"), exception=error))
 
     return call
 
@@ -90,7 +102,11 @@ def failure(submission):
 )
 def test_tells_the_cause(failure, error, cause):
     """cause is timeout, directory_access, triggerer_failure, serialization or unknown, also of its __cause__."""
-    expect_equal(failure(error)["cause"], cause, called=f"{CALLED}, exception={error!r}", mistake="wrong cause")
+    found = failure(error)["cause"]
+    mistake = "causes mixed up"
+    if found == "unknown":
+        mistake = "cause not followed" if error.__cause__ else "cause not recognised"
+    expect_equal(found, cause, called=f"{CALLED}, exception={error!r}", mistake=mistake)
 
 
 def test_recognises_what_the_sensor_raises(submission, failure):
@@ -107,19 +123,21 @@ def test_recognises_what_the_sensor_raises(submission, failure):
     except AirflowException as error:
         raised = error
     else:
-        raise Broken("execute_complete(context, error event)", "it raised nothing")
-    expect_equal(failure(raised)["cause"], "directory_access", called=f"{CALLED}, exception={raised!r}")
+        raise Broken("execute_complete(context, error event)", "it raised nothing", "error event taken for a success")
+    mistake = "failed waits not told apart by error_type"
+    called = f"{CALLED}, exception={raised!r}"
+    expect_equal(failure(raised)["cause"], "directory_access", called=called, mistake=mistake)
     unexpected = {**event, "error_type": "unexpected", "message": "KeyError: 1", "errors": {}}
     try:
         sensor.execute_complete(context_for(TaskInstance()), unexpected)
     except AirflowException as error:
-        expect_equal(failure(error)["cause"], "unknown", called=f"{CALLED}, exception={error!r}")
+        expect_equal(failure(error)["cause"], "unknown", called=f"{CALLED}, exception={error!r}", mistake=mistake)
 
 
 def test_returns_what_it_found(failure):
     """It returns task_id, run_id, cause, message and advice, all plain JSON."""
     found = failure(AirflowSensorTimeout("nothing came in 600 seconds"))
-    expect(is_plain_json(found), called=CALLED, got=found)
+    expect(is_plain_json(found), called=CALLED, got=found, mistake="result is not plain JSON")
     expect_equal([found["task_id"], found["run_id"]], ["wait_for_upload", RUN_ID], called=CALLED)
     expect("nothing came in 600 seconds" in found["message"], called=f'{CALLED}["message"]', got=found["message"])
     expect(isinstance(found["advice"], str) and bool(found["advice"]), called=f'{CALLED}["advice"]', got=found)
@@ -129,7 +147,8 @@ def test_advises_by_the_cause(failure):
     """advice says what to do, and that is not the same for every cause."""
     errors = [TaskDeferralTimeout("x"), PermissionError(13, "x"), TaskDeferralError("x"), serialization_error()]
     advice = {failure(error)["advice"] for error in errors}
-    expect(len(advice) == 4, called=f'{CALLED}["advice"] for four causes', got=sorted(advice))
+    called = f'{CALLED}["advice"] for four causes'
+    expect(len(advice) == 4, called=called, got=sorted(advice), mistake="same advice for every cause")
 
 
 @pytest.mark.parametrize(
@@ -140,11 +159,13 @@ def test_advises_by_the_cause(failure):
 def test_logs_one_error_line(submission, error):
     """Logs exactly one line at ERROR with the task's id, the cause, and what to do."""
     with captured_logs() as lines:
-        found = submission.handle_trigger_failure(context_for(TaskInstance("wait_for_upload"), exception=error))
+        found = handled(submission, context_for(TaskInstance("wait_for_upload"), exception=error))
     errors = [line.text for line in lines if line.level >= logging.ERROR]
-    expect(len(errors) == 1, called=f"the log of {CALLED}", got=f"{len(errors)} lines at ERROR: {errors}")
+    called = f"the log of {CALLED}"
+    got = f"{len(errors)} lines at ERROR: {errors}"
+    expect(len(errors) == 1, called=called, got=got, mistake="not exactly one line at ERROR")
     told = all(word in errors[0] for word in ("wait_for_upload", found["cause"], found["advice"]))
-    expect(told, called=f"the log of {CALLED}", got=errors[0])
+    expect(told, called=called, got=errors[0], mistake="log lacks task, cause or advice")
 
 
 @pytest.mark.parametrize(
@@ -168,14 +189,10 @@ def test_logs_one_error_line(submission, error):
 )
 def test_never_raises(submission, context):
     """Never raises, whatever is missing from context or broken in it."""
-    try:
-        found = submission.handle_trigger_failure(context)
-    except NotImplementedError:
-        raise
-    except Exception as error:
-        raise Broken(f"handle_trigger_failure({sorted(context)})", f"it raised {error!r}", "callback raises") from None
-    expect(is_plain_json(found), called=CALLED, got=found)
-    expect_equal(set(found) >= {"task_id", "run_id", "cause", "message", "advice"}, True, called=CALLED)
+    found = handled(submission, context)
+    expect(is_plain_json(found), called=CALLED, got=found, mistake="result is not plain JSON")
+    complete = set(found) >= {"task_id", "run_id", "cause", "message", "advice"}
+    expect(complete, called=CALLED, got=found, mistake="result without a key")
     known = context.get("ti") if isinstance(context.get("ti"), TaskInstance) else None
     expect_equal(found["task_id"], known and known.task_id, called=f'{CALLED}["task_id"]')
     if not isinstance(context.get("exception"), str):
@@ -196,7 +213,10 @@ def test_is_the_callback_of_both_sensors(submission, task_id):
     callbacks = callbacks if isinstance(callbacks, (list, tuple)) else [callbacks]
     names = [getattr(callback, "__name__", repr(callback)) for callback in callbacks]
     expect(
-        "handle_trigger_failure" in names, called=f"on_failure_callback of {task_id}", got=names, mistake="no callback"
+        "handle_trigger_failure" in names,
+        called=f"on_failure_callback of {task_id}",
+        got=names,
+        mistake="no failure callback",
     )
 
 

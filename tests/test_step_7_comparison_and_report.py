@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 from airflow.sdk.execution_time.context import set_current_context
-from support.contract import expect, expect_equal
+from support.contract import Broken, Result, expect, expect_equal, must_not_fail
 from support.dag_run import run_dag
 from support.logs import captured_logs
 from support.task_instance import RUN_ID, TaskInstance, context_for
@@ -33,13 +33,20 @@ STATES = {
 def compare(submission):
     """Call compare_approaches with the sensor's result in XCom."""
 
-    def call(result: Any, states: Any = STATES) -> dict[str, Any]:
-        xcoms = {} if result is None else {SENSOR: result}
-        comparison = submission.compare_approaches(**context_for(TaskInstance("compare_approaches", xcoms, states)))
-        expect(is_plain_json(comparison), called="compare_approaches(**context)", got=comparison)
+    def call(result: Any, states: Any = STATES) -> Result:
+        called = "compare_approaches(**context)"
+        ti = TaskInstance("compare_approaches", {} if result is None else {SENSOR: result}, states)
+        with must_not_fail(called):
+            comparison = Result(called, submission.compare_approaches(**context_for(ti)))
+        expect(is_plain_json(comparison), called=called, got=comparison, mistake="result is not plain JSON")
         return comparison
 
     return call
+
+
+def of(comparison: Result, approach: str) -> Result:
+    """Return what the comparison says of one approach."""
+    return Result(f'compare_approaches(**context)["{approach}"]', comparison[approach])
 
 
 def waited(seconds: float | None, deferred: bool) -> dict[str, Any]:
@@ -54,21 +61,32 @@ def test_sets_both_approaches_side_by_side(compare, deferred, held, saved):
     """A traditional sensor holds its slot all the while; a deferred one holds none while it waits."""
     comparison = compare(waited(90.5, deferred))
     called = f"compare_approaches(**context), waited 90.5 seconds, deferred={deferred}"
+    traditional, deferrable = of(comparison, "traditional"), of(comparison, "deferrable")
     figures = [
         comparison["waited_seconds"],
-        comparison["traditional"]["slot_seconds"],
-        comparison["deferrable"]["slot_seconds"],
+        traditional["slot_seconds"],
+        deferrable["slot_seconds"],
         comparison["saved_slot_seconds"],
     ]
-    expect_equal([float(figure) for figure in figures], [90.5, 90.5, held, saved], called=called)
-    slots = [comparison["traditional"]["slots_for_100_waits"], comparison["deferrable"]["slots_for_100_waits"]]
-    expect_equal(slots, [100, 0], called=f"{called}: slots_for_100_waits")
+    expect(None not in figures, called=called, got=comparison, mistake="known figure not given")
+    figures = [float(figure) for figure in figures]
+    mistake = "approaches compared wrongly"
+    if not deferred and (figures[2] < 90.5 or figures[3] > 0):
+        mistake = "saving claimed without a deferral"
+    expect_equal(figures, [90.5, 90.5, held, saved], called=called, mistake=mistake)
+    slots = [traditional["slots_for_100_waits"], deferrable["slots_for_100_waits"]]
+    expect_equal(slots, [100, 0], called=f"{called}: slots_for_100_waits", mistake="approaches compared wrongly")
 
 
 def test_counts_the_states_of_this_run(compare):
     """task_states says how many tasks of this run are in each state; one without a state counts as "none"."""
     due = {"success": 2, "running": 1, "none": 1}
-    expect_equal(compare(waited(1.0, True))["task_states"], due, called='compare_approaches(**context)["task_states"]')
+    states = compare(waited(1.0, True))["task_states"]
+    mistake = "states counted wrongly"
+    if isinstance(states, dict):
+        mistake = "states of all runs counted" if "failed" in states else mistake
+        mistake = "None as a state" if {"null", "None"} & set(states) else mistake
+    expect_equal(states, due, called='compare_approaches(**context)["task_states"]', mistake=mistake)
 
 
 @pytest.mark.parametrize("result", [None, waited(None, True)], ids=["no XCom", "wait not known"])
@@ -77,22 +95,27 @@ def test_invents_no_comparison(compare, result):
     comparison = compare(result, states=None)
     called = "compare_approaches(**context), nothing can be measured"
     figures = [comparison["waited_seconds"], comparison["saved_slot_seconds"], comparison["task_states"]]
-    figures += [comparison["traditional"]["slot_seconds"], comparison["deferrable"]["slot_seconds"]]
+    figures += [of(comparison, approach)["slot_seconds"] for approach in ("traditional", "deferrable")]
     expect_equal(figures, [None] * 5, called=called, mistake="invented figure")
     unavailable = comparison["unavailable"]
     told = all(
         isinstance(unavailable.get(name), str) and unavailable[name] for name in ("waited_seconds", "task_states")
     )
-    expect(told, called=f'{called}: ["unavailable"]', got=unavailable)
+    got = unavailable
+    expect(told, called=f'{called}: ["unavailable"]', got=got, mistake="does not say why a figure is missing")
 
 
 @pytest.mark.parametrize("seconds", [90.5, 0.0])
 def test_what_is_available_is_not_called_unavailable(compare, seconds):
     """unavailable names only what is None; 0 seconds are a figure."""
     comparison = compare(waited(seconds, True))
-    figures = [comparison["waited_seconds"], float(comparison["saved_slot_seconds"])]
-    expect_equal(figures, [seconds, seconds], called=f"compare_approaches(**context), waited {seconds} seconds")
-    expect_equal(comparison["unavailable"], {}, called='compare_approaches(**context)["unavailable"]')
+    called = f"compare_approaches(**context), waited {seconds} seconds"
+    figures = [comparison["waited_seconds"], comparison["saved_slot_seconds"]]
+    mistake = "0 seconds taken for unknown" if seconds == 0 else "known figure not given"
+    expect(None not in figures, called=called, got=comparison, mistake=mistake)
+    expect_equal([float(figure) for figure in figures], [seconds, seconds], called=called)
+    named = comparison["unavailable"]
+    expect_equal(named, {}, called=f'{called}: ["unavailable"]', mistake="calls unavailable what is there")
 
 
 # ── generate_trigger_report ──
@@ -150,12 +173,24 @@ class Page(HTMLParser):
 def report(submission, data_dir):
     """Call generate_trigger_report; return what it returned and the page."""
 
-    def call(xcoms: dict[str, Any], run_id: str = RUN_ID) -> tuple[dict[str, Any], Page, str]:
+    def call(xcoms: dict[str, Any], run_id: str = RUN_ID) -> tuple[Result, Page, str]:
         xcoms = {(run_id, task_id): value for task_id, value in xcoms.items()}
         ti = TaskInstance("generate_trigger_report", xcoms, run_id=run_id)
-        returned = submission.generate_trigger_report(**context_for(ti))
-        html = Path(submission.REPORT_FILE).read_text(encoding="utf-8")
-        return returned, Page(html), html
+        called = "generate_trigger_report(**context)"
+        try:
+            returned = submission.generate_trigger_report(**context_for(ti))
+        except FileNotFoundError as error:
+            if os.path.isdir(os.path.dirname(submission.REPORT_FILE)):
+                raise
+            raise Broken(called, repr(error), "directory of the report not made") from error
+        except (AttributeError, KeyError, TypeError) as error:
+            if len(xcoms) == len(XCOMS):
+                raise
+            raise Broken(f"{called}, an XCom is missing", repr(error), "a missing XCom fails the task") from error
+        page = Path(submission.REPORT_FILE)
+        expect(page.is_file(), called=called, got=f"no file {page}", mistake="no report")
+        html = page.read_text(encoding="utf-8")
+        return Result(called, returned), Page(html), html
 
     return call
 
@@ -170,8 +205,9 @@ def test_returns_where_the_report_is_and_what_is_in_it(submission, report):
         "invalid_files": [file["path"] for file in processed["invalid"]],
     }
     called = "generate_trigger_report(**context)"
-    expect_equal({key: returned.get(key) for key in due}, due, called=called)
-    expect(is_plain_json(returned), called=called, got=returned)
+    mistake = "report returned in another form"
+    expect_equal({key: returned[key] for key in due}, due, called=called, mistake=mistake)
+    expect(is_plain_json(returned), called=called, got=returned, mistake="result is not plain JSON")
 
 
 def test_the_report_is_complete(report):
@@ -187,8 +223,12 @@ def test_the_report_is_complete(report):
         RUN_ID,
     ]
     missing = [word for word in words if word not in page.text]
-    expect(not missing, called="the page that generate_trigger_report wrote", got=f"its text lacks {missing}")
-    expect(bool({"svg", "img"} & page.elements), called="the page", got=f"no picture: {sorted(page.elements)}")
+    unescaped = {"script", "b", "i"} & page.elements and any(word in html for word in missing)
+    called = "the page that generate_trigger_report wrote"
+    mistake = "not escaped" if unescaped else "report is incomplete"
+    expect(not missing, called=called, got=f"its text lacks {missing}", mistake=mistake)
+    got = f"no picture: {sorted(page.elements)}"
+    expect(bool({"svg", "img"} & page.elements), called="the page", got=got, mistake="report is incomplete")
     expect(html.rstrip().lower().endswith("</html>"), called="the page", got=f"it ends with {html[-40:]!r}")
 
 
@@ -207,9 +247,11 @@ def test_the_report_says_what_is_unavailable(submission, report, missing):
     xcoms = {} if missing == "all" else {task: value for task, value in XCOMS.items() if task != missing}
     returned, page, _ = report(xcoms)
     called = f"generate_trigger_report(**context), without the XCom of {missing}"
-    expect("unavailable" in page.text.lower(), called=called, got=page.text)
+    told = "unavailable" in page.text.lower()
+    expect(told, called=called, got=page.text, mistake="missing figure shown as a figure")
     if missing in ("process_trigger_results", "all"):
-        expect_equal([returned["valid_files"], returned["invalid_files"]], [[], []], called=called)
+        listed = [returned["valid_files"], returned["invalid_files"]]
+        expect_equal(listed, [[], []], called=called, mistake="report returned in another form")
     expect_equal(returned["report_file"], submission.REPORT_FILE, called=called)
 
 
@@ -223,11 +265,12 @@ def test_a_new_report_takes_the_place_of_the_old_one(submission, report):
             {**XCOMS, "process_trigger_results": {"valid": [], "invalid": [], "total_files": 0, "waited_seconds": None}}
         )
         still = reader.read()
+    beside = os.listdir(os.path.dirname(submission.REPORT_FILE))
+    due = [os.path.basename(submission.REPORT_FILE)]
+    expect_equal(beside, due, called="the files beside the report", mistake="draft left behind")
     expect_equal(
         still, before, called="the page in the hands of somebody who reads it", mistake="report written in place"
     )
-    beside = os.listdir(os.path.dirname(submission.REPORT_FILE))
-    expect_equal(beside, [os.path.basename(submission.REPORT_FILE)], called="the files beside the report")
 
 
 def test_a_report_that_cannot_be_put_in_place_leaves_nothing(submission, report, monkeypatch):
@@ -240,12 +283,13 @@ def test_a_report_that_cannot_be_put_in_place_leaves_nothing(submission, report,
 
     monkeypatch.setattr(os, "replace", full)
     monkeypatch.setattr(os, "rename", full)
-    with contextlib.suppress(OSError):
+    with contextlib.suppress(OSError, Broken):
         report({**XCOMS, "process_trigger_results": {"valid": [], "invalid": [], "total_files": 0}})
     beside = os.listdir(os.path.dirname(submission.REPORT_FILE))
     called = "generate_trigger_report(**context), the disk is full"
     expect_equal(beside, [os.path.basename(submission.REPORT_FILE)], called=called, mistake="draft left behind")
-    expect_equal(Path(submission.REPORT_FILE).read_text(encoding="utf-8"), before, called=called)
+    still = Path(submission.REPORT_FILE).read_text(encoding="utf-8")
+    expect_equal(still, before, called=called, mistake="report written in place")
 
 
 def test_the_report_names_the_seconds_of_each_approach(report):
@@ -344,7 +388,9 @@ ORDER = [
 def test_the_tasks_are_in_order(submission, first, then):
     """Set-up, both sensors, processing, monitoring and comparison, report, clean-up, in this order."""
     before = submission.task(then).get_flat_relative_ids(upstream=True)
-    expect(first in before, called=f"what comes before {then}", got=sorted(before), mistake="wrong order of tasks")
+    expect(
+        first in before, called=f"what comes before {then}", got=sorted(before), mistake="begins before what it needs"
+    )
 
 
 @pytest.mark.parametrize(
@@ -384,10 +430,12 @@ def test_the_dag_runs_to_its_end(submission, data_dir):
         outcome = run_dag(submission, at_work)
     called = "dag.test(), two files arrive while it waits"
     expect_equal(
-        outcome.state, "success", called=f"{called}; the tasks ended as {outcome.states}", mistake="the run failed"
+        outcome.state,
+        "success",
+        called=f"{called}; the tasks ended as {outcome.states}",
+        mistake="a task of the run failed",
     )
-    returned = outcome.xcoms["generate_trigger_report"]
-    expect(isinstance(returned, dict), called=f"{called}: generate_trigger_report", got=returned)
+    returned = Result(f"{called}: generate_trigger_report", outcome.xcoms["generate_trigger_report"])
     expect_equal(returned["valid_files"], [dropped], called=f"{called}: generate_trigger_report")
     page = Page(Path(submission.REPORT_FILE).read_text(encoding="utf-8"))
     expect(dropped in page.text, called=f"{called}: the report", got="it does not name the file")

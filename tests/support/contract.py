@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 MAX_SHOWN = 600  # characters of a value in a message
@@ -40,6 +42,45 @@ def expect_equal(actual: Any, expected: Any, *, called: str, mistake: str = "") 
         raise Broken(called, f"{shown(actual)} where {shown(expected)} was due", mistake)
 
 
+class Result(dict):
+    """
+    What the learner's code returned: a key that it lacks is told as such, not as a KeyError.
+
+    :param called: what the check did.
+    :param mistake: the name of the mistake where a key is missing.
+    """
+
+    def __init__(self, called: str, returned: Any, mistake: str = "result without a key") -> None:
+        returned = bare(returned)
+        super().__init__(returned if isinstance(returned, dict) else {})
+        self._called = called
+        self._returned = returned
+        self._mistake = mistake
+
+    def __missing__(self, key: Any) -> Any:
+        if self._returned is None:
+            raise Broken(self._called, "None", "returns nothing")
+        if not isinstance(self._returned, dict):
+            raise Broken(self._called, shown(self._returned), "result is no dict")
+        raise Broken(self._called, f"{shown(self._returned)}, without {key!r}", self._mistake)
+
+
+def bare(value: Any) -> Any:
+    """Return what the learner's code returned, without the Result round it."""
+    return value._returned if type(value) is Result else value
+
+
+@contextmanager
+def must_not_fail(called: str) -> Iterator[None]:
+    """Raise Broken if what is done in it raises: nothing that cannot be measured may fail the task."""
+    try:
+        yield
+    except (AssertionError, NotImplementedError):
+        raise
+    except Exception as error:
+        raise Broken(called, f"it raised {error!r}, which fails the task", "a missing figure fails the task") from error
+
+
 def set_sentence(sentence: str) -> None:
     """Say which sentence of the contract is being checked."""
     global _sentence
@@ -48,11 +89,12 @@ def set_sentence(sentence: str) -> None:
 
 def shown(value: object) -> str:
     """Return ``value`` as text, short enough for a message."""
-    text = value if type(value) is str else repr(value)
+    text = value if type(value) is str else repr(bare(value))
     return text if len(text) <= MAX_SHOWN else f"{text[:MAX_SHOWN]}… ({len(text)} characters)"
 
 
 def _same(actual: Any, expected: Any) -> bool:
+    actual, expected = bare(actual), bare(expected)
     # Not `in`: a class may be equal to what it likes, too.
     if any(type(actual) is number for number in (int, float)) and type(expected) in (int, float):
         return bool(actual == expected)

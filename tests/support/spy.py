@@ -13,6 +13,10 @@ from typing import Any
 
 from . import threads
 from .clock import JumpingClockLoop, parked_threads
+from .contract import Broken
+
+MAX_NAPS = 1000  # of the event loop in a run
+LONGEST_NAP = 5  # seconds of real time that anybody may sleep in a worker; checks that let it wait do so themselves
 
 LISTING = {"os.listdir", "os.scandir"}
 READING = {"open", *LISTING}
@@ -39,10 +43,12 @@ class Spy:
     :ivar touched: calls that read below the directory, by whatever thread.
     :ivar written: calls that change something below the directory.
     :ivar blocking: calls that block, made on the watched thread.
+    :ivar nap: told how many seconds the watched thread would sleep.
     """
 
     root: str
     now: Any = time.monotonic
+    nap: Any = None
     blocked_thread: int | None = None
     looks: dict[str, list[float]] = field(default_factory=dict)
     touched: list[str] = field(default_factory=list)
@@ -74,6 +80,15 @@ class Spy:
         for gate in self._hanging.values():
             gate.set()
         self._hanging.clear()
+
+    def block_for(self, seconds: float) -> None:
+        """The watched thread sleeps, and all that it has to do stands still: the clock goes on, nothing else does."""
+        call = f"time.sleep({seconds!r})"
+        self.blocking.append(call)
+        if self.blocking.count(call) > MAX_NAPS:
+            raise Broken(call, "it sleeps again and again on the event loop", "blocking call on the event loop")
+        if self.nap:
+            self.nap(seconds)
 
     def notice(self, call: str, args: tuple[Any, ...]) -> None:
         """Take note of a call and, where a fault was ordered, raise or hang."""
@@ -188,9 +203,11 @@ def _noticed_access(path: Any, *args: Any, **kwargs: Any) -> bool:
 
 def _noticed_sleep(seconds: float) -> None:
     if _spy is None or getattr(_paused, "on", False):
+        if seconds > LONGEST_NAP and threading.current_thread() is threading.main_thread():
+            raise Broken(f"time.sleep({seconds!r})", "a sleep in the worker, for as long", "waits in the worker")
         return _sleep(seconds)
     if threading.get_ident() == _spy.blocked_thread:
-        _spy.blocking.append(f"time.sleep({seconds!r})")
+        _spy.block_for(seconds)
         return None
     return None if threads.sleep(seconds) else _sleep(seconds)
 

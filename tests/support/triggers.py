@@ -13,31 +13,70 @@ from airflow.triggers.base import BaseTrigger
 
 from .airflow_version import DagBag, deserialize, import_string, serialize
 from .clients import Clients
-from .contract import Broken, expect, expect_equal
-from .elsewhere import Elsewhere
+from .contract import Broken, Result, expect, expect_equal
+from .elsewhere import Elsewhere, ElsewhereFailed
 from .submission import Submission
 from .watching import Watched, watch
 
 
 def rebuild(class_path: str, sent: Any) -> tuple[str, dict[str, Any]]:
     """Do what a triggerer does with what a worker has sent; return what the trigger then says of itself."""
-    return import_string(class_path)(**deserialize(sent)).serialize()
+    try:
+        cls = import_string(class_path)
+    except Exception as error:
+        raise NotImportable(f"{type(error).__name__}: {error}") from error
+    return cls(**deserialize(sent)).serialize()
+
+
+class NotImportable(Exception):
+    """What stands behind a class path cannot be imported."""
 
 
 def expect_rebuilt(elsewhere: Elsewhere, class_path: str, kwargs: dict[str, Any]) -> None:
     """Raise Broken unless a triggerer, which has never seen the DAG file, can build the same trigger again."""
+    called = f"the triggerer imports {class_path} and calls it with {kwargs}"
     try:
-        rebuilt = elsewhere.run(rebuild, class_path, serialize(kwargs))
+        sent = serialize(kwargs)
     except Exception as error:
-        called = f"the triggerer imports {class_path} and calls it with {kwargs}"
-        raise Broken(called, str(error), "class path not importable") from None
-    expect_equal(rebuilt, (class_path, kwargs), called="serialize() of the trigger that the triggerer has built")
+        raise Broken("Airflow sends serialize()[1]", f"{error!r}", "trigger's arguments are not plain JSON") from None
+    try:
+        rebuilt = elsewhere.run(rebuild, class_path, sent)
+    except ElsewhereFailed as error:
+        kind, _, text = str(error).partition(": ")
+        if kind == "NotImportable":
+            raise Broken(called, text, "class path not importable") from None
+        if kind == "TypeError" and "argument" in text:
+            raise Broken(called, str(error), "serialize() does not fit __init__") from None
+        raise Broken(called, str(error), "cannot be built in another process") from None
+    expect_equal(
+        rebuilt,
+        (class_path, kwargs),
+        called="serialize() of the trigger that the triggerer has built",
+        mistake="rebuilt trigger is another",
+    )
+
+
+def lost_or_changed(kwargs: dict[str, Any], given: dict[str, Any]) -> str:
+    """Name the mistake of a ``serialize()`` that does not give what was given."""
+    return "argument lost or changed on the way" if set(given) <= set(kwargs) else "argument not serialized"
+
+
+def arguments_of(trigger: BaseTrigger, name: str = "") -> Result:
+    """
+    Return what ``serialize()`` says of the arguments.
+
+    :param name: of the class that the trigger should be of.
+    """
+    called = f"{type(trigger).__name__}(…).serialize()[1]"
+    other = name not in ("", type(trigger).__name__)
+    kwargs = trigger.serialize()[1] if isinstance(trigger, BaseTrigger) else {}
+    return Result(called, kwargs, "defers to another trigger" if other else "argument not serialized")
 
 
 def class_loaded_by_airflow(submission: Submission, name: str) -> type[BaseTrigger]:
     """Return a class as it is when Airflow has loaded the file as a DAG file, under a made-up module name."""
     before = set(sys.modules)
-    DagBag(dag_folder=os.fspath(submission.path), safe_mode=False)
+    bag = DagBag(dag_folder=os.fspath(submission.path), safe_mode=False)
     for module in set(sys.modules) - before:
         if module.startswith("unusual_prefix_") and hasattr(sys.modules[module], name):
             return getattr(sys.modules[module], name)
@@ -49,6 +88,8 @@ def class_loaded_by_airflow(submission: Submission, name: str) -> type[BaseTrigg
     for module in loaded:
         if hasattr(sys.modules[module], name):
             return getattr(sys.modules[module], name)
+    for error in bag.import_errors.values():
+        raise Broken("Airflow loads the DAG file", error.strip(), "the DAG file does not parse")
     raise Broken("Airflow loads the DAG file", f"it has no {name}", "missing name")
 
 
@@ -74,11 +115,10 @@ def expect_refused(construct: Callable[[], object], called: str) -> None:
 
 def expect_error_event(payload: dict[str, Any], error_type: str, called: str) -> None:
     """Raise Broken unless ``payload`` is an error event of that type."""
+    expect(payload.get("status") == "error", called=called, got=payload, mistake="no error event")
     wrong = [key for key, kind in _ERROR_EVENT.items() if not isinstance(payload.get(key), kind)]
-    right = (
-        not wrong and payload["status"] == "error" and payload["error_type"] == error_type and bool(payload["message"])
-    )
-    expect(right, called=called, got=payload, mistake="no error event")
+    expect(not wrong and bool(payload["message"]), called=called, got=payload, mistake="incomplete error event")
+    expect(payload["error_type"] == error_type, called=called, got=payload, mistake="wrong error_type")
 
 
 _ERROR_EVENT = {"status": str, "error_type": str, "message": str, "errors": dict}
@@ -86,21 +126,30 @@ _ERROR_EVENT = {"status": str, "error_type": str, "message": str, "errors": dict
 
 def expect_left_out(watched: Watched, directory: str) -> None:
     """Raise Broken unless ``directory`` was left out and named with a reason in the event's ``errors``."""
-    errors = watched.payload["errors"]
-    named = list(errors) == [directory] and isinstance(errors[directory], str) and bool(errors[directory])
+    errors = watched.payload.get("errors")
+    named = isinstance(errors, dict) and list(errors) == [directory]
+    named = named and isinstance(errors[directory], str) and bool(errors[directory])
     expect(named, called=watched.called, got=f"errors is {errors}", mistake="unreadable directory not reported")
     looks = len(watched.spy.looks.get(directory, []))
-    expect(
-        looks <= 2, called=watched.called, got=f"{looks} more looks into it", mistake="unreadable directory watched on"
-    )
+    watched.expect_pace(looks <= 2, f"{looks} looks into it", "unreadable directory watched on")
+
+
+def expect_waited_for(watched: Watched, missing: str) -> None:
+    """Raise Broken unless there was a success, though the directory ``missing`` was not there at first."""
+    if watched.spy.written and not watched.events:
+        raise Broken(watched.called, f"{watched.spy.written}", "side effect in a trigger")
+    watched.expect_event("missing directory not waited for")
+    watched.expect_found("missing directory not waited for", because=missing)
 
 
 def expect_in_time(watched: Watched, directory: str, made_at: float, interval: float = 10) -> None:
     """Raise Broken unless a file in ``directory`` was reported at the latest two intervals after it was made."""
-    expect_equal(watched.payload["directory"], directory, called=watched.called)
+    watched.expect_event("one directory waits for another")
+    expect_equal(watched.found["directory"], directory, called=watched.called)
     got = f"reported after {watched.fired_at:g} seconds, made at {made_at:g}, looked for every {interval:g}"
-    in_time = made_at <= watched.fired_at <= made_at + 2 * interval + 0.5
-    expect(in_time, called=watched.called, got=got, mistake="one directory waits for another")
+    in_time = watched.fired_at <= made_at + 2 * interval + 0.5
+    expect(watched.fired_at >= made_at, called=watched.called, got=got)
+    watched.expect_pace(in_time, got, "one directory waits for another")
 
 
 def expect_pauses(watched: Watched, directories: list[str], at_least: float) -> None:
@@ -116,4 +165,4 @@ def expect_it_works(trigger: BaseTrigger, clients: Clients) -> None:
     """Raise Broken unless ``trigger`` finds a file at all: doing nothing is no way to be well-behaved."""
     path = clients.drop(1, "it_works.csv")
     watched = watch(trigger, seconds=60, root=clients.root)
-    expect(path in watched.payload["files"], called=watched.called, got=watched.payload)
+    expect(path in watched.found["files"], called=watched.called, got=watched.payload, mistake="not all files listed")

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import json
 import os
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,7 +16,7 @@ from airflow.triggers.base import BaseTrigger, TriggerEvent
 from freezegun import config, freeze_time
 
 from .clock import JumpingClockLoop, Spinning
-from .contract import Broken, shown
+from .contract import Broken, Result, bare, shown
 from .logs import Line, captured_logs
 from .spy import Spy, spying, unseen
 from .threads import on_the_clock_of
@@ -24,6 +25,8 @@ MAX_EVENTS = 5  # a trigger that yields more is stopped
 # Every clock that the learner may look at is the loop's, also in a thread and whoever has called.
 config.configure(default_ignore_list=[])
 
+LONG_STEP = 0.25  # seconds of CPU time that nobody may calculate on the event loop
+MOST_CALCULATION = 2  # seconds of CPU time for all long steps of a run; with more, and in several, it is stopped
 CANCEL_GRACE = 5  # seconds on the loop's clock
 THREAD_GRACE = 2  # seconds of real time for a thread to end what it has begun
 
@@ -38,8 +41,12 @@ class Watched:
     :ivar events: what it yielded, and when, in seconds since its start.
     :ivar ended: when ``run()`` ended, or None if it had to be cancelled.
     :ivar error: what came out of ``run()``, except the cancellation.
+    :ivar events_before: how many events there were when it was cancelled.
     :ivar cancelled_within: seconds from the cancellation to the end, None if it did not end then.
+    :ivar ended_when_released: it did not end when it was cancelled, but as soon as no directory hung any more.
     :ivar spinning: it turned and turned and let no time pass.
+    :ivar calculating: seconds of CPU time of all long steps on the event loop.
+    :ivar stopped_calculating: it was stopped because these were too many for the check to end.
     :ivar busiest: seconds of CPU time of the longest step on the event loop.
     :ivar left_behind: tasks, threads and open files that were still there afterwards.
     """
@@ -50,8 +57,12 @@ class Watched:
     ended: float | None = None
     error: BaseException | None = None
     was_cancelled: bool = False
+    events_before: int = 0
     cancelled_within: float | None = None
+    ended_when_released: bool = False
     spinning: bool = False
+    calculating: float = 0
+    stopped_calculating: bool = False
     busiest: float = 0
     left_behind: list[str] = field(default_factory=list)
     logs: list[Line] = field(default_factory=list)
@@ -60,13 +71,7 @@ class Watched:
     @property
     def payload(self) -> dict[str, Any]:
         """The payload of the only event; Broken if there was none, more than one, or one that cannot travel."""
-        if self.error is not None:
-            raise self.error
-        if self.spinning:
-            raise Broken(self.called, "it looked again and again and let no time pass", "busy polling")
-        if not self.events:
-            ended = "ended without an event" if self.ended is not None else "yielded no event in that time"
-            raise Broken(self.called, f"run() {ended}", "no event")
+        self.expect_event()
         event = self.events[0][1]
         if not isinstance(event, TriggerEvent):
             raise Broken(self.called, f"run() yielded {shown(event)}", "yields something that is no TriggerEvent")
@@ -75,14 +80,81 @@ class Watched:
                 self.called, f"run() went on after its event, {len(self.events)} came", "yields without returning"
             )
         payload = event.payload
-        if not is_plain_json(payload) or not isinstance(payload, dict):
+        if not isinstance(payload, dict):
+            raise Broken(self.called, f"the payload is {shown(payload)}", "payload is no dict")
+        if not is_plain_json(payload):
             raise Broken(self.called, f"the payload is {shown(payload)}", "payload is not plain JSON")
         return payload
 
-    def expect_found(self) -> None:
-        """Raise Broken unless the trigger has found what it was to find."""
-        if self.payload.get("status") != "success":
-            raise Broken(self.called, shown(self.payload), "no success event")
+    @property
+    def found(self) -> Result:
+        """The payload of a success; Broken if it is anything else."""
+        self.expect_found()
+        return Result(f"{self.called}: the payload", self.payload, "event without a key")
+
+    def expect_found(self, mistake: str = "", because: str = "") -> None:
+        """
+        Raise Broken unless the trigger has found what it was to find.
+
+        :param mistake: the name of the mistake if an error event speaks of ``because``, which the check has planted.
+        """
+        payload = self.payload
+        if payload.get("status") == "error":
+            name = mistake if because in repr(payload) else ""
+            raise Broken(self.called, shown(payload), name or "error event in place of a success")
+        if payload.get("status") != "success":
+            raise Broken(self.called, shown(payload), "event that is neither success nor error")
+
+    def expect_run(self) -> None:
+        """Raise Broken if ``run()`` came to grief: by an exception, or because it gave the event loop no rest."""
+        if isinstance(self.error, (Broken, NotImplementedError)):
+            raise self.error
+        if self.error is not None:
+            got = f"{self.error!r} came out of run()"
+            raise Broken(self.called, got, "exception escapes run()") from self.error
+        if self.stopped_calculating:
+            got = f"one step of {self.busiest:.3f} seconds of CPU on the event loop, again and again"
+            raise Broken(self.called, got, "long calculation on the event loop")
+        got = "it looked again and again and let no time pass"
+        self.expect_pace(not self.spinning, got, "turns without sleeping")
+        if len(self.events) > self.events_before and self.was_cancelled:
+            event = self.events[self.events_before][1]
+            got = f"after its cancellation run() yielded {shown(getattr(event, 'payload', event))}"
+            raise Broken(f"{self.called}, then cancelled", got, "event in place of the cancellation")
+
+    def expect_event(self, mistake: str = "never fires") -> None:
+        """
+        Raise Broken unless there was an event.
+
+        :param mistake: the name of the mistake if ``run()`` is still waiting.
+        """
+        self.expect_run()
+        if not self.events and self.ended is not None:
+            raise Broken(self.called, "run() ended without an event", "ends without an event")
+        self.expect_pace(bool(self.events), "run() yielded no event in that time", mistake)
+
+    def expect_pace(self, condition: bool, got: str, mistake: str) -> None:
+        """Raise Broken unless ``condition``; if the trigger has blocked the event loop, that comes first."""
+        if not condition:
+            self.expect_unblocked()
+            raise Broken(self.called, got, mistake)
+
+    def expect_unblocked(self) -> None:
+        """Raise Broken if the trigger has blocked the event loop."""
+        if self.spy.blocking:
+            got = f"on the event loop: {sorted(set(self.spy.blocking))}"
+            raise Broken(self.called, got, "blocking call on the event loop")
+
+    def expect_nothing_left(self, kind: str = "") -> None:
+        """
+        Raise Broken if something was left behind.
+
+        :param kind: with what it begins, of what counts.
+        """
+        left = [each for each in self.left_behind if each.startswith(kind)]
+        if left:
+            after = "after the cancellation" if self.was_cancelled else "after the event"
+            raise Broken(f"{self.called}, {after}", f"left: {left}", "resource leak")
 
     @property
     def fired_at(self) -> float:
@@ -92,23 +164,33 @@ class Watched:
     def expect_prompt_end(self) -> None:
         """Raise Broken unless the trigger ended within a second of its cancellation."""
         late = self.cancelled_within
-        if late is None or late >= 1:
-            got = "it still runs" if late is None else f"it ended {late:g} seconds later"
-            raise Broken(f"{self.called}, then cancelled", got, "swallows the cancellation")
+        called = f"{self.called}, then cancelled"
+        if self.ended_when_released:
+            raise Broken(called, "it ended when the directory did not hang any more", "cancellation waits for a look")
+        if late is None:
+            raise Broken(called, "it still runs", "swallows the cancellation")
+        if late >= 1:
+            raise Broken(called, f"it ended {late:g} seconds later", "ends late when cancelled")
 
-    def expect_waiting(self) -> None:
-        """Raise Broken unless the trigger was still waiting, quietly, when it was cancelled."""
-        if self.error is not None:
-            raise self.error
-        if self.spinning:
-            raise Broken(self.called, "it looked again and again and let no time pass", "busy polling")
+    def expect_waiting(self, mistake: str = "ended while it should wait") -> None:
+        """
+        Raise Broken unless the trigger was still waiting, quietly, when it was cancelled.
+
+        :param mistake: the name of the mistake if it was not.
+        """
+        self.expect_run()
         if self.events or self.ended is not None:
             what = shown(getattr(self.events[0][1], "payload", self.events[0][1])) if self.events else "no event"
-            raise Broken(self.called, f"run() did not go on waiting but ended with {what}")
+            raise Broken(self.called, f"run() did not go on waiting but ended with {what}", mistake)
+
+
+class Calculating(Exception):
+    """The trigger calculates on the event loop, for so long that the check would never end."""
 
 
 def is_plain_json(value: Any) -> bool:
     """Whether ``value`` comes back from JSON as it was, types included."""
+    value = bare(value)
     try:
         return _has_plain_types(value) and repr(json.loads(json.dumps(value))) == repr(value)
     except (TypeError, ValueError, RecursionError):
@@ -151,10 +233,8 @@ def watch(
         # The loop's clock is time.monotonic(), as on any other loop.
         loop = JumpingClockLoop(clock=lambda: time.monotonic(), tick=frozen.tick)
         watched.began = loop.time()
-        with (
-            on_the_clock_of(loop),
-            spying(root, now=lambda: loop.time() - watched.began, blocked_thread=threading.get_ident()) as spy,
-        ):
+        clocks = {"now": lambda: loop.time() - watched.began, "nap": loop.jump}
+        with on_the_clock_of(loop), spying(root, **clocks, blocked_thread=threading.get_ident()) as spy:
             for directory, duration in (slow or {}).items():
                 spy.slow(directory, duration, loop)
             faults(spy)
@@ -181,13 +261,19 @@ def _drive(
     everything = loop.create_task(asyncio.wait(tasks), name="the check")
     _run(loop, everything, seconds, watched)
     if not everything.done():
-        watched.was_cancelled = True
+        watched.was_cancelled, watched.events_before = True, len(watched.events)
         cancelled_at = loop.time()
         for task in tasks:
             task.cancel()
         _run(loop, everything, CANCEL_GRACE, watched)
         if everything.done():
             watched.cancelled_within = loop.time() - cancelled_at
+        else:
+            count = len(watched.events)
+            watched.spy.release()
+            _run(loop, everything, CANCEL_GRACE, watched)
+            watched.ended_when_released = everything.done()
+            del watched.events[count:]
     elif all(not task.cancelled() for task in tasks) and not watched.error:
         watched.ended = loop.time() - watched.began
 
@@ -199,6 +285,8 @@ def _run(loop: JumpingClockLoop, until: asyncio.Task[Any], seconds: float, watch
         loop.run_forever()
     except Spinning:
         watched.spinning = True
+    except Calculating:
+        watched.stopped_calculating = True
     timer.cancel()
 
 
@@ -206,7 +294,7 @@ async def _exhaust(trigger: BaseTrigger, loop: JumpingClockLoop, watched: Watche
     """The body of Airflow's TriggerRunner.run_trigger, in the same order."""
     count = 0
     try:
-        async for event in trigger.run():
+        async for event in begun(trigger):
             watched.events.append((loop.time() - watched.began, event))
             count += 1
             if count == MAX_EVENTS:
@@ -215,6 +303,28 @@ async def _exhaust(trigger: BaseTrigger, loop: JumpingClockLoop, watched: Watche
         watched.error = error
     finally:
         await trigger.cleanup()
+
+
+def begun(trigger: BaseTrigger) -> AsyncIterator[TriggerEvent]:
+    """Return ``trigger.run()``; Broken if that cannot be iterated over, because it returns in place of yielding."""
+    running = trigger.run()
+    if inspect.iscoroutine(running):
+        _expect_begun(running)
+        got = "a coroutine, which can be awaited but not iterated over"
+        raise Broken(f"{type(trigger).__name__}(…).run()", got, "returns in place of yielding")
+    return running
+
+
+def _expect_begun(running: Coroutine[Any, Any, Any]) -> None:
+    """Raise NotImplementedError if all that there is of a coroutine is the starter's own."""
+    try:
+        running.send(None)
+    except NotImplementedError:
+        raise
+    except BaseException:
+        return
+    finally:
+        running.close()
 
 
 def _act(action: Callable[[], object]) -> None:
@@ -228,7 +338,11 @@ def _measure_steps(watched: Watched) -> Callable[..., Any]:
     def run(handle: asyncio.Handle) -> None:
         began = time.thread_time()
         original(handle)
-        watched.busiest = max(watched.busiest, time.thread_time() - began)
+        took = time.thread_time() - began
+        watched.busiest = max(watched.busiest, took)
+        watched.calculating += took if took >= LONG_STEP else 0
+        if watched.calculating > max(took, MOST_CALCULATION) and took >= LONG_STEP:
+            raise Calculating
 
     asyncio.events.Handle._run = run
     return original
