@@ -41,4 +41,7 @@ def make_template() -> None:
 def copy_template(to: Path) -> None:
     if not template_file().exists():
         make_template()
+    # What SQLite has left beside a database that was there before belongs to that one.
+    for left in to.parent.glob(f"{to.name}*"):
+        left.unlink()
     shutil.copyfile(template_file(), to)
