@@ -39,7 +39,7 @@ run: $(READY) ## run the DAG in a real Airflow while files arrive  [TREE=exercis
 	@$(KATA) run --tree "$(TREE)"
 
 test: lint ## test the kata itself
-	@$(VENV)/bin/python -m pytest quality
+	@$(VENV)/bin/python -m pytest quality --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 quality: $(READY) ## measure how far the grade can be trusted; half an hour or more  [REPEATS=100]
 	@$(VENV)/bin/python -m quality.measure $(if $(REPEATS),--repeats "$(REPEATS)")

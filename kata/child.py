@@ -130,8 +130,13 @@ def _run_pytest(job: dict[str, Any], report: Report) -> None:
         f"{suite}/pytest.ini",
         "-p",
         "no:cacheprovider",
+        # What a check has no need of only takes time.
         "-p",
         "no:anyio",
+        "-p",
+        "no:xdist",
+        "-p",
+        "no:xdist.looponfail",
         "-q",
     ]
     if job["do"] == "collect":
