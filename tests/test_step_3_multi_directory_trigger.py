@@ -519,6 +519,7 @@ def test_does_not_calculate_on_the_event_loop(trigger, clients, crowded):
     expect(watched.busiest < 0.25, called=watched.called, got=got, mistake="long calculation on the event loop")
 
 
+@pytest.mark.deadline(6)
 def test_a_hanging_directory_does_not_hold_up_the_others(trigger, clients):
     """A file is reported at the latest two intervals after it appeared, also if another directory hangs."""
     watched = watch(

@@ -206,6 +206,7 @@ def test_never_raises(submission, context):
         expect_equal(found["cause"], "unknown", called=f'{CALLED}["cause"]')
 
 
+@pytest.mark.deadline(6)
 def test_survives_exceptions_that_cause_each_other(failure):
     """Never raises and always ends, also for exceptions whose causes go round in a circle."""
     one, two = ValueError("one"), ValueError("two")
