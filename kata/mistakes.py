@@ -133,6 +133,12 @@ _ALL = (
         _FILE,
     ),
     Mistake(
+        "task runs another's function",
+        "One function runs twice and another never, and both tasks are green. What comes after does not find what "
+        "it needs in the XCom.",
+        _FILE,
+    ),
+    Mistake(
         "deprecated import",
         "Each parse of the file warns of it. When a later Airflow drops the old path, the DAG turns into an import "
         "error.",
@@ -204,6 +210,11 @@ _ALL = (
         _SET_UP,
     ),
     Mistake(
+        "no README.txt",
+        "Whoever is to put files into the directory finds nothing there that says what belongs into it.",
+        _SET_UP,
+    ),
+    Mistake(
         "clean-up deletes data",
         "The teardown runs even after a failed run, and what it did not make is gone for good: a client's upload, the "
         "report. The run looks fine.",
@@ -243,6 +254,12 @@ _ALL = (
         "What stands in its place need not look for the file at all, or brings no trigger for it: the task is green "
         "too soon, or holds a slot.",
         f"{_FILE}, 'Step 2'",
+    ),
+    Mistake(
+        "not the sensor that was asked for",
+        "What is known of the sensor that was asked for, and what is mended in it, does not hold here: the task "
+        "treats timeouts, errors and events in ways of its own.",
+        _FILE,
     ),
     Mistake(
         "not deferrable",
@@ -415,8 +432,8 @@ _ALL = (
     ),
     Mistake(
         "not every way ends with the same result",
-        "What comes after works while files come late, and fails over a missing key on the day when the file was there "
-        "at once.",
+        "What comes after works for one way of waiting and not for another: it fails over a missing key, or takes "
+        "another file.",
         _SENSOR,
     ),
     Mistake(
@@ -637,6 +654,12 @@ _ALL = (
         _TRIGGER_RUN,
     ),
     Mistake(
+        "offset is not +00:00",
+        "What compares such times as text, which one offset allows, takes an older file for a newer one, or cannot "
+        "read the time at all.",
+        _TRIGGER_RUN,
+    ),
+    Mistake(
         "not the time of the last change",
         "A chmod, a move or a copy makes an old file look new, so that it is processed again or taken for late.",
         _TRIGGER_RUN,
@@ -665,8 +688,8 @@ _ALL = (
     ),
     Mistake(
         "error event without its cause",
-        "The task fails with a text that names no exception. Why, is only in the log that the trigger wrote, if it "
-        "wrote one.",
+        "The task fails, and `message` or `errors` does not say which exception it was, or not what it said. "
+        "Whoever reads it must look for the rest elsewhere.",
         _TRIGGER_RUN,
     ),
     Mistake(
@@ -723,6 +746,12 @@ _ALL = (
         _TRIGGER_COUNTS,
     ),
     Mistake(
+        "file beside a dead link not found",
+        "One link that leads nowhere, and nobody sees the good files beside it: the task fails, or stays `deferred` "
+        "until its timeout with the uploads lying there.",
+        _TRIGGER_COUNTS,
+    ),
+    Mistake(
         "directory named twice counted twice",
         "Each of its files is in the event twice, so the next task processes it twice: every order is booked double.",
         _TRIGGER_COUNTS,
@@ -740,8 +769,7 @@ _ALL = (
     ),
     Mistake(
         "looks too often",
-        "A share that was to be asked every 10 seconds is asked ten times as often, by every one of a thousand "
-        "triggers.",
+        "A share that was to be asked every 10 seconds is asked more often, by every one of a thousand triggers.",
         _TRIGGER_WHEN,
     ),
     Mistake(
@@ -832,6 +860,12 @@ _ALL = (
         "threads pile up",
         "A dead mount takes one more thread at every interval. The pool has min(32, CPUs + 4) for the whole triggerer; "
         "when it is empty, no trigger's look gets on.",
+        _TRIGGER_MANNERS,
+    ),
+    Mistake(
+        "two looks into one directory at once",
+        "A share that is slow is asked again before it has answered, which makes it slower. Each further look takes "
+        "a thread of the pool that all triggers of the process share.",
         _TRIGGER_MANNERS,
     ),
     Mistake(
@@ -946,6 +980,12 @@ _ALL = (
         "When a client asks what has become of his file, the task's log has no answer.",
         _PROCESS,
     ),
+    Mistake(
+        "log does not tell good from bad",
+        "Whoever looks up a client's file in the task's log learns that it was seen, but cannot be sure whether it "
+        "was good or refused.",
+        _PROCESS,
+    ),
     # ── Measuring and comparing ──
     Mistake(
         "invented figure",
@@ -998,6 +1038,12 @@ _ALL = (
     Mistake(
         "recommends nothing",
         "The report is a table of figures, and whoever gets it must work out himself what to do.",
+        _USAGE,
+    ),
+    Mistake(
+        "same recommendations for all figures",
+        "The advice is as good as none: it is the same for a wait that was deferred, for one that was not, and "
+        "where nothing is known.",
         _USAGE,
     ),
     Mistake(
@@ -1082,6 +1128,18 @@ _ALL = (
         "The one line that somebody reads at night does not say which task it was, why, or what to do.",
         _FAILURE,
     ),
+    Mistake(
+        "line breaks in the ERROR line",
+        "What stands after the break is a line of its own, without level, time or task: a search for the error does "
+        "not show it.",
+        _FAILURE,
+    ),
+    Mistake(
+        "message is not the exception's text",
+        "Whoever searches the logs for the message, or groups alerts by it, does not find the error that Airflow "
+        "has logged.",
+        _FAILURE,
+    ),
     # ── The report ──
     Mistake(
         "no report",
@@ -1096,7 +1154,8 @@ _ALL = (
     ),
     Mistake(
         "report is incomplete",
-        "Who reads the page does not learn which file was refused, or why, and asks the one who wrote the DAG.",
+        "Something is not on the page: which file was refused and why, how long the wait was, what to do, or the "
+        "picture of it. The reader asks the one who wrote the DAG.",
         _REPORT,
     ),
     Mistake(
@@ -1116,8 +1175,9 @@ _ALL = (
         _REPORT,
     ),
     Mistake(
-        "missing figure shown as a figure",
-        "The page says 0 where nothing was measured, and people decide about pools and workers by it.",
+        "missing figure not called unavailable",
+        "The page has 0, a dash or nothing where nothing was measured: the reader takes it for a figure, or for a "
+        "fault of the page.",
         _REPORT,
     ),
     Mistake(
@@ -1250,6 +1310,24 @@ _ALL = (
         _METRICS,
     ),
     Mistake(
+        "does not ask for the tasks of all DAGs",
+        "The numbers of triggers are missing, or those of a few DAGs only: that the triggerer, which serves all of "
+        "them, is full, nobody sees.",
+        _METRICS,
+    ),
+    Mistake(
+        "asks for tasks that are not deferred",
+        "Triggers are counted that do not exist, or those that exist are crowded out: the API gives 100 task "
+        "instances at most, and nearly all of them ended long ago.",
+        _METRICS,
+    ),
+    Mistake(
+        "asks for fewer than the API gives",
+        "The API gives 50 task instances, or what it was asked for, at most. The numbers of triggers stop there, "
+        "however many tasks are deferred.",
+        _METRICS,
+    ),
+    Mistake(
         "pool without limit",
         "A pool of -1 slots is unlimited; occupied divided by -1 is a negative use, which spoils every average and "
         "every alarm.",
@@ -1270,6 +1348,12 @@ _ALL = (
     Mistake(
         "asks too seldom",
         "The answer has been there for longer than the interval when somebody asks, and everything after it is late.",
+        _API_RUN,
+    ),
+    Mistake(
+        "does not fire at the first yes",
+        "The answer is yes from the beginning, and the task stays `deferred` for nothing, again and again whenever "
+        "the trigger is moved or restarted.",
         _API_RUN,
     ),
     Mistake(
@@ -1300,6 +1384,17 @@ _ALL = (
         "A typo in the rule's path, and the task is `deferred` until its timeout; nothing says that the rule was never "
         "asked.",
         _RULE_RUN,
+    ),
+    Mistake(
+        "rule ends the triggerer",
+        "A SystemExit goes through the event loop and ends the whole triggerer process, and again after each "
+        "restart; every trigger that it has goes down with it.",
+        _RULE_RUN,
+    ),
+    Mistake(
+        "fails without rule_kwargs",
+        "The wait for a rule that needs no arguments ends with an error event, and the task fails.",
+        "docstring of BusinessRuleTrigger.__init__",
     ),
     Mistake(
         "counts files, not clients",

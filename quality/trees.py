@@ -32,7 +32,7 @@ class Wrong:
     def read(cls, patch: Path) -> Wrong:
         head = patch.read_text(encoding="utf-8").partition("\n\n")[0]
         said = dict(line.split(": ", 1) for line in head.splitlines())
-        return cls(patch, said["Step"], said["Check"], said.get("Mistake", ""))
+        return cls(patch, said["Step"], said["Check"], said["Mistake"])
 
     @property
     def name(self) -> str:

@@ -541,7 +541,10 @@ def test_only_files_count(trigger, clients):
     os.mkfifo(clients.path(3, "pipe.csv"))
     os.symlink(clients.drop(4, "target.data"), clients.path(5, "link.csv"))
     watched = watch(trigger(), seconds=30, root=clients.root)
-    expect_equal(watched.payload["files"], [clients.path(5, "link.csv")], called=watched.called)
+    watched.expect_event("link to a file not counted")
+    found, link = watched.found["files"], clients.path(5, "link.csv")
+    expect(link in found, called=watched.called, got=found, mistake="link to a file not counted")
+    expect_equal(found, [link], called=watched.called, mistake="counts what is no file of this directory")
 
 
 def test_serialize_says_the_same_after_a_run(trigger, clients):
@@ -556,9 +559,11 @@ def test_serialize_says_the_same_after_a_run(trigger, clients):
         faults=lambda spy: spy.deny(clients[4]),
         at={35: lambda: during.append(repr(built.serialize())), 36: lambda: clients.drop(2, "late.csv")},
     )
-    watched.expect_found()
-    said = [*during, repr(built.serialize())]
-    expect_equal(said, [before, before], called="serialize()", mistake="state in serialize()")
+    for said in (*during, repr(built.serialize())):
+        expect_equal(said, before, called="serialize()", mistake="state in serialize()")
+    watched.expect_found("one unreadable directory ends the wait", because=clients[4])
+    got = f"it fired after {watched.fired_at:g} seconds, without a file"
+    expect(len(during) == 1, called=watched.called, got=got, mistake="ended while it should wait")
 
 
 def test_lets_the_interval_pass_between_two_looks(trigger, clients):
@@ -566,7 +571,7 @@ def test_lets_the_interval_pass_between_two_looks(trigger, clients):
     clients.drop(1, "a.csv")
     watched = watch(trigger(check_interval=30, stable_seconds=250), seconds=400, root=clients.root)
     watched.expect_found()
-    triggers.expect_pauses(watched, clients.directories, at_least=30)
+    triggers.expect_pauses(watched, clients.directories, at_least=30, mistake="looks too often")
 
 
 def test_no_directory_has_two_threads(trigger, clients):
@@ -579,13 +584,12 @@ def test_no_directory_has_two_threads(trigger, clients):
         at={201: lambda: clients.drop(5, "a.csv")},
     )
     watched.expect_found()
-    triggers.expect_pauses(watched, [clients[2]], at_least=25)
+    triggers.expect_pauses(watched, [clients[2]], at_least=25, mistake="two looks into one directory at once")
 
 
 def test_cancelling_leaves_nothing_behind(trigger, clients):
     """Cancelling leaves no task behind, also while a directory hangs."""
     watched = watch(trigger(), seconds=35, root=clients.root, faults=lambda spy: spy.hang(clients[2]))
     watched.expect_waiting()
-    tasks = [left for left in watched.left_behind if left.startswith("the task")]
-    expect(not tasks, called="after the cancellation", got=tasks, mistake="resource leak")
+    watched.expect_nothing_left("the task")
     triggers.expect_it_works(trigger(), clients)

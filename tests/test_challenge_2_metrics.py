@@ -7,7 +7,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from support import rest_api
-from support.contract import Broken, Result, expect, expect_equal, must_not_fail
+from support.contract import Result, expect, expect_equal, must_not_fail
 from support.logs import captured_logs
 from support.task_instance import TaskInstance, context_for
 from support.watching import is_plain_json
@@ -149,14 +149,12 @@ def test_does_without_an_xcom(submission):
     """No source may fail the task: a run whose XCom cannot be had is one whose wait is not known."""
     ti = Forgetful("collect_trigger_metrics", XCOMS, STATES, dag_id="trigger_orchestration_challenge")
     called = f"{CALLED}, xcom_pull raises for all runs but one"
-    try:
-        metrics = submission.collect_trigger_metrics(**context_for(ti))
-    except NotImplementedError:
-        raise
-    except RuntimeError as error:
-        raise Broken(called, f"it raised {error!r}") from None
+    with must_not_fail(called):
+        metrics = Result(called, submission.collect_trigger_metrics(**context_for(ti)))
     figures = [metrics["runs"], metrics["average_wait_seconds"], metrics["longest_wait_seconds"]]
-    expect_equal(figures, [5, 30.0, 30.0], called=called)
+    expect(None not in figures, called=called, got=figures, mistake="known figure not given")
+    expect_equal(figures[0], 5, called=f'{called}: ["runs"]', mistake="runs counted wrongly")
+    expect_equal(figures, [5, 30.0, 30.0], called=called, mistake="average over failed or unknown waits")
 
 
 def test_asks_the_api_for_deferred_tasks(collect):
@@ -165,7 +163,10 @@ def test_asks_the_api_for_deferred_tasks(collect):
         collect()
     asked = [urlsplit(path) for _, path in api.requests]
     queries = [parse_qs(url.query) for url in asked if url.path == "/api/v2/dags/~/dagRuns/~/taskInstances"]
-    right = bool(queries) and all(
-        query.get("state") == ["deferred"] and int(query.get("limit", ["50"])[0]) >= 100 for query in queries
-    )
-    expect(right, called=f"{CALLED}: the requests for task instances", got=[path for _, path in api.requests])
+    called, got = f"{CALLED}: the requests for task instances", [path for _, path in api.requests]
+    mistake = "does not ask for the tasks of all DAGs" if asked else "does not ask the API"
+    expect(bool(queries), called=called, got=got, mistake=mistake)
+    deferred = all(query.get("state") == ["deferred"] for query in queries)
+    expect(deferred, called=called, got=got, mistake="asks for tasks that are not deferred")
+    all_that_it_gives = all(int(query.get("limit", ["50"])[0]) >= 100 for query in queries)
+    expect(all_that_it_gives, called=called, got=got, mistake="asks for fewer than the API gives")

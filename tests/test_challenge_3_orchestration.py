@@ -188,17 +188,17 @@ def test_api_trigger_asks_at_once(asking):
     """It asks at once, not after the first interval."""
     watched = asking((200, {"status": "ready"}))
     watched.expect_found()
-    expect(watched.fired_at < 15, called=watched.called, got=f"the event came after {watched.fired_at} seconds")
+    got = f"the event came after {watched.fired_at} seconds, the answer was ready from the beginning"
+    watched.expect_pace(watched.fired_at < 15, got, "does not fire at the first yes")
 
 
 def test_api_trigger_reports_the_unexpected(submission, asking):
     """Anything unexpected is an error event as of MultiDirectoryTrigger: a url that is none is nothing that passes."""
     asking((200, {"status": "ready"})).expect_found()
     watched = watch(submission.ApiTrigger("no url at all", check_interval=30), seconds=100, root="/nowhere")
-    called = f"{watched.called}; the url is 'no url at all'"
-    if watched.error is not None:
-        raise Broken(called, f"{watched.error!r} came out of run()", "exception escapes run()")
-    triggers.expect_error_event(watched.payload, "unexpected", called=called)
+    watched.called += "; the url is 'no url at all'"
+    watched.expect_event("no error event")
+    triggers.expect_error_event(watched.payload, "unexpected", called=watched.called)
 
 
 # ── BusinessRuleTrigger ──
@@ -303,22 +303,27 @@ def test_rule_trigger_asks_at_once(ruled):
     """It asks at once, not after the first interval."""
     watched = ruled("agrees_at", times=1)
     watched.expect_found()
-    expect(watched.fired_at < 15, called=watched.called, got=f"the event came after {watched.fired_at} seconds")
+    got = f"the event came after {watched.fired_at} seconds, the rule agreed from the beginning"
+    watched.expect_pace(watched.fired_at < 15, got, "does not fire at the first yes")
 
 
 def test_rule_trigger_needs_no_arguments(submission):
     """rule_kwargs: None for none."""
     watched = watch(submission.BusinessRuleTrigger(f"{RULES}.agrees"), seconds=60, root="/nowhere")
-    called = f"{watched.called}; without rule_kwargs"
-    expect_equal(watched.payload.get("status"), "success", called=called)
+    watched.called += "; without rule_kwargs"
+    watched.expect_found("fails without rule_kwargs")
 
 
 @pytest.mark.parametrize("place", ["message", "errors"])
 def test_rule_trigger_gives_type_and_text(ruled, place):
     """The exception stands with its type and its text in both, message and errors."""
     watched = ruled("raises")
-    text = str(watched.payload[place])
-    expect("KeyError" in text and "no such client" in text, called=f'payload["{place}"]', got=text)
+    watched.expect_event("broken rule taken for a no")
+    payload = watched.payload
+    mistake = "incomplete error event" if payload.get("status") == "error" else "no error event"
+    text = str(Result(watched.called, payload, mistake)[place])
+    told = "KeyError" in text and "no such client" in text
+    expect(told, called=f'payload["{place}"]', got=text, mistake="error event without its cause")
 
 
 def test_rule_trigger_outlives_a_rule_that_exits(ruled):
@@ -327,9 +332,13 @@ def test_rule_trigger_outlives_a_rule_that_exits(ruled):
         watched = ruled("exits")
     except SystemExit as error:
         called = "BusinessRuleTrigger(…).run(); the rule calls sys.exit"
-        raise Broken(called, f"{error!r} came out of run()", "exception escapes run()") from None
-    triggers.expect_error_event(watched.payload, "rule", called=f"{watched.called}; the rule calls sys.exit")
-    expect("SystemExit" in watched.payload["message"], called='payload["message"]', got=watched.payload["message"])
+        raise Broken(called, f"{error!r} came out of run()", "rule ends the triggerer") from None
+    watched.called += "; the rule calls sys.exit"
+    watched.expect_event("broken rule taken for a no")
+    triggers.expect_error_event(watched.payload, "rule", called=watched.called)
+    message = watched.payload["message"]
+    told = "SystemExit" in message
+    expect(told, called='payload["message"]', got=message, mistake="error event without its cause")
 
 
 def test_enough_clients_delivered(submission, clients):
@@ -360,7 +369,7 @@ def test_a_directory_is_no_delivery(submission, clients):
     os.mkdir(clients.path(2, "a.csv"))
     answers = [bool(submission.enough_clients_delivered(clients.directories, minimum)) for minimum in (1, 2)]
     called = "enough_clients_delivered(...), with a file a.csv and a directory a.csv, for 1, then for 2"
-    expect_equal(answers, [True, False], called=called)
+    expect_equal(answers, [True, False], called=called, mistake="clients counted wrongly")
 
 
 # ── WaitForTrigger ──
@@ -512,11 +521,11 @@ def test_publish_runs_when_all_have_succeeded(submission):
 def test_three_waits_are_sensors_of_our_own(submission, task_id, name):
     """wait_for_data is a MultiDirectorySensorAsync, wait_for_api and wait_for_rule are each a WaitForTrigger."""
     kinds = [cls.__name__ for cls in type(submission.task(task_id, DAG_ID)).__mro__]
-    expect(name in kinds, called=f"the task {task_id}", got=kinds[0])
+    expect(name in kinds, called=f"the task {task_id}", got=kinds[0], mistake="not the sensor that was asked for")
 
 
 def test_the_fourth_is_a_sensor_of_airflows_own(submission):
     """wait_for_window is a sensor of Airflow's own."""
     kind = type(submission.task("wait_for_window", DAG_ID))
     own = kind.__module__.partition(".")[0] == "airflow" and issubclass(kind, BaseSensorOperator)
-    expect(own, called="the task wait_for_window", got=kind)
+    expect(own, called="the task wait_for_window", got=kind, mistake="not the sensor that was asked for")

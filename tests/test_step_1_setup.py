@@ -139,8 +139,9 @@ def test_set_up_puts_a_readme_into_a_directory_that_is_there(submission, data_di
     made = submission.set_up_directories()
     readme = os.path.join(first, "README.txt")
     called = f"set_up_directories(), {first} is there, without a README.txt"
-    expect(os.path.isfile(readme), called=called, got="it has none")
-    expect(readme in made["files"], called=called, got=made)
+    expect(os.path.isfile(readme), called=called, got="it has none", mistake="no README.txt")
+    told = readme in Result(called, made)["files"]
+    expect(told, called=called, got=made, mistake="says it made more or less than it did")
 
 
 def test_clean_up_removes_what_set_up_made(submission, data_dir):

@@ -213,7 +213,8 @@ def test_passes_over_empty_lines_before_the_header(process, tmp_path):
     path = write(tmp_path, "one.csv", "\n\nid,name\n1,Ada\n")
     processed = process(found(path))
     called = "process_trigger_results(**context), two empty lines before the header"
-    expect_equal([file["rows"] for file in processed["valid"]], [1], called=called, mistake="valid CSV refused")
+    expect(bool(processed["valid"]), called=called, got=processed, mistake="valid CSV refused")
+    expect_equal(valid(processed, "rows"), [1], called=called, mistake="rows miscounted")
 
 
 def test_lists_bad_files_in_order(process, tmp_path):
@@ -221,8 +222,9 @@ def test_lists_bad_files_in_order(process, tmp_path):
     names = ["m.csv", "z.csv", "a.csv", "b.csv"]
     paths = [write(tmp_path, name, "" if name > "b" else "id\n1,2\n") for name in names]
     processed = process(found(*paths))
-    listed = [file["path"] for file in processed["invalid"]]
-    expect_equal(listed, paths, called='process_trigger_results(**context)["invalid"]')
+    listed, called = invalid(processed, "path"), 'process_trigger_results(**context)["invalid"]'
+    expect(set(paths) <= set(listed), called=called, got=listed, mistake="broken file not recognised")
+    expect_equal(listed, paths, called=called, mistake="not every file in order")
 
 
 @pytest.mark.parametrize("head", [b"id,name\n1,Ada,London\n", b"id,\n1,Ada\n"], ids=["wide row", "blank name"])
@@ -232,7 +234,8 @@ def test_unreadable_comes_before_what_is_wrong_inside(process, tmp_path, head):
     path = write(tmp_path, "bad.csv", head + b"1,Ada\n" * 50_000 + b"2,\xff\xfe\n")
     processed = process(found(path))
     called = f"process_trigger_results(**context), a file that begins with {head!r} and ends with bytes not UTF-8"
-    expect_equal([file["reason"] for file in processed["invalid"]], ["unreadable"], called=called)
+    expect(bool(processed["invalid"]), called=called, got=processed, mistake="broken file not recognised")
+    expect_equal(invalid(processed, "reason"), ["unreadable"], called=called, mistake="wrong reason")
 
 
 @pytest.mark.parametrize("name", ["folder.csv", "folder"])
@@ -250,8 +253,9 @@ def test_a_directory_without_a_size_is_unreadable(process, tmp_path, monkeypatch
     with monkeypatch.context() as patch:
         patch.setattr(os, "stat", without_size)
         processed = process(found(str(folder)))
-    told = [(file["path"], file["reason"]) for file in processed["invalid"]]
-    expect_equal(told, [(str(folder), "unreadable")], called=f"process_trigger_results(**context), an empty {name}/")
+    called = f"process_trigger_results(**context), an empty {name}/"
+    expect_equal(invalid(processed, "path"), [str(folder)], called=called, mistake="broken file not recognised")
+    expect_equal(invalid(processed, "reason"), ["unreadable"], called=called, mistake="wrong reason")
 
 
 def test_says_what_to_look_at_when_files_are_no_paths(submission):
@@ -281,7 +285,10 @@ def test_the_log_tells_good_from_bad(process, tmp_path):
         told.append({"".join(letter for letter in text if not letter.isdigit()) for text in texts})
     good, bad = told
     called = "the log of process_trigger_results(**context) for a good file, then for a bad one"
-    expect(bool(good - bad) and bool(bad - good), called=called, got=[sorted(good), sorted(bad)])
+    got = [sorted(good), sorted(bad)]
+    expect(bool(good) and bool(bad), called=called, got=got, mistake="not a line in the log for each file")
+    differ = bool(good - bad) and bool(bad - good)
+    expect(differ, called=called, got=got, mistake="log does not tell good from bad")
 
 
 # ── Measuring ──
@@ -415,14 +422,13 @@ class Forgetful(TaskInstance):
 def test_does_without_the_xcom(submission):
     """Neither source may fail the task: if the XCom cannot be had, the figures from it are None, with the reason."""
     context = context_for(Forgetful("monitor_resource_usage", {}, STATES))
-    try:
-        measured = submission.monitor_resource_usage(**context)
-    except NotImplementedError:
-        raise
-    except RuntimeError as error:
-        raise Broken("monitor_resource_usage(**context), xcom_pull raises", f"it raised {error!r}") from None
+    called = "monitor_resource_usage(**context), xcom_pull raises"
+    with must_not_fail(called):
+        measured = Result(called, submission.monitor_resource_usage(**context))
     expect_unavailable(measured, "waited_seconds", "saved_slot_seconds")
-    expect_equal(measured["deferred_tasks"], 3, called='["deferred_tasks"]')
+    deferred = measured["deferred_tasks"]
+    mistake = "known figure not given" if deferred is None else "tasks counted wrongly"
+    expect_equal(deferred, 3, called=f'{called}: ["deferred_tasks"]', mistake=mistake)
 
 
 def test_saves_nothing_known_when_the_wait_is_not_known(usage):
@@ -450,4 +456,5 @@ def test_recommendations_follow_from_the_figures(usage, monkeypatch):
         ]
     advice.append(usage(None, None)["recommendations"])
     differ = any(other != advice[0] for other in advice)
-    expect(differ, called='monitor_resource_usage(**context)["recommendations"], three times', got=advice[0])
+    called = 'monitor_resource_usage(**context)["recommendations"], three times'
+    expect(differ, called=called, got=advice[0], mistake="same recommendations for all figures")

@@ -8,6 +8,7 @@ import selectors
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from anyio._backends._asyncio import AsyncIOBackend, WorkerThread
@@ -68,6 +69,7 @@ class JumpingClockLoop(asyncio.SelectorEventLoop):
     def run_in_executor(self, executor: Any, func: Callable[..., Any], *args: Any) -> asyncio.Future[Any]:
         work = self.register(func)
         future = super().run_in_executor(executor, work, *args)
+        work.pool = executor or self._default_executor
         future.add_done_callback(lambda _: self.forget(work))
         return future
 
@@ -113,7 +115,8 @@ class JumpingClockLoop(asyncio.SelectorEventLoop):
     def is_awaiting_others(self) -> bool:
         """Whether a thread is at work that may still wake the loop."""
         now = _real_seconds()
-        if any(work.thread not in parked_threads and now - work.began < PATIENCE for work in self._work):
+        at_work = (work for work in self._work if work.thread not in parked_threads and not work.has_no_thread())
+        if any(now - work.began < PATIENCE for work in at_work):
             return True
         return self._activity.is_any_at_work(except_for=parked_threads | self._idle_threads())
 
@@ -131,6 +134,7 @@ class _Work:
         self._func = func
         self._running = running
         self.thread: int | None = None
+        self.pool: Any = None
         self.began = _real_seconds()
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
@@ -140,6 +144,13 @@ class _Work:
             return self._func(*args, **kwargs)
         finally:
             self._running.discard(self)
+
+    def has_no_thread(self) -> bool:
+        """Whether it waits for a thread of a pool whose threads, as many as there may be, are all parked."""
+        if self.thread is not None or not isinstance(self.pool, ThreadPoolExecutor):
+            return False
+        threads = self.pool._threads
+        return len(threads) >= self.pool._max_workers and {each.ident for each in threads} <= parked_threads
 
     def __str__(self) -> str:
         return getattr(self._func, "__qualname__", None) or repr(self._func)

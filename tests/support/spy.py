@@ -57,6 +57,7 @@ class Spy:
     _denied: set[str] = field(default_factory=set)
     _failing: dict[str, list[OSError]] = field(default_factory=dict)
     _hanging: dict[str, threading.Event] = field(default_factory=dict)
+    _hung: set[int] = field(default_factory=set)  # the threads that hang
     _slow: dict[str, tuple[float, Any]] = field(default_factory=dict)
 
     def deny(self, directory: str) -> None:
@@ -77,6 +78,8 @@ class Spy:
 
     def release(self) -> None:
         """Let what hangs go on."""
+        # Not in the threads themselves: until they have woken, the clock would jump on.
+        parked_threads.difference_update(list(self._hung))
         for gate in self._hanging.values():
             gate.set()
         self._hanging.clear()
@@ -113,9 +116,12 @@ class Spy:
             if path == directory or path.startswith(directory + os.sep):
                 if on_watched_thread:  # to hang here would hang the check
                     raise TimeoutError(f"{path} does not answer")
-                parked_threads.add(threading.get_ident())
+                thread = threading.get_ident()
+                self._hung.add(thread)
+                parked_threads.add(thread)
                 gate.wait()  # until the check releases it
-                parked_threads.discard(threading.get_ident())
+                parked_threads.discard(thread)
+                self._hung.discard(thread)
         if path in self._slow and call in LISTING and not on_watched_thread:
             seconds, loop = self._slow[path]
             loop.park_this_thread(seconds)

@@ -152,13 +152,18 @@ def expect_in_time(watched: Watched, directory: str, made_at: float, interval: f
     watched.expect_pace(in_time, got, "one directory waits for another")
 
 
-def expect_pauses(watched: Watched, directories: list[str], at_least: float) -> None:
-    """Raise Broken unless at least so many seconds lie between two looks; listings at the same moment are one look."""
+def expect_pauses(watched: Watched, directories: list[str], at_least: float, mistake: str) -> None:
+    """
+    Raise Broken unless at least so many seconds lie between two looks; listings at the same moment are one look.
+
+    :param mistake: the name of the mistake if there are fewer.
+    """
     for directory in directories:
         moments = sorted({round(look, 1) for look in watched.spy.looks.get(directory, [])})
         pauses = [round(later - earlier, 1) for earlier, later in itertools.pairwise(moments)]
-        kept = len(moments) > 1 and min(pauses) >= at_least - 0.5
-        expect(kept, called=f"{watched.called}; seconds between looks into {directory}", got=pauses)
+        got = f"{len(moments)} looks into {directory}; seconds between them: {pauses}"
+        watched.expect_pace(len(moments) > 1, got, "not all directories watched")
+        watched.expect_pace(min(pauses) >= at_least - 0.5, got, mistake)
 
 
 def expect_it_works(trigger: BaseTrigger, clients: Clients) -> None:
