@@ -70,12 +70,20 @@ def _set_apart(job: dict[str, Any]) -> None:
         TMPDIR=str(folder),
     )
     tempfile.tempdir = None
-    # Airflow took it from the environment when the server imported it.
+    # Airflow took it from the environment when the server imported it. To run a DAG it imports all that lies in there:
+    # only the one file is to be graded, not what else the learner keeps beside it.
     if settings := sys.modules.get("airflow.settings"):
-        settings.DAGS_FOLDER = job["tree"]  # type: ignore[attr-defined]
+        settings.DAGS_FOLDER = str(_folder_with(Path(job["learner_file"]), folder))  # type: ignore[attr-defined]
     # On this signal the stack is written down, so that a hang can be shown with its line.
     stack = open(job["stack"], "w")  # noqa: SIM115 - stays open as long as the process
     faulthandler.register(signal.SIGUSR1, file=stack, all_threads=True)
+
+
+def _folder_with(file: Path, beside: Path) -> Path:
+    dags = beside.with_name("dags")
+    dags.mkdir()
+    (dags / file.name).symlink_to(file)
+    return dags
 
 
 def _die_with_server() -> None:

@@ -35,6 +35,7 @@ class ServerProcess:
         self._log = log
         self._unread = b""
         self._waiting: list[dict[str, Any]] = []
+        self._is_warm = False
         self._connection, theirs = socket.socketpair()
         # The server has Airflow from its own environment only; the tree is put on the path in the children.
         own = {name: value for name, value in environment.items() if name != "PYTHONPATH"}
@@ -78,13 +79,16 @@ class ServerProcess:
             self._waiting.append(message)
 
     def warm_up(self) -> None:
-        """Return when the server has prepared itself for running DAGs. Raises `ServerLost`."""
+        """Return when the server has prepared itself for running DAGs, which it does once. Raises `ServerLost`."""
+        if self._is_warm:
+            return
         try:
             self._connection.sendall(b'{"warm up": true}\n')
         except OSError:
             raise ServerLost from None
         while "warm" not in (message := self._next_message()):
             self._waiting.append(message)
+        self._is_warm = True
 
     def exited(self) -> list[tuple[int, int]]:
         """Process id and wait status of the children that ended since the last call. Raises `ServerLost`."""

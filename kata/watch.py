@@ -56,7 +56,6 @@ class Watch:
     green: dict[str, str] = field(default_factory=dict)
     _unfinished: bool = True
     _hints_seen: int = 0
-    _is_warm: bool = False
 
     def run(self) -> None:
         """Return when the learner quits."""
@@ -123,9 +122,8 @@ class Watch:
             problem = self.session.look_at(self.tree, steps)
             if problem is not None:
                 return problem
-            if any(step.runs_the_dag for step in steps) and not self._is_warm:
+            if any(step.runs_the_dag for step in steps):
                 self.session.warm_up()
-                self._is_warm = True
             return self.session.grade(self.tree, steps)
 
     def _go_on(self) -> None:
