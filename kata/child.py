@@ -64,6 +64,7 @@ def _set_apart(job: dict[str, Any]) -> None:
         os.dup2(printed.fileno(), 1)
         os.dup2(printed.fileno(), 2)
     limit_this_process()
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     os.environ.update(
         PYTHONPATH=job["tree"],
         KATA_DATA_DIR=str(folder / "data"),

@@ -29,6 +29,8 @@ class Terminal:
         self.pid, self._terminal = pty.fork()
         if self.pid == 0:
             os.chdir(ROOT)
+            # Whoever started us in the background has us ignore it; on a terminal nobody does.
+            signal.signal(signal.SIGINT, signal.SIG_DFL)
             os.environ.update(TERM="xterm", COLUMNS="120", LINES="50")
             os.execv(sys.executable, [sys.executable, "-m", "kata", "watch", "--tree", str(tree)])
 

@@ -11,9 +11,10 @@ All payloads, results and keyword arguments that cross a process are plain JSON:
 
 The DAG ``trigger_implementation_exercise`` (at the end of the file, filled step by step):
 
-* Step 1. Owner ``trigger-exercise``, start 2024-01-01, 1 retry after 2 minutes, no schedule, no catch-up, a
-  description, tags ``kata``, ``exercise-4``, ``triggers``. ``set_up_directories`` is a setup task,
-  ``clean_up_directories`` its teardown, which is given what the set-up returned.
+* Step 1. Owner ``trigger-exercise``, start 2024-01-01, for every task 1 retry after 2 minutes, no schedule, no
+  catch-up, a description, tags ``kata``, ``exercise-4``, ``triggers``. ``set_up_directories`` is a setup task,
+  ``clean_up_directories`` its teardown, which is given what the set-up returned. The file is imported without a
+  warning.
 * Step 2. ``wait_for_upload``: a deferrable ``FileSensor`` for ``UPLOAD_FILE``. It looks at least every 30 seconds,
   gives up after 600, calls ``log_worker_slot`` whenever a worker takes it up, and says in its ``doc_md`` why it defers:
   the words "worker slot" and "triggerer" occur in it. (The sensor reads the Airflow connection ``fs_default``, which
@@ -270,7 +271,7 @@ class MultiDirectoryTrigger(BaseTrigger):
 
     *When.* Each directory is looked into at once and then about every ``check_interval`` seconds, never more often, and
     a file is reported at the latest two intervals after it appeared, also if another directory is slow or hangs. It
-    may wait that long for a slow directory that comes first in order, no longer.
+    may wait that long for a slow directory, no longer.
 
     *Directories.* One that does not exist may still be made, so it is watched on. One that is there but can never be
     read (``PermissionError``, ``NotADirectoryError``) is left out for good, logged once as a warning that names it, and
@@ -773,8 +774,8 @@ def handle_trigger_failure(context: dict[str, Any]) -> dict[str, Any]:
           ``PermissionError``, ``NotADirectoryError``, ``FileNotFoundError``;
         * ``"triggerer_failure"``: ``TaskDeferralError``, by which Airflow says that the trigger crashed or was not
           loaded;
-        * ``"serialization"``: any other whose type's name or text speaks of serializing, such as the ``TypeError``
-          "cannot serialize object of type …";
+        * ``"serialization"``: any other whose type's name or text speaks of serializing, in capitals or not, such as
+          the ``TypeError`` "Cannot serialize object of type …";
         * ``"unknown"``: everything else, and nothing at all.
     """
     ti = _attempt(lambda: context["ti"])
