@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import statistics
 import subprocess
 import sys
@@ -15,7 +16,7 @@ from kata.places import MODULE, ROOT
 from kata.scratch import scratch_folder
 from kata.steps import STEPS, Step
 from quality.terminal import Terminal
-from quality.trees import WRONG, solution_but
+from quality.trees import WRONG
 
 SAVES = 5  # for each step
 
@@ -50,12 +51,12 @@ def _saves_in(step: Step) -> list[float]:
     known = [wrong for wrong in WRONG if wrong.step == step.id]
     chosen = known[:: max(1, len(known) // SAVES)][:SAVES]
     with scratch_folder() as folder:
-        tree = Path(folder)
-        (tree / f"{MODULE}.py").write_text(solution_but(step.id), encoding="utf-8")
-        terminal = Terminal(tree)
+        trees = [wrong.make(Path(folder)) for wrong in chosen]
+        watched = shutil.copytree(trees[-1], Path(folder) / "watched")
+        terminal = Terminal(watched)
         try:
             _wait_for_verdict(terminal, step)
-            return [_save(terminal, wrong.make(tree), step) for wrong in chosen]
+            return [_save(terminal, tree, step) for tree in trees]
         finally:
             terminal.close()
 
