@@ -45,6 +45,10 @@ def test_the_readme_shows_the_scorecard_as_it_is():
         line = rf"[✗·] {step.name} +{re.escape(step.title)} +0/{step.points} +0/{totals[step.id]}\b"
         assert re.search(line, README), f"the scorecard in README.md lacks {step.name} with {totals[step.id]} checks"
     assert f"on Airflow {airflow_version()}" in README
+    every = sum(totals.values())
+    versions = re.findall(r"^\| 3\.\d+\.\d+ \| .*$", README, re.MULTILINE)
+    assert len(versions) == 4
+    assert all(f"| {every}/{every} |" in line for line in versions), "The checks have changed. Run: make versions"
 
 
 def test_every_file_of_the_suite_is_a_step_s():
