@@ -41,7 +41,7 @@ run: $(READY) ## run the DAG in a real Airflow while files arrive  [TREE=exercis
 test: lint ## test the kata itself
 	@$(VENV)/bin/python -m pytest quality --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
-quality: $(READY) ## measure how far the grade can be trusted; half an hour or more  [REPEATS=100]
+quality: $(READY) ## measure how far the grade can be trusted; about an hour  [REPEATS=100]
 	@$(VENV)/bin/python -m quality.measure $(if $(REPEATS),--repeats "$(REPEATS)")
 
 mutants: $(READY) ## change the worked answer mechanically and list what no check notices; half an hour  [STEP=1..7|c1..c3]
