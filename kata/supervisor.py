@@ -85,6 +85,7 @@ class _Child:
     status: int | None = None
     excess: str = ""
     stopped: bool = False
+    had_company: bool = False
 
     def due(self) -> float:
         return self.work.kill_at() if self.last_words_end is None else self.last_words_end
@@ -176,6 +177,9 @@ class Supervisor:
             if job is not None:
                 self._children.append(self._fork(work, job))
             waiting.pop(0)
+        if len(self._children) > 1:
+            for child in self._children:
+                child.had_company = True
 
     def _fork(self, work: Work, job: dict[str, Any]) -> _Child:
         if self._server is None:
@@ -238,8 +242,8 @@ class Supervisor:
             _kill_group(child.pid)
             self._read(child)
             self._let_go(child)
-            if _was_killed(child) and len(gone) + len(self._children) > 1:
-                # Perhaps by another child. Which one it was shows when they run one at a time.
+            if _was_killed(child) and child.had_company:
+                # Perhaps by another child, gone or not. Which one it was shows when they run one at a time.
                 self._alone = True
                 child.work.interrupted()
             else:

@@ -6,10 +6,11 @@ Takes about an hour. The table is also put into docs/grading.md.
 from __future__ import annotations
 
 import argparse
+import os
 import platform
 import re
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -40,7 +41,9 @@ class Row:
 
 def measure(repeats: int, console: Console) -> Iterator[Row]:
     """Measure one thing after the other, and say while it runs what is measured."""
-    say: Callable[[str], None] = lambda text: console.print(text, style="dim", highlight=False)  # noqa: E731
+
+    def say(text: str) -> None:
+        console.print(text, style="dim", highlight=False)
 
     wrong = classify.wrong_solutions(say)
     passed = [each.name for each in wrong if each.passed]
@@ -99,7 +102,7 @@ def _write(rows: list[Row], page: Path) -> None:
 
 
 def _where() -> str:
-    cores = len(__import__("os").sched_getaffinity(0))
+    cores = os.cpu_count()
     return f"Measured on {date.today()}, Airflow {airflow_version()}, Python {platform.python_version()}, {cores} cores"
 
 

@@ -6,23 +6,16 @@ import asyncio
 import math
 import selectors
 import threading
-import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from anyio._backends._asyncio import AsyncIOBackend, WorkerThread
 
-from .threads import Activity
+from .threads import PATIENCE, Activity, real_seconds
 
-PATIENCE = 1.0  # seconds of real time that the clock gives a thread of the loop's, even if it only seems to sleep
 MICROSECONDS = 1_000_000  # in a second; a clock that counts in them must not be asked for less
 SPINNING = 20_000  # turns of the loop without the clock moving
-
-
-def _real_seconds() -> float:
-    # Not time.monotonic, which freezegun may have stopped.
-    return time.clock_gettime(time.CLOCK_MONOTONIC)
 
 
 class Spinning(Exception):
@@ -114,8 +107,9 @@ class JumpingClockLoop(asyncio.SelectorEventLoop):
 
     def is_awaiting_others(self) -> bool:
         """Whether a thread is at work that may still wake the loop."""
-        now = _real_seconds()
+        now = real_seconds()
         at_work = (work for work in self._work if work.thread not in parked_threads and not work.has_no_thread())
+        # Even if it only seems to sleep.
         if any(now - work.began < PATIENCE for work in at_work):
             return True
         return self._activity.is_any_at_work(except_for=parked_threads | self._idle_threads())
@@ -135,7 +129,7 @@ class _Work:
         self._running = running
         self.thread: int | None = None
         self.pool: Any = None
-        self.began = _real_seconds()
+        self.began = real_seconds()
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         self.thread = threading.get_ident()

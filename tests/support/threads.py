@@ -38,7 +38,7 @@ class Activity:
 
     def is_any_at_work(self, except_for: set[int]) -> bool:
         """Whether a thread is, other than the calling one and those with these idents."""
-        now, own = _real_seconds(), threading.get_ident()
+        now, own = real_seconds(), threading.get_ident()
         others = [each for each in threading.enumerate() if each.ident not in except_for and each.ident != own]
         # All are looked at each time: whether one rests shows only from one look to the next.
         return sum(self._is_at_work(thread, now) for thread in others) > 0
@@ -102,7 +102,8 @@ def _cpu_seconds(ident: int) -> float:
         return 0.0
 
 
-def _real_seconds() -> float:
+def real_seconds() -> float:
+    """Return seconds on a clock that nobody moves."""
     # Not time.monotonic, which freezegun may have stopped.
     return time.clock_gettime(time.CLOCK_MONOTONIC)
 
