@@ -10,7 +10,7 @@ READY := $(VENV)/.ready
 KATA := $(VENV)/bin/python -m kata
 
 .DEFAULT_GOAL := help
-.PHONY: help setup grade watch hint diff reset restore run test quality mutants versions lint clean
+.PHONY: help setup grade watch hint diff reset restore run live test quality mutants versions lint clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -37,6 +37,9 @@ restore: $(READY) ## list the copies of your work, or bring one back  [BACKUP=na
 
 run: $(READY) ## run the DAG in a real Airflow while files arrive  [TREE=exercise|solution|PATH]
 	@$(KATA) run --tree "$(TREE)"
+
+live: $(READY) ## prove your work on a real scheduler, worker and triggerer  [TREE=exercise|solution|PATH] [RESULTS=file.json]
+	@$(KATA) live --tree "$(TREE)" $(if $(RESULTS),--results "$(RESULTS)")
 
 test: lint ## test the kata itself
 	@$(VENV)/bin/python -m pytest quality --numprocesses 2 --dist loadfile --no-loadscope-reorder

@@ -42,7 +42,7 @@ class ArrivingFiles:
             self._set_up_at = now
         due = [name for name in self._waiting if self._is_due(name, now)]
         self._waiting = [name for name in self._waiting if name not in due]
-        return [self._drop(self._data / name) for name in due]
+        return [drop(self._data / name) for name in due]
 
     def _is_due(self, name: str, now: float) -> bool:
         if self._set_up_at is None:
@@ -51,10 +51,12 @@ class ArrivingFiles:
         waited = begun is not None and now >= begun + _SECONDS_OF_WAITING
         return waited or now >= self._set_up_at + _SECONDS_AT_LATEST
 
-    def _drop(self, file: Path) -> Path:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        # A file shows up under its name only when it is whole.
-        hidden = file.with_name(f".{file.name}.part")
-        hidden.write_text(_CONTENT)
-        os.replace(hidden, file)
-        return file
+
+def drop(file: Path) -> Path:
+    """Put a CSV file with two rows there; the file."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    # It shows up under its name only when it is whole.
+    hidden = file.with_name(f".{file.name}.part")
+    hidden.write_text(_CONTENT)
+    os.replace(hidden, file)
+    return file

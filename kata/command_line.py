@@ -67,6 +67,8 @@ def _parser() -> argparse.ArgumentParser:
     restore = command("restore", _restore, "bring back what a reset has kept")
     restore.add_argument("name", nargs="?", help="a copy; without it the copies are listed")
     command("run", _run, "run the DAG of a tree while files arrive")
+    live = command("live", _live, "prove a tree on a real scheduler, worker and triggerer")
+    live.add_argument("--results", metavar="FILE", type=Path, help="also write the results as JSON")
     return parser
 
 
@@ -139,3 +141,9 @@ def _run(options: argparse.Namespace) -> bool:
 
 def _interrupt(number: int, frame: FrameType | None) -> None:
     raise KeyboardInterrupt
+
+
+def _live(options: argparse.Namespace) -> bool:
+    from kata.live.command import live
+
+    return live(options.tree, options.results, Console(), Console(stderr=True))

@@ -19,23 +19,24 @@ def show_scorecard(grade: Grade, console: Console) -> None:
     console.print(
         Text.assemble(("\n ", ""), plain(grade.tree, "bold"), f"  on Airflow {airflow_version()}\n"), soft_wrap=True
     )
-    console.print(_table(grade))
+    console.print(table_of(grade))
     console.print(Rule(style="dim"))
-    console.print(_sum(grade))
+    console.print(sum_of(grade))
     console.print()
     first = grade.first_failing
     if grade.problem is not None:
         show_problem(grade.problem, console)
-        _next(f"{grade.problem.todo} Then run", _command(grade), console)
+        show_next(f"{grade.problem.todo} Then run", _command(grade), console)
     elif grade.succeeded:
         _show_success(grade, console)
     elif first is not None:
         show_step(first, console)
         show_notes(grade.notes, console)
-        _next(f"edit {_file(grade)}, {first.step.name}, then run", _command(grade, first), console)
+        show_next(f"edit {_file(grade)}, {first.step.name}, then run", _command(grade, first), console)
 
 
-def _table(grade: Grade) -> Table:
+def table_of(grade: Grade) -> Table:
+    """A line a step."""
     table = Table.grid(padding=(0, 1, 0, 0))
     table.add_column(min_width=14, no_wrap=True)
     table.add_column(no_wrap=True, overflow="ellipsis")
@@ -65,7 +66,8 @@ def _state(each: StepGrade, grade: Grade) -> tuple[str, str, str]:
     return "✗", "failing", "red"
 
 
-def _sum(grade: Grade) -> Text:
+def sum_of(grade: Grade) -> Text:
+    """The points, and how long it took."""
     steps = [each for each in grade.counted if not each.step.is_challenge]
     challenges = [each for each in grade.counted if each.step.is_challenge]
     parts = [f"{_points(each)} points" for each in (steps,) if each]
@@ -81,16 +83,16 @@ def _points(grades: list[StepGrade]) -> str:
 def _show_success(grade: Grade, console: Console) -> None:
     if grade.is_one_step:
         console.print(Text(f" {grade.counted[0].step.name} is green.", "bold green"))
-        _next("grade the whole", _command(grade), console)
+        show_next("grade the whole", _command(grade), console)
         return
     console.print(Text(" All seven steps are green. Well done!", "bold green"))
-    _next("see your DAG run while files arrive", f"make run{_tree_option(grade)}", console)
+    show_next("see your DAG run while files arrive", f"make run{_tree_option(grade)}", console)
     challenge = next((each for each in grade.steps if each.step.is_challenge and not each.is_green), None)
     if challenge is not None:
-        _next(f"go on with {challenge.step.name}, {challenge.step.title}", _command(grade, challenge), console)
+        show_next(f"go on with {challenge.step.name}, {challenge.step.title}", _command(grade, challenge), console)
 
 
-def _next(todo: str, command: str, console: Console) -> None:
+def show_next(todo: str, command: str, console: Console) -> None:
     """What to do, with the command on a line of its own, whole, so that it can be copied."""
     console.print(Text.assemble((" Next: ", "bold"), plain(todo)), soft_wrap=True)
     console.print(Text.assemble("   ", plain(command, "bold")), soft_wrap=True)

@@ -1,0 +1,1 @@
+"""`make live`: the proof on a real scheduler, worker and triggerer."""

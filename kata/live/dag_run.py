@@ -1,0 +1,85 @@
+"""One run of a DAG, looked at through the REST API."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote
+
+from kata.rest_api import AirflowApi
+
+# States that a task does not leave by itself; before a retry it waits for minutes.
+_ENDED = {"success", "failed", "upstream_failed", "skipped", "removed", "up_for_retry"}
+
+
+@dataclass(frozen=True)
+class Task:
+    """A task instance as it was when it was looked at.
+
+    :param state: such as "deferred"; "" before it has one.
+    :param trigger: class path of the trigger that it waits for, "" if it waits for none.
+    :param is_watched: a triggerer has taken its trigger up.
+    """
+
+    task_id: str
+    map_index: int
+    state: str
+    try_number: int
+    trigger: str
+    is_watched: bool
+
+    @property
+    def has_ended(self) -> bool:
+        return self.state in _ENDED
+
+
+class DagRun:
+    """A run that was begun by hand.
+
+    :param conf: the params that differ from their defaults.
+    """
+
+    def __init__(self, api: AirflowApi, dag_id: str, conf: dict[str, Any] | None = None) -> None:
+        self._api = api
+        self.dag_id = dag_id
+        begun = api.post(f"/dags/{dag_id}/dagRuns", {"logical_date": None, "conf": conf or {}})
+        self.run_id: str = begun["dag_run_id"]
+        self._path = f"/dags/{dag_id}/dagRuns/{quote(self.run_id, safe='')}"
+
+    def state(self) -> str:
+        return self._api.get(self._path)["state"]
+
+    def tasks(self) -> list[Task]:
+        """All of its task instances."""
+        listed: list[dict[str, Any]] = []
+        while True:
+            page = self._api.get(f"{self._path}/taskInstances", limit=100, offset=len(listed))
+            listed += page["task_instances"]
+            if len(listed) >= page["total_entries"] or not page["task_instances"]:
+                return [_task(each) for each in listed]
+
+    def task(self, task_id: str) -> Task:
+        return next(task for task in self.tasks() if task.task_id == task_id)
+
+    def returned(self, task_id: str) -> Any:
+        """What the task returned, decoded."""
+        value = self._api.get(f"{self._path}/taskInstances/{task_id}/xcomEntries/return_value")["value"]
+        return json.loads(value) if isinstance(value, str) else value
+
+    def log(self, task: Task) -> list[dict[str, Any]]:
+        """The entries of the log of its last try, those of its triggers among them."""
+        path = f"{self._path}/taskInstances/{task.task_id}/logs/{max(1, task.try_number)}"
+        content = self._api.get(path, map_index=task.map_index, full_content="true")["content"]
+        return [entry for entry in content if isinstance(entry, dict)]
+
+
+def _task(told: dict[str, Any]) -> Task:
+    return Task(
+        task_id=told["task_id"],
+        map_index=told["map_index"],
+        state=told["state"] or "",
+        try_number=told["try_number"] or 0,
+        trigger=(told["trigger"] or {}).get("classpath", ""),
+        is_watched=bool((told["trigger"] or {}).get("triggerer_id")),
+    )

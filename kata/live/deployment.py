@@ -1,0 +1,31 @@
+"""What the proof needs of an Airflow, wherever it runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Protocol
+
+from kata.rest_api import AirflowApi
+
+
+class Deployment(Protocol):
+    """A running Airflow.
+
+    :ivar api: its REST API.
+    :ivar data: the folder that its DAGs read and write below, as this process sees it.
+    """
+
+    api: AirflowApi
+    data: Path
+
+    def kill(self, component: str) -> None:
+        """End a component, such as "triggerer", with SIGKILL."""
+
+    def start(self, component: str) -> None:
+        """Start a component that was ended; returns at once."""
+
+    def log_of(self, component: str) -> str:
+        """What the component has printed."""
+
+    def check_alive(self) -> None:
+        """Raises `BrokenSetup` if a component has ended by itself."""

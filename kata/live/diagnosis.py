@@ -1,0 +1,143 @@
+"""Why a task does not do what it should: the cause, taken from the logs of Airflow."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from kata.live.card import CheckFailed
+from kata.live.dag_run import DagRun, Task
+from kata.live.deployment import Deployment
+from kata.rest_api import ApiUnavailable
+
+_SHOWN_LINES = 12
+_LONGEST_LINE = 300
+
+
+@dataclass(frozen=True)
+class _Sign:
+    """What a known mistake leaves in a log.
+
+    :param pattern: of one line.
+    :param mistake: its name in `kata.mistakes`.
+    :param words: what it means; the line follows.
+    """
+
+    pattern: str
+    mistake: str
+    words: str
+
+
+# The first that is found counts: the triggers' own failures before what follows from them.
+_SIGNS = (
+    _Sign(
+        r"Trigger failed to load code.*",
+        "wrong class path",
+        "The triggerer cannot import the trigger's class: it imports the class path that serialize() returns, to the "
+        "letter, and does not see the folder of the DAGs.",
+    ),
+    _Sign(
+        r"Trigger failed to inflate.*",
+        "serialize() does not fit __init__",
+        "The triggerer cannot build the trigger from what serialize() returns.",
+    ),
+    _Sign(
+        r"Trigger returned a TriggerEvent rather than yielding it.*",
+        "returns in place of yielding",
+        "run() returned the event. It is an async generator: it yields it.",
+    ),
+    _Sign(
+        r".*requires an object with __aiter__ method.*",
+        "run() is no async generator",
+        "run() is no async generator: it has no `yield`.",
+    ),
+    _Sign(
+        r".*(event_type|TriggerEvent|DiscrimatedTriggerEvent|union_tag|discriminator).*(validation|input|union_tag).*",
+        "yields something that is no TriggerEvent",
+        "run() yielded something that is no TriggerEvent.",
+    ),
+    _Sign(
+        r"Trigger .* exited with error.*",
+        "exception escapes run()",
+        "run() raised. What goes wrong belongs into an event, or the task only learns that its trigger is gone.",
+    ),
+    _Sign(
+        r"Trigger exited without sending an event.*",
+        "ends without an event",
+        "run() ended without yielding an event.",
+    ),
+    _Sign(
+        r".*event loop appears deadlocked.*",
+        "blocking call on the event loop",
+        "A trigger blocks the event loop that all triggers share, for so long that the triggerer counts as dead.",
+    ),
+    _Sign(
+        # Importing a trigger's module takes tenths of a second, and is no reason to blame anybody.
+        r".*async thread was blocked for (?:\d{2,}|[1-9])\.\d+ seconds.*",
+        "blocking call on the event loop",
+        "A trigger blocks the event loop that all triggers share.",
+    ),
+)
+
+
+def explain(deployment: Deployment, run: DagRun, task: Task, called: str, got: str) -> CheckFailed:
+    """The failure of a check on a task, with its cause as far as the logs tell it."""
+    of_task = _lines_of(run, task)
+    of_triggerer = deployment.log_of("triggerer").splitlines()
+    for sign in _SIGNS:
+        for line in (*of_task, *reversed(of_triggerer)):
+            if re.fullmatch(sign.pattern, line.strip()) or re.search(f"\\] {sign.pattern}$", line):
+                return CheckFailed(
+                    called, got, mistake=sign.mistake, error=f"{sign.words} {_short(line)}", printed=_end_of(of_task)
+                )
+    if task.state == "running":
+        return CheckFailed(called, got, mistake="waits in the worker", printed=_end_of(of_task))
+    if task.state == "deferred" and not task.is_watched:
+        return CheckFailed(called, got, error=triggerer_trouble(deployment), printed=_end_of(of_task))
+    if task.state == "deferred":
+        return CheckFailed(called, got, mistake="never fires", printed=_end_of(of_task))
+    return CheckFailed(called, got, error=_last_error(of_task), printed=_end_of(of_task))
+
+
+def triggerer_trouble(deployment: Deployment) -> str:
+    """What the kata says when no triggerer is there to run triggers; "" when one is."""
+    status = deployment.api.health().get("triggerer")
+    if status == "healthy":
+        return ""
+    return (
+        f"No triggerer is well (the health endpoint says {status}): what is deferred waits for ever, without an error. "
+        "Start one with `airflow triggerer`."
+    )
+
+
+def _lines_of(run: DagRun, task: Task) -> list[str]:
+    try:
+        return list(_lines(run.log(task)))
+    except ApiUnavailable as error:
+        return [f"The log cannot be had: {error}"]
+
+
+def _lines(entries: Iterable[dict[str, Any]]) -> Iterable[str]:
+    for entry in entries:
+        event = str(entry.get("event", ""))
+        if event.startswith("::"):
+            continue
+        rest = "".join(f" {name}={entry[name]}" for name in ("error", "classpath", "result") if entry.get(name))
+        yield event.strip() + rest
+        for each in entry.get("error_detail") or []:
+            yield f"{each['exc_type']}: {each['exc_value']}"
+
+
+def _last_error(lines: list[str]) -> str:
+    return next((line for line in reversed(lines) if re.match(r"[\w.]*(Error|Exception|Timeout|Failed)\b", line)), "")
+
+
+def _end_of(lines: list[str]) -> str:
+    return "\n".join(_short(line) for text in lines[-_SHOWN_LINES:] for line in text.splitlines())
+
+
+def _short(line: str) -> str:
+    line = line.strip()
+    return line if len(line) <= _LONGEST_LINE else f"{line[:_LONGEST_LINE]} …"

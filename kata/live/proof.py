@@ -1,0 +1,29 @@
+"""The proof, from the first part to the last."""
+
+from __future__ import annotations
+
+from kata.live.card import Card
+from kata.live.deployment import Deployment
+from kata.live.parts import DEFERRED, LOADED
+from kata.live.stages.deferred import prove_deferred
+from kata.live.stages.loaded import prove_loaded
+from kata.live.stages.resumed import prove_resumed
+from kata.live.stages.timed_out import begin_short_wait, prove_timed_out
+from kata.live.stages.triggerer_killed import prove_triggerer_killed
+
+
+def prove(deployment: Deployment, card: Card) -> None:
+    """Carry out every part that the ones before it allow.
+
+    :raises BrokenSetup: if Airflow itself fails.
+    """
+    prove_loaded(deployment, card)
+    if not card.is_green(LOADED):
+        return
+    short_wait = begin_short_wait(deployment)
+    run = prove_deferred(deployment, card)
+    if card.is_green(DEFERRED):
+        prove_resumed(deployment, card, run)
+    prove_timed_out(deployment, card, short_wait)
+    if card.is_green(DEFERRED):
+        prove_triggerer_killed(deployment, card)

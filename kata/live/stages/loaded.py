@@ -1,0 +1,44 @@
+"""Airflow takes the file."""
+
+from __future__ import annotations
+
+from kata.live.card import Card, CheckFailed
+from kata.live.deployment import Deployment
+from kata.live.parts import LOADED
+from kata.live.patience import wait_for
+from kata.places import MODULE
+
+DAGS = (MODULE, "many_waits", "short_wait")
+_PATIENCE = 60.0
+
+
+def prove_loaded(deployment: Deployment, card: Card) -> None:
+    card.check(LOADED, "imported", lambda: _imported(deployment))
+    card.check(LOADED, "shown", lambda: _shown(deployment))
+
+
+def _imported(deployment: Deployment) -> None:
+    errors, _ = wait_for(
+        deployment,
+        lambda: (deployment.api.import_errors(), _dags(deployment)),
+        lambda seen: bool(seen[0]) or seen[1] >= set(DAGS),
+        _PATIENCE,
+    )
+    # That of the learner's own file first: what is wrong there also fails the DAGs that import it.
+    for file, trace in sorted(errors.items(), key=lambda each: MODULE not in each[0]):
+        lines = trace.strip().splitlines()
+        raise CheckFailed(f"import of {file}", lines[-1], error=_place(lines), printed="\n".join(lines[-8:]))
+
+
+def _shown(deployment: Deployment) -> None:
+    missing = [dag_id for dag_id in DAGS if dag_id not in _dags(deployment)]
+    if missing:
+        raise CheckFailed("GET /api/v2/dags", f"no DAG {', '.join(missing)}")
+
+
+def _dags(deployment: Deployment) -> set[str]:
+    return {dag["dag_id"] for dag in deployment.api.get("/dags", limit=100)["dags"]}
+
+
+def _place(lines: list[str]) -> str:
+    return next((line.strip() for line in reversed(lines) if line.strip().startswith("File ")), "")

@@ -1,0 +1,1 @@
+"""An Airflow of the kata's own on this machine, without Docker."""

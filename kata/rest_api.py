@@ -1,0 +1,59 @@
+"""Airflow's REST API, as far as the kata asks it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import httpx
+
+_TIMEOUT = 20.0  # seconds
+
+
+class ApiUnavailable(Exception):
+    """Nobody answers, or not as Airflow would."""
+
+
+class AirflowApi:
+    """The public REST API of an Airflow that is open without a password.
+
+    :param address: such as `http://127.0.0.1:8080`.
+    """
+
+    def __init__(self, address: str) -> None:
+        self._client = httpx.Client(base_url=address, timeout=_TIMEOUT, trust_env=False)
+        self._token = ""
+
+    def get(self, path: str, **query: Any) -> Any:
+        """What a GET of `/api/v2` and the path answers, decoded. Raises `ApiUnavailable`."""
+        return self._send("GET", path, params=query)
+
+    def post(self, path: str, body: dict[str, Any]) -> Any:
+        """What a POST answers, decoded. Raises `ApiUnavailable`."""
+        return self._send("POST", path, json=body)
+
+    def patch(self, path: str, body: dict[str, Any]) -> Any:
+        """What a PATCH answers, decoded. Raises `ApiUnavailable`."""
+        return self._send("PATCH", path, json=body)
+
+    def health(self) -> dict[str, str | None]:
+        """The status of each component, such as "healthy"; None for one that has never been there."""
+        return {name: about.get("status") for name, about in self.get("/monitor/health").items()}
+
+    def import_errors(self) -> dict[str, str]:
+        """The traceback of each DAG file that cannot be imported, by file name."""
+        return {each["filename"]: each["stack_trace"] for each in self.get("/importErrors")["import_errors"]}
+
+    def pools(self) -> list[dict[str, Any]]:
+        return self.get("/pools")["pools"]
+
+    def _send(self, method: str, path: str, **what: Any) -> Any:
+        try:
+            if not self._token:
+                self._token = self._client.get("/auth/token").raise_for_status().json()["access_token"]
+            headers = {"Authorization": f"Bearer {self._token}", "Accept": "application/json"}
+            answer = self._client.request(method, f"/api/v2{path}", headers=headers, **what)
+            if answer.status_code == httpx.codes.UNAUTHORIZED:
+                self._token = ""  # an api-server that was started anew does not know the old one
+            return answer.raise_for_status().json()
+        except (httpx.HTTPError, ValueError, KeyError) as error:
+            raise ApiUnavailable(f"{method} {self._client.base_url}api/v2{path}: {error}") from error
