@@ -11,7 +11,7 @@ import os
 import pendulum
 from airflow.providers.standard.operators.python import PythonOperator
 from airflow.sdk import DAG, Param
-from trigger_implementation_exercise import DATA_DIR, MultiDirectorySensorAsync, handle_trigger_failure
+from kata_tree import DATA_DIR, MultiDirectorySensorAsync, handle_trigger_failure
 
 START = pendulum.datetime(2024, 1, 1, tz="UTC")
 TAGS = ["kata", "live-proof"]
