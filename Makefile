@@ -10,10 +10,10 @@ READY := $(VENV)/.ready
 KATA := $(VENV)/bin/python -m kata
 
 .DEFAULT_GOAL := help
-.PHONY: help setup grade watch hint diff reset restore run live test quality mutants versions lint clean
+.PHONY: help setup grade watch hint diff reset restore run standalone trigger drop live test quality mutants versions lint clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: $(READY) ## make .venv with Airflow and all that the kata needs
 
@@ -37,6 +37,15 @@ restore: $(READY) ## list the copies of your work, or bring one back  [BACKUP=na
 
 run: $(READY) ## run the DAG in a real Airflow while files arrive  [TREE=exercise|solution|PATH]
 	@$(KATA) run --tree "$(TREE)"
+
+standalone: $(READY) ## run Airflow on this machine without Docker, until Ctrl-C  [TREE=exercise|solution|PATH]
+	@$(KATA) standalone --tree "$(TREE)"
+
+trigger: $(READY) ## start the DAG in the Airflow that runs
+	@$(KATA) trigger
+
+drop: $(READY) ## let files arrive where the DAG waits for them  [CLIENT=1..5] [N=1]
+	@$(KATA) drop $(if $(CLIENT),--client "$(CLIENT)") $(if $(N),--count "$(N)")
 
 live: $(READY) ## prove your work on a real scheduler, worker and triggerer  [TREE=exercise|solution|PATH] [RESULTS=file.json]
 	@$(KATA) live --tree "$(TREE)" $(if $(RESULTS),--results "$(RESULTS)")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import faulthandler
 import importlib
 import json
@@ -16,8 +15,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from kata.limits import limit_this_process
-
-_PR_SET_PDEATHSIG = 1
+from kata.processes import die_with_parent
 
 # Exit codes that the parent has a word for.
 OUT_OF_MEMORY, CHANNEL_LOST = 71, 74
@@ -56,7 +54,7 @@ def live(job: dict[str, Any], channel: int) -> NoReturn:
 
 def _set_apart(job: dict[str, Any]) -> None:
     os.setsid()
-    _die_with_server()
+    die_with_parent()
     folder = Path(job["folder"])
     os.chdir(folder)
     with open(os.devnull, "rb") as nothing, open(job["printed"], "wb") as printed:
@@ -85,11 +83,6 @@ def _folder_with(file: Path, beside: Path) -> Path:
     dags.mkdir()
     (dags / file.name).symlink_to(file)
     return dags
-
-
-def _die_with_server() -> None:
-    with contextlib.suppress(OSError, AttributeError):
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
 
 
 def _reporter_on(channel: int, seal: str) -> Report:

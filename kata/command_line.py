@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import os
 import signal
 import sys
@@ -28,12 +29,20 @@ def main(arguments: list[str] | None = None) -> int:
     # Also where whoever started this in the background has it ignore an interruption.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _interrupt)
+    # A terminal that is closed ends it too, unless it was started so as to outlive that.
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+        signal.signal(signal.SIGHUP, _interrupt)
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="replace")  # type: ignore[union-attr]
     try:
         succeeded = options.carry_out(options)
     except (WrongUsage, BrokenSetup) as error:
         print(error, file=sys.stderr)
+        return WRONG_USAGE
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        print(f"No space is left on the disk ({error.filename}). Make room and run the command again.", file=sys.stderr)
         return WRONG_USAGE
     except KeyboardInterrupt:
         print("Interrupted; everything that was started has been ended.", file=sys.stderr)
@@ -67,6 +76,11 @@ def _parser() -> argparse.ArgumentParser:
     restore = command("restore", _restore, "bring back what a reset has kept")
     restore.add_argument("name", nargs="?", help="a copy; without it the copies are listed")
     command("run", _run, "run the DAG of a tree while files arrive")
+    command("standalone", _standalone, "run Airflow on this machine without Docker, until Ctrl-C")
+    command("trigger", _trigger, "start the DAG in the Airflow that runs")
+    dropped = command("drop", _drop, "let files arrive where the DAG waits for them")
+    dropped.add_argument("--client", metavar="N", type=int, help="1 to 5; without it the upload, and client 3")
+    dropped.add_argument("--count", metavar="K", type=int, default=1, help="how many files")
     live = command("live", _live, "prove a tree on a real scheduler, worker and triggerer")
     live.add_argument("--results", metavar="FILE", type=Path, help="also write the results as JSON")
     return parser
@@ -139,11 +153,32 @@ def _run(options: argparse.Namespace) -> bool:
     return run_dag(options.tree, Console())
 
 
-def _interrupt(number: int, frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
-
-
 def _live(options: argparse.Namespace) -> bool:
     from kata.live.command import live
 
     return live(options.tree, options.results, Console(), Console(stderr=True))
+
+
+def _standalone(options: argparse.Namespace) -> bool:
+    from kata.local.standalone import standalone
+
+    standalone(options.tree, Console())
+    return True
+
+
+def _trigger(options: argparse.Namespace) -> bool:
+    from kata.trigger_dag import trigger_dag
+
+    trigger_dag(Console())
+    return True
+
+
+def _drop(options: argparse.Namespace) -> bool:
+    from kata.files_to_drop import drop_files
+
+    drop_files(options.client, options.count, Console())
+    return True
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    raise KeyboardInterrupt

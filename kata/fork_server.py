@@ -9,7 +9,6 @@ the server and of all that it forked.
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import gc
 import importlib
 import importlib.util
@@ -23,8 +22,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from kata import child
-
-_PR_SET_CHILD_SUBREAPER = 36
+from kata.processes import adopt_orphans
 
 # What the tests and every answer import: the children find it done.
 _IMPORTED_ONCE = (
@@ -155,12 +153,6 @@ def _kill_group(pid: int) -> None:
         os.killpg(pid, signal.SIGKILL)
 
 
-def _adopt_orphans() -> None:
-    """Make this process the parent of what its children leave behind, so that it can end it. Linux only."""
-    with contextlib.suppress(OSError, AttributeError):
-        ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
-
-
 def _kill_adopted(own: set[int]) -> None:
     """End the processes that left their group and lost their parent: they became children of this one."""
     try:
@@ -186,7 +178,7 @@ def _warm_up() -> None:
 
 def _main() -> None:
     connection = socket.socket(fileno=int(sys.argv[1]))
-    _adopt_orphans()
+    adopt_orphans()
     for module in _IMPORTED_ONCE:
         importlib.import_module(module)
     for places in _IMPORTED_FROM_ONE_OF:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 from typing import Protocol
 
@@ -27,5 +28,8 @@ class Deployment(Protocol):
     def log_of(self, component: str) -> str:
         """What the component has printed."""
 
+    def ended(self) -> Collection[str]:
+        """The components that have ended by themselves and are not started again by anybody."""
+
     def check_alive(self) -> None:
-        """Raises `BrokenSetup` if a component has ended by itself."""
+        """Raises `BrokenSetup` if there is one."""

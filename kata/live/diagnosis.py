@@ -33,13 +33,13 @@ class _Sign:
 # The first that is found counts: the triggers' own failures before what follows from them.
 _SIGNS = (
     _Sign(
-        r"Trigger failed to load code.*",
+        r"Trigger failed to load code",
         "wrong class path",
         "The triggerer cannot import the trigger's class: it imports the class path that serialize() returns, to the "
         "letter, and does not see the folder of the DAGs.",
     ),
     _Sign(
-        r"Trigger failed to inflate.*",
+        r"Trigger failed to inflate",
         "serialize() does not fit __init__",
         "The triggerer cannot build the trigger from what serialize() returns.",
     ),
@@ -54,9 +54,9 @@ _SIGNS = (
         "run() is no async generator: it has no `yield`.",
     ),
     _Sign(
-        r".*(event_type|TriggerEvent|DiscrimatedTriggerEvent|union_tag|discriminator).*(validation|input|union_tag).*",
+        r".*TriggerEvent.__init__\(\) .*",
         "yields something that is no TriggerEvent",
-        "run() yielded something that is no TriggerEvent.",
+        "run() yielded something that is no TriggerEvent: that ends the triggerer, with all triggers in it.",
     ),
     _Sign(
         r"Trigger .* exited with error.*",
@@ -85,20 +85,24 @@ _SIGNS = (
 def explain(deployment: Deployment, run: DagRun, task: Task, called: str, got: str) -> CheckFailed:
     """The failure of a check on a task, with its cause as far as the logs tell it."""
     of_task = _lines_of(run, task)
-    of_triggerer = deployment.log_of("triggerer").splitlines()
-    for sign in _SIGNS:
-        for line in (*of_task, *reversed(of_triggerer)):
-            if re.fullmatch(sign.pattern, line.strip()) or re.search(f"\\] {sign.pattern}$", line):
-                return CheckFailed(
-                    called, got, mistake=sign.mistake, error=f"{sign.words} {_short(line)}", printed=_end_of(of_task)
-                )
+    printed = _end_of(of_task)
+    of_triggerer = reversed(deployment.log_of("triggerer").splitlines())
+    if found := _known((*of_task, *of_triggerer)):
+        return CheckFailed(called, got, **found, printed=printed)
     if task.state == "running":
-        return CheckFailed(called, got, mistake="waits in the worker", printed=_end_of(of_task))
+        return CheckFailed(called, got, mistake="waits in the worker", printed=printed)
     if task.state == "deferred" and not task.is_watched:
-        return CheckFailed(called, got, error=triggerer_trouble(deployment), printed=_end_of(of_task))
+        return CheckFailed(called, got, error=triggerer_trouble(deployment), printed=printed)
     if task.state == "deferred":
-        return CheckFailed(called, got, mistake="never fires", printed=_end_of(of_task))
-    return CheckFailed(called, got, error=_last_error(of_task), printed=_end_of(of_task))
+        return CheckFailed(called, got, mistake="never fires", printed=printed)
+    return CheckFailed(called, got, error=_last_error(of_task), printed=printed)
+
+
+def triggerer_ended(deployment: Deployment) -> CheckFailed:
+    """The failure of whatever was looked at when the triggerer ended by itself."""
+    log = deployment.log_of("triggerer").splitlines()
+    found = _known(reversed(log)) or {"error": _last_error(log)}
+    return CheckFailed("the triggerer", "it has ended, and all triggers in it", **found, printed=_end_of(log))
 
 
 def triggerer_trouble(deployment: Deployment) -> str:
@@ -110,6 +114,16 @@ def triggerer_trouble(deployment: Deployment) -> str:
         f"No triggerer is well (the health endpoint says {status}): what is deferred waits for ever, without an error. "
         "Start one with `airflow triggerer`."
     )
+
+
+def _known(lines: Iterable[str]) -> dict[str, str]:
+    """The name of the mistake and the line that gives it away; empty if none is known."""
+    texts = [line.strip() for line in lines]
+    for sign in _SIGNS:
+        for text in texts:
+            if re.search(rf"(^|\] ){sign.pattern}", text):
+                return {"mistake": sign.mistake, "error": f"{sign.words} {_short(text)}"}
+    return {}
 
 
 def _lines_of(run: DagRun, task: Task) -> list[str]:

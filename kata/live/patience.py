@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from kata.live.deployment import Deployment
+from kata.live.diagnosis import triggerer_ended
 from kata.rest_api import ApiUnavailable
 
 T = TypeVar("T")
@@ -16,7 +17,8 @@ _LOOK_EVERY = 0.5  # seconds
 def wait_for(deployment: Deployment, look: Callable[[], T], is_there: Callable[[T], bool], seconds: float) -> T:
     """Look again and again until what is seen is there, or the time is over; what was seen last.
 
-    :raises BrokenSetup: if a component of Airflow has ended by itself.
+    :raises CheckFailed: if the triggerer has ended by itself: a trigger can do that.
+    :raises BrokenSetup: if another component of Airflow has.
     :raises ApiUnavailable: if the API does not answer when the time is over.
     """
     patience = time.monotonic() + seconds
@@ -28,5 +30,7 @@ def wait_for(deployment: Deployment, look: Callable[[], T], is_there: Callable[[
         except ApiUnavailable:
             if time.monotonic() > patience:
                 raise
+        if "triggerer" in deployment.ended():
+            raise triggerer_ended(deployment)
         deployment.check_alive()
         time.sleep(_LOOK_EVERY)

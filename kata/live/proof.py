@@ -13,7 +13,7 @@ from kata.live.stages.triggerer_killed import prove_triggerer_killed
 
 
 def prove(deployment: Deployment, card: Card) -> None:
-    """Carry out every part that the ones before it allow.
+    """Carry out every part that the ones before it, and the triggerer, allow.
 
     :raises BrokenSetup: if Airflow itself fails.
     """
@@ -24,6 +24,8 @@ def prove(deployment: Deployment, card: Card) -> None:
     run = prove_deferred(deployment, card)
     if card.is_green(DEFERRED):
         prove_resumed(deployment, card, run)
+    if deployment.ended():
+        return
     prove_timed_out(deployment, card, short_wait)
-    if card.is_green(DEFERRED):
+    if card.is_green(DEFERRED) and not deployment.ended():
         prove_triggerer_killed(deployment, card)

@@ -96,6 +96,10 @@ class LocalAirflow:
                 raise BrokenSetup(self._trouble(waiting[0], f"is not healthy after {_HEALTHY_AFTER:.0f} seconds"))
             time.sleep(0.5)
 
+    def ended(self) -> list[str]:
+        """The components that have ended by themselves."""
+        return list(self._processes.ended())
+
     def check_alive(self) -> None:
         """Raises `BrokenSetup` if a component has ended by itself."""
         for component, status in self._processes.ended().items():

@@ -8,7 +8,6 @@ that was started is ended too, and with it whatever has lost its parent meanwhil
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import json
 import os
 import select
@@ -20,7 +19,7 @@ from typing import Any
 
 import psutil
 
-_PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36
+from kata.processes import adopt_orphans, die_with_parent
 
 # Between two looks at what has ended or lost its parent, in seconds.
 _LOOK_EVERY = 1.0
@@ -83,7 +82,7 @@ class _Keeper:
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
-                preexec_fn=_die_with_parent,
+                preexec_fn=die_with_parent,
             )
         return self._kept[name].pid
 
@@ -107,21 +106,11 @@ def _kill(processes: list[psutil.Process]) -> None:
     psutil.wait_procs(processes, timeout=5)
 
 
-def _die_with_parent() -> None:
-    with contextlib.suppress(OSError, AttributeError):
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-
-
-def _adopt_orphans() -> None:
-    with contextlib.suppress(OSError, AttributeError):
-        ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
-
-
 def main() -> None:
     # It ends with its owner, not before. A handler, not SIG_IGN, which what it starts would inherit.
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: None)
-    _adopt_orphans()
+    adopt_orphans()
     keeper = _Keeper()
     try:
         keeper.serve()

@@ -33,7 +33,7 @@ def _imported(deployment: Deployment) -> None:
 def _shown(deployment: Deployment) -> None:
     missing = [dag_id for dag_id in DAGS if dag_id not in _dags(deployment)]
     if missing:
-        raise CheckFailed("GET /api/v2/dags", f"no DAG {', '.join(missing)}")
+        raise CheckFailed("GET /api/v2/dags", f"no DAG {', '.join(missing)}", mistake="missing DAG")
 
 
 def _dags(deployment: Deployment) -> set[str]:

@@ -1,0 +1,46 @@
+"""`make drop`: files arrive where the DAG waits for them."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from pathlib import Path
+
+from rich.console import Console
+
+from kata.arriving_files import UPLOAD, drop
+from kata.failures import WrongUsage
+from kata.places import shown
+from kata.running import DATA
+
+CLIENTS = range(1, 6)
+
+
+def drop_files(client: int | None, count: int, console: Console) -> None:
+    """Let files arrive, each under a new name; without a client the daily upload and files of client 3.
+
+    :raises WrongUsage: for a client or a number that there is not, or if the folder cannot be written to.
+    """
+    if client is not None and client not in CLIENTS:
+        raise WrongUsage(f"CLIENT={client}: the clients are {CLIENTS[0]} to {CLIENTS[-1]}.")
+    if count < 1:
+        raise WrongUsage(f"N={count}: at least one file has to arrive.")
+    names = itertools.islice(_new_names(DATA / "uploads" / f"client_{client or 3}"), count)
+    try:
+        for file in (*([DATA / UPLOAD] if client is None else []), *names):
+            drop(file)
+            console.print(f"file arrives  {shown(file)}", highlight=False, soft_wrap=True)
+    except PermissionError as error:
+        raise WrongUsage(
+            f"{shown(Path(error.filename))} cannot be written to. Make it yours: sudo chown -R $USER data"
+        ) from error
+
+
+def files_there() -> list[Path]:
+    """Those that a wait would find at once."""
+    return sorted(DATA.glob("uploads/client_*/*.csv")) + sorted(DATA.glob(UPLOAD))
+
+
+def _new_names(directory: Path) -> Iterator[Path]:
+    files = (directory / f"orders_{number}.csv" for number in itertools.count(1))
+    return (file for file in files if not file.exists())
