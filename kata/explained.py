@@ -18,13 +18,16 @@ from kata.verdict import BLOCKED, NOT_RUN, WRONG, Problem, StepGrade, Verdict
 _MOST_NOTES = 5
 
 
-def show_step(grade: StepGrade, console: Console) -> None:
-    """The first failing check in full, the others of its step by name."""
+def show_step(grade: StepGrade, console: Console, printed_by: str = "Your code printed") -> None:
+    """The first failing check in full, the others of its step by name.
+
+    :param printed_by: what stands above the lines that are not the grader's.
+    """
     first = next((verdict for verdict in grade.failing if verdict.kind != NOT_RUN), grade.failing[0])
     case = f" [{first.check.case}]" if first.check.case else ""
     console.print(Text.assemble((f" {grade.step.name}: ", "bold"), plain(first.check.title + case, "bold")))
     _show_parts(first, grade.step.read, console)
-    show_printed(first.printed, console)
+    show_printed(first.printed, console, printed_by)
     others = Counter((each.check.title, _kind(each)) for each in grade.failing if each is not first)
     if others:
         console.print(Text(f"\n Also failing in {grade.step.name}:", "bold"))
@@ -61,11 +64,11 @@ def show_notes(notes: list[str], console: Console) -> None:
     console.print()
 
 
-def show_printed(printed: str, console: Console) -> None:
+def show_printed(printed: str, console: Console, printed_by: str = "Your code printed") -> None:
     """What the learner's code printed, marked line by line as not the grader's."""
     if not printed.strip():
         return
-    console.print(Text("\n Your code printed:", "bold"))
+    console.print(Text(f"\n {printed_by}:", "bold"))
     for line in printed.rstrip().splitlines():
         console.print(Text.assemble(("   | ", "cyan"), plain(line)), overflow="fold")
 

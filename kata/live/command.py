@@ -8,6 +8,7 @@ from pathlib import Path
 from rich.console import Console
 
 from kata.live.card import Card
+from kata.live.dropped_files import DroppedFiles
 from kata.live.parts import PARTS
 from kata.live.proof import prove
 from kata.live.scorecard import show_proof
@@ -61,5 +62,5 @@ def _proven(tree_name: str, tree: Path, say: Callable[[str], None]) -> Grade:
         say("starting scheduler, API server, DAG processor and triggerer")
         airflow.start_all()
         airflow.wait_healthy(say)
-        prove(airflow, card)
+        prove(airflow, DroppedFiles(data), card)
         return card.grade(tree_name)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +13,10 @@ from kata.live.dag_run import DagRun, Task
 from kata.live.deployment import Deployment
 from kata.rest_api import ApiUnavailable
 
+BLOCKED_LOOP = "blocking call on the event loop"
+
 _SHOWN_LINES = 12
+_OF_NO_INTEREST = {"DAG bundles loaded: tree, dags", "Worker startup parse complete"}
 _LONGEST_LINE = 300
 
 
@@ -70,13 +74,13 @@ _SIGNS = (
     ),
     _Sign(
         r".*event loop appears deadlocked.*",
-        "blocking call on the event loop",
+        BLOCKED_LOOP,
         "A trigger blocks the event loop that all triggers share, for so long that the triggerer counts as dead.",
     ),
     _Sign(
-        # Importing a trigger's module takes tenths of a second, and is no reason to blame anybody.
-        r".*async thread was blocked for (?:\d{2,}|[1-9])\.\d+ seconds.*",
-        "blocking call on the event loop",
+        # Importing a trigger's module takes a busy machine a second, and is no reason to blame anybody.
+        r".*async thread was blocked for (?:\d{2,}|[2-9])\.\d+ seconds",
+        BLOCKED_LOOP,
         "A trigger blocks the event loop that all triggers share.",
     ),
 )
@@ -103,6 +107,13 @@ def triggerer_ended(deployment: Deployment) -> CheckFailed:
     log = deployment.log_of("triggerer").splitlines()
     found = _known(reversed(log)) or {"error": _last_error(log)}
     return CheckFailed("the triggerer", "it has ended, and all triggers in it", **found, printed=_end_of(log))
+
+
+def loop_is_free(deployment: Deployment) -> None:
+    """Raises `CheckFailed` if a trigger has blocked the event loop of the triggerer."""
+    found = _known(reversed(deployment.log_of("triggerer").splitlines()))
+    if found.get("mistake") == BLOCKED_LOOP:
+        raise CheckFailed("the log of the triggerer", "it was blocked, and all triggers in it", **found)
 
 
 def triggerer_trouble(deployment: Deployment) -> str:
@@ -133,13 +144,13 @@ def _lines_of(run: DagRun, task: Task) -> list[str]:
         return [f"The log cannot be had: {error}"]
 
 
-def _lines(entries: Iterable[dict[str, Any]]) -> Iterable[str]:
-    for entry in entries:
-        event = str(entry.get("event", ""))
-        if event.startswith("::"):
+def _lines(entries: Iterable[dict[str, Any]]) -> Iterator[str]:
+    """The entries as text, without what Airflow says about where it has them from."""
+    for entry in itertools.dropwhile(lambda entry: "timestamp" not in entry, entries):
+        event = str(entry.get("event", "")).strip()
+        if event.startswith("::") or event in _OF_NO_INTEREST:
             continue
-        rest = "".join(f" {name}={entry[name]}" for name in ("error", "classpath", "result") if entry.get(name))
-        yield event.strip() + rest
+        yield event + "".join(f" {name}={entry[name]}" for name in ("error", "classpath", "result") if entry.get(name))
         for each in entry.get("error_detail") or []:
             yield f"{each['exc_type']}: {each['exc_value']}"
 

@@ -53,6 +53,7 @@ RESUMED = _part(
     ("processed", "process_trigger_results returns that file as valid, with its rows."),
     ("report", "generate_trigger_report has written the report."),
     ("all", "Every task of the run succeeds, and so does the run."),
+    ("not_blocked", "No trigger has blocked the event loop that all triggers share."),
     after="deferred",
 )
 TIMED_OUT = _part(
@@ -70,7 +71,7 @@ TRIGGERER_KILLED = _part(
     ("health", "With the triggerer killed, the health endpoint says so."),
     ("nothing_lost", "While it is gone files arrive; nothing fails, nothing comes back."),
     ("once", "A new triggerer ends every wait, each exactly once."),
-    after="deferred",
+    after="resumed",
 )
 
 PARTS = (LOADED, DEFERRED, RESUMED, TIMED_OUT, TRIGGERER_KILLED)

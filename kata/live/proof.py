@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from kata.live.card import Card
 from kata.live.deployment import Deployment
-from kata.live.parts import DEFERRED, LOADED
+from kata.live.dropped_files import DroppedFiles
+from kata.live.parts import DEFERRED, LOADED, RESUMED
 from kata.live.stages.deferred import prove_deferred
 from kata.live.stages.loaded import prove_loaded
 from kata.live.stages.resumed import prove_resumed
@@ -12,7 +13,7 @@ from kata.live.stages.timed_out import begin_short_wait, prove_timed_out
 from kata.live.stages.triggerer_killed import prove_triggerer_killed
 
 
-def prove(deployment: Deployment, card: Card) -> None:
+def prove(deployment: Deployment, files: DroppedFiles, card: Card) -> None:
     """Carry out every part that the ones before it, and the triggerer, allow.
 
     :raises BrokenSetup: if Airflow itself fails.
@@ -23,9 +24,9 @@ def prove(deployment: Deployment, card: Card) -> None:
     short_wait = begin_short_wait(deployment)
     run = prove_deferred(deployment, card)
     if card.is_green(DEFERRED):
-        prove_resumed(deployment, card, run)
+        prove_resumed(deployment, files, card, run)
     if deployment.ended():
         return
     prove_timed_out(deployment, card, short_wait)
-    if card.is_green(DEFERRED) and not deployment.ended():
-        prove_triggerer_killed(deployment, card)
+    if card.is_green(RESUMED) and not deployment.ended():
+        prove_triggerer_killed(deployment, files, card)

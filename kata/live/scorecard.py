@@ -30,7 +30,7 @@ def show_proof(grade: Grade, command: str, console: Console) -> None:
         console.print(Text(" It holds on a real scheduler, worker and triggerer.", "bold green"))
         show_next("watch it yourself", f"make standalone{_tree_option(grade)}", console)
     elif grade.first_failing is not None:
-        show_step(grade.first_failing, console)
+        show_step(grade.first_failing, console, printed_by="The log ends with")
         show_next(
             "mend it, and see what the checks say before the next proof", f"make grade{_tree_option(grade)}", console
         )

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from kata.arriving_files import ORDERS, UPLOAD, drop
+from kata.arriving_files import ORDERS, UPLOAD
 from kata.live.card import Card, CheckFailed
 from kata.live.dag_run import DagRun, Task
 from kata.live.deployment import Deployment
-from kata.live.diagnosis import explain
+from kata.live.diagnosis import explain, loop_is_free
+from kata.live.dropped_files import DroppedFiles
 from kata.live.parts import RESUMED
 from kata.live.patience import wait_for
 from kata.live.stages import deferred
@@ -17,15 +18,16 @@ _TO_END = 60.0
 _ROWS = 2  # of the file that is dropped
 
 
-def prove_resumed(deployment: Deployment, card: Card, run: DagRun) -> None:
+def prove_resumed(deployment: Deployment, files: DroppedFiles, card: Card, run: DagRun) -> None:
     for name in (UPLOAD, ORDERS):
-        drop(deployment.data / name)
+        files.drop(name)
     card.check(RESUMED, "upload", lambda: _comes_back(deployment, run, deferred.UPLOAD))
     if not card.check(RESUMED, "clients", lambda: _clients(deployment, run)):
         return
     card.check(RESUMED, "processed", lambda: _processed(deployment, run))
     card.check(RESUMED, "report", lambda: _report(deployment, run))
     card.check(RESUMED, "all", lambda: _all(deployment, run))
+    card.check(RESUMED, "not_blocked", lambda: loop_is_free(deployment))
 
 
 def _comes_back(deployment: Deployment, run: DagRun, task_id: str) -> None:
