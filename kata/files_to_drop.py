@@ -25,15 +25,17 @@ def drop_files(client: int | None, count: int, console: Console) -> None:
         raise WrongUsage(f"CLIENT={client}: the clients are {CLIENTS[0]} to {CLIENTS[-1]}.")
     if count < 1:
         raise WrongUsage(f"N={count}: at least one file has to arrive.")
-    names = itertools.islice(_new_names(DATA / "uploads" / f"client_{client or 3}"), count)
+    upload = DATA / UPLOAD
+    orders = itertools.islice(_new_names(DATA / "uploads" / f"client_{client or 3}"), count)
+    if client is None and upload.exists():
+        console.print(f"is there      {shown(upload)}", highlight=False, soft_wrap=True)
+    files = [*([upload] if client is None and not upload.exists() else []), *orders]
     try:
-        for file in (*([DATA / UPLOAD] if client is None else []), *names):
-            drop(file)
-            console.print(f"file arrives  {shown(file)}", highlight=False, soft_wrap=True)
+        for file in files:
+            console.print(f"file arrives  {shown(drop(file))}", highlight=False, soft_wrap=True)
     except PermissionError as error:
-        raise WrongUsage(
-            f"{shown(Path(error.filename))} cannot be written to. Make it yours: sudo chown -R $USER data"
-        ) from error
+        place = shown(Path(error.filename))
+        raise WrongUsage(f"{place} cannot be written to. Make it yours: sudo chown -R $USER data") from error
 
 
 def files_there() -> list[Path]:
@@ -42,5 +44,6 @@ def files_there() -> list[Path]:
 
 
 def _new_names(directory: Path) -> Iterator[Path]:
-    files = (directory / f"orders_{number}.csv" for number in itertools.count(1))
-    return (file for file in files if not file.exists())
+    # What lies there is somebody's, and is never overwritten.
+    names = itertools.chain(["orders.csv"], (f"orders_{number}.csv" for number in itertools.count(2)))
+    return (directory / name for name in names if not (directory / name).exists())
