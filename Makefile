@@ -10,10 +10,10 @@ READY := $(VENV)/.ready
 KATA := $(VENV)/bin/python -m kata
 
 .DEFAULT_GOAL := help
-.PHONY: help setup grade watch hint diff reset restore run standalone trigger drop live test quality mutants versions lint clean
+.PHONY: help setup grade watch hint diff reset restore run standalone trigger drop live test quality mutants reliability versions lint clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: $(READY) ## make .venv with Airflow and all that the kata needs
 
@@ -47,8 +47,8 @@ trigger: $(READY) ## start the DAG in the Airflow that runs
 drop: $(READY) ## let files arrive where the DAG waits for them  [CLIENT=1..5] [N=1]
 	@$(KATA) drop $(if $(CLIENT),--client "$(CLIENT)") $(if $(N),--count "$(N)")
 
-live: $(READY) ## prove your work on a real scheduler, worker and triggerer  [TREE=exercise|solution|PATH] [RESULTS=file.json]
-	@$(KATA) live --tree "$(TREE)" $(if $(RESULTS),--results "$(RESULTS)")
+live: $(READY) ## prove your work on a real scheduler, worker and triggerer  [TREE=…] [STACK=compose] [RESULTS=file.json]
+	@$(KATA) live --tree "$(TREE)" $(if $(STACK),--stack "$(STACK)") $(if $(RESULTS),--results "$(RESULTS)")
 
 test: lint ## test the kata itself
 	@$(VENV)/bin/python -m pytest quality --numprocesses 2 --dist loadfile --no-loadscope-reorder
@@ -58,6 +58,10 @@ quality: $(READY) ## measure how far the grade can be trusted; about an hour  [R
 
 mutants: $(READY) ## change the worked answer mechanically and list what no check notices; half an hour  [STEP=1..7|c1..c3]
 	@$(VENV)/bin/python -m quality.mutants.run $(if $(STEP),--step "$(STEP)")
+
+reliability: $(READY) ## inject faults into the running compose stack and write docs/reliability.md  [TREE=solution]
+	@$(KATA) live --stack compose --tree "$(TREE)" --results .kata/reliability.json
+	@$(VENV)/bin/python -m quality.reliability .kata/reliability.json
 
 versions: $(READY) ## grade the solution on Airflow 3.0, 3.1, 3.2 and 3.3  [ONLY=3.1]
 	@$(VENV)/bin/python -m quality.versions $(if $(ONLY),--only "$(ONLY)")

@@ -82,6 +82,9 @@ def _parser() -> argparse.ArgumentParser:
     dropped.add_argument("--client", metavar="N", type=int, help="1 to 5; without it the upload, and client 3")
     dropped.add_argument("--count", metavar="K", type=int, default=1, help="how many files")
     live = command("live", _live, "prove a tree on a real scheduler, worker and triggerer")
+    live.add_argument(
+        "--stack", choices=("own", "compose"), default="own", help="which Airflow; default: one of its own"
+    )
     live.add_argument("--results", metavar="FILE", type=Path, help="also write the results as JSON")
     return parser
 
@@ -156,7 +159,7 @@ def _run(options: argparse.Namespace) -> bool:
 def _live(options: argparse.Namespace) -> bool:
     from kata.live.command import live
 
-    return live(options.tree, options.results, Console(), Console(stderr=True))
+    return live(options.tree, options.stack, options.results, Console(), Console(stderr=True))
 
 
 def _standalone(options: argparse.Namespace) -> bool:

@@ -40,7 +40,9 @@ def drop_files(client: int | None, count: int, console: Console) -> None:
 
 def files_there() -> list[Path]:
     """Those that a wait would find at once."""
-    return sorted(DATA.glob("uploads/client_*/*.csv")) + sorted(DATA.glob(UPLOAD))
+    return [
+        file for pattern in (UPLOAD, "uploads/*/*.csv", "many_waits/*/*/*.csv") for file in sorted(DATA.glob(pattern))
+    ]
 
 
 def _new_names(directory: Path) -> Iterator[Path]:

@@ -18,7 +18,7 @@ from kata.live.card import Card, CheckFailed
 from kata.live.dag_run import Task
 from kata.live.diagnosis import explain, loop_is_free, triggerer_ended, triggerer_trouble
 from kata.live.dropped_files import DroppedFiles
-from kata.live.parts import DEFERRED, LOADED, PARTS, RESUMED
+from kata.live.parts import DEFERRED, FAULTS, LOADED, PARTS, RESUMED
 from kata.local.ports import free_port
 from kata.mistakes import MISTAKES
 from kata.places import ROOT
@@ -129,7 +129,7 @@ def test_every_mistake_that_is_named_is_known():
 
 def test_every_check_is_carried_out_and_every_one_that_is_carried_out_is_known():
     carried_out = set(re.findall(r'card\.check\(([A-Z_]+), "(\w+)"', STAGES))
-    assert carried_out == {(part.id.upper(), name) for part in PARTS for name, _ in part.checks}
+    assert carried_out == {(part.id.upper(), name) for part in (*PARTS, FAULTS) for name, _ in part.checks}
 
 
 def test_what_was_never_reached_counts_for_nothing():

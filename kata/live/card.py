@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from typing import Any
 
 from kata.live.parts import Part
 from kata.verdict import NOT_RUN, WRONG, Grade, StepGrade, Verdict, mark_blocked
@@ -35,14 +34,17 @@ class Card:
         self._began = time.monotonic()
         self._verdicts: dict[str, Verdict] = {}
 
-    def check(self, part: Part, name: str, carry_out: Callable[[], Any]) -> bool:
-        """Carry out a check; whether it passed. Other exceptions than `CheckFailed` are not the tree's fault."""
+    def check(self, part: Part, name: str, carry_out: Callable[[], str | None]) -> bool:
+        """Carry out a check; whether it passed. Other exceptions than `CheckFailed` are not the tree's fault.
+
+        :param carry_out: may return what it has measured: it goes into the results.
+        """
         check = part.check(name)
         began = time.monotonic()
         self._say(f"{part.title}: {check.title}")
-        kind, told = None, dict[str, str]()
+        kind = None
         try:
-            carry_out()
+            told = {"printed": carry_out() or ""}
         except CheckFailed as failed:
             kind, told = WRONG, failed.told
         self._verdicts[check.id] = Verdict(check, kind, **told, duration=time.monotonic() - began)

@@ -1,4 +1,4 @@
-"""`make live`: the proof on an Airflow of its own, which is gone afterwards."""
+"""`make live`: the proof, on an Airflow of its own that is gone afterwards, or on the compose stack that runs."""
 
 from __future__ import annotations
 
@@ -7,20 +7,25 @@ from pathlib import Path
 
 from rich.console import Console
 
+from kata.compose.docker import check_docker
+from kata.compose.stack import ComposeStack
+from kata.failures import WrongUsage
+from kata.files_to_drop import files_there
 from kata.live.card import Card
 from kata.live.dropped_files import DroppedFiles
-from kata.live.parts import PARTS
+from kata.live.parts import FAULTS, PARTS
 from kata.live.proof import prove
 from kata.live.scorecard import show_proof
+from kata.live.stages.faults import prove_faults
 from kata.local.airflow import LocalAirflow
 from kata.local.kept_processes import KeptProcesses
 from kata.local.settings import settings_for
-from kata.places import MODULE
+from kata.places import MODULE, shown
 from kata.preflight import find_tree, read_module
 from kata.results_file import check_results_file, write_results
 from kata.saying import Saying
 from kata.scratch import scratch_folder
-from kata.verdict import Grade
+from kata.verdict import Grade, Problem
 
 # A triggerer that is gone is missed after 30 seconds by default. Less time to wait, the same code.
 _SOONER = {
@@ -28,33 +33,34 @@ _SOONER = {
     "AIRFLOW__TRIGGERER__TRIGGERER_HEALTH_CHECK_THRESHOLD": "10",
 }
 
+Say = Callable[[str], None]
 
-def live(tree_name: str, results: Path | None, console: Console, progress: Console) -> bool:
-    """Prove the tree on an Airflow of its own, and show what came out; whether it holds.
 
+def live(tree_name: str, stack: str, results: Path | None, console: Console, progress: Console) -> bool:
+    """Prove the tree and show what came out; whether it holds.
+
+    :param stack: "own" for an Airflow of its own, "compose" for the stack that runs, which also has faults injected.
     :param results: file to write the results to, as JSON.
-    :raises WrongUsage: for a tree that is no folder.
-    :raises BrokenSetup: if Airflow itself does not do its part.
+    :raises WrongUsage: for a tree that is no folder, or a stack that is not ready for the proof.
+    :raises BrokenSetup: if Airflow or Docker does not do its part.
     """
     tree = find_tree(tree_name)
     if results is not None:
         check_results_file(results)
-    with Saying(progress) as say:
-        grade = _proven(tree_name, tree, say)
+    _, problem = read_module(tree / f"{MODULE}.py")
+    if problem is not None:
+        grade = _not_proven(tree_name, problem)
+    else:
+        with Saying(progress) as say:
+            grade = (_on_own if stack == "own" else _on_compose)(tree_name, tree, say)
     if results is not None:
         write_results(grade, results)
-    again = f"make live{'' if tree_name == 'exercise' else f' TREE={tree_name}'}"
-    show_proof(grade, again, console)
+    options = ("" if tree_name == "exercise" else f" TREE={tree_name}") + ("" if stack == "own" else f" STACK={stack}")
+    show_proof(grade, f"make live{options}", console)
     return grade.succeeded
 
 
-def _proven(tree_name: str, tree: Path, say: Callable[[str], None]) -> Grade:
-    card = Card(PARTS, say)
-    _, problem = read_module(tree / f"{MODULE}.py")
-    if problem is not None:
-        grade = card.grade(tree_name)
-        grade.problem = problem
-        return grade
+def _on_own(tree_name: str, tree: Path, say: Say) -> Grade:
     with scratch_folder() as folder, KeptProcesses() as processes:
         data = Path(folder) / "data"
         data.mkdir()
@@ -62,5 +68,37 @@ def _proven(tree_name: str, tree: Path, say: Callable[[str], None]) -> Grade:
         say("starting scheduler, API server, DAG processor and triggerer")
         airflow.start_all()
         airflow.wait_healthy(say)
+        card = Card(PARTS, say)
         prove(airflow, DroppedFiles(data), card)
         return card.grade(tree_name)
+
+
+def _on_compose(tree_name: str, tree: Path, say: Say) -> Grade:
+    check_docker()
+    stack = ComposeStack()
+    _check_ready(stack, tree, tree_name)
+    card = Card((*PARTS, FAULTS), say)
+    with DroppedFiles(stack.data) as files:
+        prove(stack, files, card)
+        if all(card.is_green(part) for part in PARTS):
+            prove_faults(stack, files, card)
+        return card.grade(tree_name)
+
+
+def _check_ready(stack: ComposeStack, tree: Path, tree_name: str) -> None:
+    start = f"make up{'' if tree_name == 'exercise' else f' TREE={tree_name}'}"
+    if not stack.is_ready("api-server"):
+        raise WrongUsage(f"The compose stack is not up. Start it: {start}")
+    if stack.tree != tree:
+        raise WrongUsage(f"The compose stack runs {shown(stack.tree or tree)}, not {tree_name}. Switch it: {start}")
+    if there := files_there():
+        raise WrongUsage(
+            f"The waits of the proof would find files that are there already, such as {shown(there[0])}. Move the "
+            "uploads out of data/ first."
+        )
+
+
+def _not_proven(tree_name: str, problem: Problem) -> Grade:
+    grade = Card(PARTS, lambda what: None).grade(tree_name)
+    grade.problem = problem
+    return grade

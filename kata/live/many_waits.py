@@ -19,31 +19,31 @@ _PATIENCE, _PATIENCE_FOR_EACH = 90.0, 2.0
 class ManyWaits:
     """A run with so many waits.
 
-    :param waits: how many.
+    :param count: how many.
     """
 
-    def __init__(self, deployment: Deployment, waits: int) -> None:
+    def __init__(self, deployment: Deployment, count: int) -> None:
         self._deployment = deployment
-        self._waits = waits
-        self._patience = _PATIENCE + waits * _PATIENCE_FOR_EACH
-        self._run = DagRun(deployment.api, "many_waits", {"waits": waits})
+        self.count = count
+        self._patience = _PATIENCE + count * _PATIENCE_FOR_EACH
+        self._run = DagRun(deployment.api, "many_waits", {"waits": count})
 
     def wait_until_deferred(self) -> None:
         """Return when all are deferred, have a triggerer, and hold no slot. Raises `CheckFailed` if they do not."""
 
         def all_watched(tasks: list[Task]) -> bool:
-            return len(tasks) == self._waits and all(task.state == "deferred" and task.is_watched for task in tasks)
+            return len(tasks) == self.count and all(task.state == "deferred" and task.is_watched for task in tasks)
 
         tasks = wait_for(self._deployment, self._tasks, all_watched, self._patience)
         if not all_watched(tasks):
             states = Counter(task.state or "none" for task in tasks)
             odd = next((task for task in tasks if task.state != "deferred"), None) or self._run.task("directories")
-            raise explain(self._deployment, self._run, odd, f"{self._waits} waits at once", f"states: {dict(states)}")
+            raise explain(self._deployment, self._run, odd, f"{self.count} waits at once", f"states: {dict(states)}")
         no_slot_is_held(self._deployment)
 
     def drop_files(self, files: DroppedFiles) -> None:
         """A file for each wait, in one of its five directories."""
-        for wait in range(self._waits):
+        for wait in range(self.count):
             files.drop(f"many_waits/wait_{wait}/client_{wait % 5 + 1}/orders.csv")
 
     def check_all_still_wait(self) -> None:
@@ -56,10 +56,10 @@ class ManyWaits:
         """Return when each has ended with success, exactly once. Raises `CheckFailed` if one does not."""
 
         def all_ended(tasks: list[Task]) -> bool:
-            return len(tasks) == self._waits and all(task.has_ended for task in tasks)
+            return len(tasks) == self.count and all(task.has_ended for task in tasks)
 
         for task in wait_for(self._deployment, self._tasks, all_ended, self._patience):
-            called = f"wait {task.map_index} of {self._waits}"
+            called = f"wait {task.map_index} of {self.count}"
             if task.state != "success":
                 raise explain(self._deployment, self._run, task, called, f"its state is {task.state}")
             resumed = sum(entry.get("event") == "Pushing xcom" for entry in self._run.log(task))

@@ -37,7 +37,7 @@ LOADED = _part(
 )
 DEFERRED = _part(
     "deferred",
-    "Both waits leave their worker slot",
+    "Both waits leave their slot",
     ("directories", "set_up_directories succeeds and has made the directories."),
     ("upload", "wait_for_upload is deferred to a FileTrigger."),
     ("clients", "monitor_client_uploads is deferred to the MultiDirectoryTrigger."),
@@ -47,7 +47,7 @@ DEFERRED = _part(
 )
 RESUMED = _part(
     "resumed",
-    "A dropped file brings each wait back",
+    "A file brings each wait back",
     ("upload", "wait_for_upload succeeds after its file has arrived."),
     ("clients", "monitor_client_uploads succeeds, and its result names the file that has arrived."),
     ("processed", "process_trigger_results returns that file as valid, with its rows."),
@@ -64,9 +64,9 @@ TIMED_OUT = _part(
     ("callback", "handle_trigger_failure logs one line at ERROR that names the task."),
     after="loaded",
 )
-TRIGGERER_KILLED = _part(
-    "triggerer_killed",
-    "A wait survives its triggerer",
+SURVIVED = _part(
+    "survived",
+    "A wait outlives its triggerer",
     ("deferred", "Several waits of five directories each are deferred at once and hold no slot."),
     ("health", "With the triggerer killed, the health endpoint says so."),
     ("nothing_lost", "While it is gone files arrive; nothing fails, nothing comes back."),
@@ -74,4 +74,15 @@ TRIGGERER_KILLED = _part(
     after="resumed",
 )
 
-PARTS = (LOADED, DEFERRED, RESUMED, TIMED_OUT, TRIGGERER_KILLED)
+PARTS = (LOADED, DEFERRED, RESUMED, TIMED_OUT, SURVIVED)
+
+FAULTS = _part(
+    "faults",
+    "Nothing is lost when a part fails",
+    ("worker", "Worker killed while waits are deferred: every wait ends, once."),
+    ("redis", "Redis restarted while waits are deferred and as they come back: every wait ends, once."),
+    ("postgres", "PostgreSQL restarted while waits are deferred: every wait ends, once."),
+    ("hundred", "100 waits of five directories each are deferred at once, over two triggerers, and hold no slot."),
+    ("triggerer", "One of two triggerers killed: the other ends all 100 waits, each once."),
+    after="resumed",
+)

@@ -10,7 +10,7 @@ from kata.live.stages.deferred import prove_deferred
 from kata.live.stages.loaded import prove_loaded
 from kata.live.stages.resumed import prove_resumed
 from kata.live.stages.timed_out import begin_short_wait, prove_timed_out
-from kata.live.stages.triggerer_killed import prove_triggerer_killed
+from kata.live.stages.survived import prove_survived
 
 
 def prove(deployment: Deployment, files: DroppedFiles, card: Card) -> None:
@@ -29,4 +29,4 @@ def prove(deployment: Deployment, files: DroppedFiles, card: Card) -> None:
         return
     prove_timed_out(deployment, card, short_wait)
     if card.is_green(RESUMED) and not deployment.ended():
-        prove_triggerer_killed(deployment, files, card)
+        prove_survived(deployment, files, card)

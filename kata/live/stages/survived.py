@@ -1,4 +1,4 @@
-"""A wait survives its triggerer."""
+"""A wait outlives its triggerer."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from kata.live.deployment import Deployment
 from kata.live.diagnosis import triggerer_trouble
 from kata.live.dropped_files import DroppedFiles
 from kata.live.many_waits import ManyWaits
-from kata.live.parts import TRIGGERER_KILLED
+from kata.live.parts import SURVIVED
 from kata.live.patience import wait_for
 
 _WAITS = 6
@@ -17,19 +17,19 @@ _TO_BE_MISSED = 60.0
 _WITHOUT_TRIGGERER = 3.0
 
 
-def prove_triggerer_killed(deployment: Deployment, files: DroppedFiles, card: Card) -> None:
+def prove_survived(deployment: Deployment, files: DroppedFiles, card: Card) -> None:
     waits = ManyWaits(deployment, _WAITS)
-    if not card.check(TRIGGERER_KILLED, "deferred", waits.wait_until_deferred):
+    if not card.check(SURVIVED, "deferred", waits.wait_until_deferred):
         return
     deployment.kill("triggerer")
     try:
-        card.check(TRIGGERER_KILLED, "health", lambda: _health(deployment))
+        card.check(SURVIVED, "health", lambda: _health(deployment))
         waits.drop_files(files)
         time.sleep(_WITHOUT_TRIGGERER)
-        card.check(TRIGGERER_KILLED, "nothing_lost", waits.check_all_still_wait)
+        card.check(SURVIVED, "nothing_lost", waits.check_all_still_wait)
     finally:
         deployment.start("triggerer")
-    card.check(TRIGGERER_KILLED, "once", waits.wait_until_ended_once)
+    card.check(SURVIVED, "once", waits.wait_until_ended_once)
     files.take_away()
 
 
