@@ -9,8 +9,8 @@ from kata.live.parts import DEFERRED, LOADED, RESUMED
 from kata.live.stages.deferred import prove_deferred
 from kata.live.stages.loaded import prove_loaded
 from kata.live.stages.resumed import prove_resumed
-from kata.live.stages.timed_out import begin_short_wait, prove_timed_out
 from kata.live.stages.survived import prove_survived
+from kata.live.stages.timed_out import begin_short_wait, prove_timed_out
 
 
 def prove(deployment: Deployment, files: DroppedFiles, card: Card) -> None:

@@ -153,15 +153,15 @@ def main() -> int:
     lines = iter(options.file.read_text().splitlines()) if options.file else make_mutants(console)
     mutants = read_mutants(lines, only)
     known = argued()
-    alive = list(survivors(mutants, console))
-    open_ones = [mutant for mutant in alive if mutant.change.strip() not in known]
-    for mutant in open_ones:
-        console.print(Text(f"\n{MODULE}.py:{mutant.line}  {mutant.operator}\n{mutant.change}"), soft_wrap=True)
-    noticed = len(mutants) - len(alive)
-    console.print(
-        f"\n{noticed} of {len(mutants)} mutants noticed, {len(alive)} survived: {len(open_ones)} not argued yet"
-    )
-    return 1 if open_ones else 0
+    alive, not_argued = 0, 0
+    for mutant in survivors(mutants, console):
+        alive += 1
+        if mutant.change.strip() not in known:
+            not_argued += 1
+            console.print(Text(f"\n{MODULE}.py:{mutant.line}  {mutant.operator}\n{mutant.change}\n"), soft_wrap=True)
+    noticed = len(mutants) - alive
+    console.print(f"\n{noticed} of {len(mutants)} mutants noticed, {alive} survived: {not_argued} not argued yet")
+    return 1 if not_argued else 0
 
 
 if __name__ == "__main__":
