@@ -13,28 +13,31 @@ from kata.verdict import StepGrade, Verdict, mark_blocked
 from quality.silence import Silence
 from quality.trees import RIGHT, WRONG, Wrong
 
+# One wrong solution in so many is graded from the first step on: the steps before its own take most of the time.
+BLAMED_EVERY = 4
+
 
 @dataclass(frozen=True)
 class Classified:
     """What was said of a wrong solution.
 
     :param passed: its step was green.
-    :param blamed_on_its_step: its step is what the learner is told to mend first.
+    :param blamed_on_its_step: its step is what the learner is told to mend first; None if that was not looked at.
     :param named: the check that must catch it showed the mistake's name.
     """
 
     name: str
     passed: bool
-    blamed_on_its_step: bool
+    blamed_on_its_step: bool | None
     named: bool
 
 
 def wrong_solutions(say: Callable[[str], None]) -> list[Classified]:
-    """Grade every wrong solution as far as its own step."""
+    """Grade every wrong solution at its own step, and some as far as it, to see what the learner is told first."""
     found = []
     with Session(Silence()) as session, scratch_folder() as folder:
         for number, wrong in enumerate(WRONG, 1):
-            found.append(_classify(session, wrong, Path(folder)))
+            found.append(_classify(session, wrong, Path(folder), from_the_start=number % BLAMED_EVERY == 0))
             if number % 10 == 0 or number == len(WRONG):
                 say(f"wrong solutions: {number} of {len(WRONG)}")
     return found
@@ -58,10 +61,10 @@ def grade_tree(session: Session, tree: Path) -> list[Verdict]:
     return [verdict for grade in session.grade(tree, list(STEPS)) for verdict in grade.verdicts]
 
 
-def _classify(session: Session, wrong: Wrong, folder: Path) -> Classified:
+def _classify(session: Session, wrong: Wrong, folder: Path, from_the_start: bool) -> Classified:
     tree = wrong.make(folder)
     own = find_step(wrong.step)
-    steps = list(STEPS[: STEPS.index(own) + 1])
+    steps = list(STEPS[: STEPS.index(own) + 1]) if from_the_start else [own]
     if session.look_at(tree, steps) is not None:
         # A file that cannot be imported is blamed on no step.
         return Classified(wrong.name, passed=False, blamed_on_its_step=False, named=False)
@@ -71,7 +74,7 @@ def _classify(session: Session, wrong: Wrong, folder: Path) -> Classified:
     return Classified(
         wrong.name,
         passed=grades[-1].is_green,
-        blamed_on_its_step=first is not None and first.step == own,
+        blamed_on_its_step=first is not None and first.step == own if from_the_start else None,
         named=_shown(grades[-1], wrong.check) == wrong.mistake,
     )
 
