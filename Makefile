@@ -10,7 +10,7 @@ READY := $(VENV)/.ready
 KATA := $(VENV)/bin/python -m kata
 
 .DEFAULT_GOAL := help
-.PHONY: help setup grade watch hint diff reset restore run standalone trigger drop live test quality mutants reliability versions lint clean
+.PHONY: help setup grade watch hint diff reset restore run standalone trigger drop live test quality mutants reliability screenshots versions lint clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -62,6 +62,9 @@ mutants: $(READY) ## change the worked answer mechanically and list what no chec
 reliability: $(READY) ## inject faults into the running compose stack and write docs/reliability.md  [TREE=solution]
 	@$(KATA) live --stack compose --tree "$(TREE)" --results .kata/reliability.json
 	@$(VENV)/bin/python -m quality.reliability .kata/reliability.json
+
+screenshots: $(READY) ## take the pictures of the README again; needs Chromium
+	@$(VENV)/bin/python -m quality.pictures.take
 
 versions: $(READY) ## grade the solution on Airflow 3.0, 3.1, 3.2 and 3.3  [ONLY=3.1]
 	@$(VENV)/bin/python -m quality.versions $(if $(ONLY),--only "$(ONLY)")
