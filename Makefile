@@ -10,7 +10,8 @@ READY := $(VENV)/.ready
 KATA := $(VENV)/bin/python -m kata
 
 .DEFAULT_GOAL := help
-.PHONY: help setup grade watch hint diff reset restore run standalone trigger drop live test quality mutants reliability screenshots versions lint clean
+.PHONY: help setup grade watch hint diff reset restore run up down ps logs standalone trigger drop live test quality mutants \
+  reliability screenshots versions lint clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -37,6 +38,18 @@ restore: $(READY) ## list the copies of your work, or bring one back  [BACKUP=na
 
 run: $(READY) ## run the DAG in a real Airflow while files arrive  [TREE=exercise|solution|PATH]
 	@$(KATA) run --tree "$(TREE)"
+
+up: $(READY) ## start a whole Airflow in Docker, or switch its tree  [TREE=exercise|solution|PATH] [KATA_PORT=8080]
+	@$(KATA) up --tree "$(TREE)"
+
+down: $(READY) ## end the Airflow in Docker; its database is kept  [VOLUMES=1: removed]
+	@$(KATA) down $(if $(VOLUMES),--volumes)
+
+ps: $(READY) ## how the services of the Airflow in Docker are
+	@$(KATA) ps
+
+logs: $(READY) ## what they print  [SERVICE=triggerer]
+	@$(KATA) logs $(SERVICE)
 
 standalone: $(READY) ## run Airflow on this machine without Docker, until Ctrl-C  [TREE=exercise|solution|PATH]
 	@$(KATA) standalone --tree "$(TREE)"

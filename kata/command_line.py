@@ -76,6 +76,12 @@ def _parser() -> argparse.ArgumentParser:
     restore = command("restore", _restore, "bring back what a reset has kept")
     restore.add_argument("name", nargs="?", help="a copy; without it the copies are listed")
     command("run", _run, "run the DAG of a tree while files arrive")
+    command("up", _up, "start a whole Airflow in Docker, or switch the tree of the one that is up")
+    down = command("down", _down, "end the Airflow in Docker")
+    down.add_argument("--volumes", action="store_true", help="also remove its database, logs and secrets")
+    command("ps", _ps, "show the services of the Airflow in Docker; exit code 0 only if all are well")
+    logs = command("logs", _logs, "show what the services print")
+    logs.add_argument("service", nargs="?", help="only this one")
     command("standalone", _standalone, "run Airflow on this machine without Docker, until Ctrl-C")
     command("trigger", _trigger, "start the DAG in the Airflow that runs")
     dropped = command("drop", _drop, "let files arrive where the DAG waits for them")
@@ -154,6 +160,33 @@ def _run(options: argparse.Namespace) -> bool:
     from kata.run_dag import run_dag
 
     return run_dag(options.tree, Console())
+
+
+def _up(options: argparse.Namespace) -> bool:
+    from kata.compose.up import up
+
+    up(options.tree, Console())
+    return True
+
+
+def _down(options: argparse.Namespace) -> bool:
+    from kata.compose.down import down
+
+    down(options.volumes, Console())
+    return True
+
+
+def _ps(options: argparse.Namespace) -> bool:
+    from kata.compose.look import show_services
+
+    return show_services(Console())
+
+
+def _logs(options: argparse.Namespace) -> bool:
+    from kata.compose.look import show_logs
+
+    show_logs(options.service)
+    return True
 
 
 def _live(options: argparse.Namespace) -> bool:

@@ -19,9 +19,9 @@ from kata.live.dag_run import Task
 from kata.live.diagnosis import explain, loop_is_free, triggerer_ended, triggerer_trouble
 from kata.live.dropped_files import DroppedFiles
 from kata.live.parts import DEFERRED, FAULTS, LOADED, PARTS, RESUMED
-from kata.local.ports import free_port
 from kata.mistakes import MISTAKES
 from kata.places import ROOT
+from kata.ports import free_port
 from kata.results_file import as_dict
 from kata.running import running_airflow
 from quality.test_command_line import kata
@@ -190,7 +190,10 @@ def test_wrong_usage_is_refused_before_anything_is_started(arguments: list[str],
 def test_a_port_that_is_none_is_refused(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("KATA_PORT", "http")
     ended = kata("trigger")
-    assert (ended.returncode, ended.stderr) == (2, "KATA_PORT=http is no port. Choose a number from 1024 to 65535.\n")
+    assert (ended.returncode, ended.stderr) == (
+        2,
+        "KATA_PORT=http is no port. Take a number from 1024 to 65535, such as KATA_PORT=8081.\n",
+    )
 
 
 def test_without_an_airflow_the_ways_to_start_one_are_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):

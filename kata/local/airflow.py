@@ -10,9 +10,9 @@ from pathlib import Path
 
 from kata.failures import BrokenSetup
 from kata.local.kept_processes import KeptProcesses
-from kata.local.ports import LOOPBACK
 from kata.local.settings import Settings
 from kata.places import shown
+from kata.ports import LOOPBACK
 from kata.rest_api import AirflowApi, ApiUnavailable
 from kata.template_database import copy_template
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from kata.environment import child_environment
-from kata.local.ports import LOOPBACK, free_port
 from kata.places import ROOT
+from kata.ports import LOOPBACK, free_port
 
 # How many tasks may run at once; Airflow keeps a process of about 140 MB for each.
 SLOTS = 4

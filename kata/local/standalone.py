@@ -15,12 +15,12 @@ from kata.explained import show_problem
 from kata.failures import WrongUsage
 from kata.local.airflow import LocalAirflow
 from kata.local.kept_processes import KeptProcesses
-from kata.local.ports import is_free
 from kata.local.settings import settings_for
 from kata.places import MODULE
+from kata.ports import is_free, wanted_port
 from kata.preflight import find_tree, read_module
 from kata.processes import die_with_parent
-from kata.running import ADDRESS, DATA, wanted_port
+from kata.running import ADDRESS, DATA
 from kata.saying import Saying
 
 # What a running task is given to come to an end, in seconds.
