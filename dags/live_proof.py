@@ -7,6 +7,7 @@ They take sensor and callback from the tree that Airflow was started with (`make
 from __future__ import annotations
 
 import os
+from datetime import timedelta
 
 import pendulum
 from airflow.providers.standard.operators.python import PythonOperator
@@ -42,9 +43,10 @@ with DAG(
         task_id="directories",
         python_callable=lambda params: many_directories(params["waits"]),
     )
-    MultiDirectorySensorAsync.partial(task_id="wait", poke_interval=2, timeout=600).expand(
-        directories=directories.output
-    )
+    # The retry is for the moments at which the task is started, first and last: a wait itself needs none.
+    MultiDirectorySensorAsync.partial(
+        task_id="wait", poke_interval=2, timeout=600, retries=1, retry_delay=timedelta(seconds=5)
+    ).expand(directories=directories.output)
 
 with DAG(
     dag_id="short_wait",

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import platform
 import re
 import sys
 from datetime import date
@@ -30,7 +29,7 @@ def write_page(results: dict[str, Any], page: Path) -> None:
     if not tests:
         raise WrongUsage("These are no results of a live proof with faults. Take them with: make reliability")
     rows = [f"| {test['title']} | {_OUTCOMES[test['status']]} | {test['output'] or ''} |" for test in tests]
-    where = f"{date.today()}, Airflow {airflow_version()}, {os.cpu_count()} cores, Linux {platform.release()}"
+    where = f"{date.today()}, Airflow {airflow_version()}, {os.cpu_count()} cores"
     header = [f"Measured on {where}:", "", "| fault | outcome | measured |", "|---|---|---|"]
     text = page.read_text(encoding="utf-8")
     block = "\n".join([BEGIN, *header, *rows, END])

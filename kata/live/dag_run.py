@@ -19,7 +19,7 @@ class Task:
 
     :param state: such as "deferred"; "" before it has one.
     :param trigger: class path of the trigger that it waits for, "" if it waits for none.
-    :param is_watched: a triggerer has taken its trigger up.
+    :param triggerer: id of the triggerer's job that has taken its trigger up, None if none has.
     """
 
     task_id: str
@@ -27,7 +27,12 @@ class Task:
     state: str
     try_number: int
     trigger: str
-    is_watched: bool
+    triggerer: int | None
+
+    @property
+    def is_watched(self) -> bool:
+        """Whether a triggerer has taken its trigger up."""
+        return self.triggerer is not None
 
     @property
     def has_ended(self) -> bool:
@@ -81,5 +86,5 @@ def _task(told: dict[str, Any]) -> Task:
         state=told["state"] or "",
         try_number=told["try_number"] or 0,
         trigger=(told["trigger"] or {}).get("classpath", ""),
-        is_watched=bool((told["trigger"] or {}).get("triggerer_id")),
+        triggerer=(told["trigger"] or {}).get("triggerer_id"),
     )

@@ -79,9 +79,13 @@ PARTS = (LOADED, DEFERRED, RESUMED, TIMED_OUT, SURVIVED)
 FAULTS = _part(
     "faults",
     "Nothing is lost when a part fails",
-    ("worker", "Worker killed while waits are deferred: every wait ends, once."),
-    ("redis", "Redis restarted while waits are deferred and as they come back: every wait ends, once."),
+    ("worker", "Worker killed as files arrive: every wait ends, once."),
+    ("redis", "Redis restarted as files arrive: every wait ends, once."),
     ("postgres", "PostgreSQL restarted while waits are deferred: every wait ends, once."),
+    (
+        "postgres_back",
+        "PostgreSQL restarted as files arrive: every wait ends, once; what was being started is retried.",
+    ),
     ("hundred", "100 waits of five directories each are deferred at once, over two triggerers, and hold no slot."),
     ("triggerer", "One of two triggerers killed: the other ends all 100 waits, each once."),
     after="resumed",

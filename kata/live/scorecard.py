@@ -28,7 +28,8 @@ def show_proof(grade: Grade, command: str, console: Console) -> None:
         show_next(f"{grade.problem.todo} Then run", command, console)
     elif grade.succeeded:
         console.print(Text(" It holds on a real scheduler, worker and triggerer.", "bold green"))
-        show_next("watch it yourself", f"make standalone{_tree_option(grade)}", console)
+        show_next("watch it yourself, and let it run", f"make up{_tree_option(grade)}", console)
+        show_next("the same without Docker", f"make standalone{_tree_option(grade)}", console)
     elif grade.first_failing is not None:
         show_step(grade.first_failing, console, printed_by="The log ends with")
         show_next(

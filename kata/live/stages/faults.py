@@ -4,54 +4,63 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from typing import Any
 
 from kata.compose.stack import ComposeStack
-from kata.live.card import Card
+from kata.live.card import Card, CheckFailed
 from kata.live.dropped_files import DroppedFiles
 from kata.live.many_waits import ManyWaits
 from kata.live.parts import FAULTS
 
 _FEW, _MANY = 10, 100
+_TRIGGERERS = 2
 _HEALTHY_AGAIN = 180.0
 
 
 def prove_faults(stack: ComposeStack, files: DroppedFiles, card: Card) -> None:
-    card.check(FAULTS, "worker", lambda: _survives(stack, files, lambda: _kill_worker(stack)))
-    card.check(FAULTS, "redis", lambda: _survives(stack, files, lambda: _restart(stack, "redis")))
-    card.check(FAULTS, "postgres", lambda: _survives(stack, files, lambda: _restart(stack, "postgres")))
-    stack.scale("triggerer", 2)
+    def check(name: str, fault: Callable[[], None], **how: Any) -> None:
+        waits = ManyWaits(stack, _FEW)
+        card.check(FAULTS, name, lambda: _survives(waits, files, fault, **how))
+
+    check("worker", lambda: _kill_worker(stack))
+    check("redis", lambda: _restart(stack, "redis"))
+    check("postgres", lambda: _restart(stack, "postgres"), before_files=True)
+    check("postgres_back", lambda: _restart(stack, "postgres"), tries=2)
+    stack.scale("triggerer", _TRIGGERERS)
     try:
         stack.wait_healthy("triggerer", _HEALTHY_AGAIN)
         began = time.monotonic()
         waits = ManyWaits(stack, _MANY)
         if card.check(FAULTS, "hundred", lambda: _deferred(waits, began)):
-            card.check(FAULTS, "triggerer", lambda: _ended(waits, files, lambda: stack.kill("triggerer", index=1)))
+            card.check(FAULTS, "triggerer", lambda: _survives(waits, files, lambda: stack.kill("triggerer", index=1)))
     finally:
-        files.take_away()
         stack.start("triggerer")
         stack.scale("triggerer", 1)
 
 
-def _survives(stack: ComposeStack, files: DroppedFiles, fault: Callable[[], None]) -> str:
-    waits = ManyWaits(stack, _FEW)
+def _survives(
+    waits: ManyWaits, files: DroppedFiles, fault: Callable[[], None], before_files: bool = False, tries: int = 1
+) -> str:
     waits.wait_until_deferred()
-    return _ended(waits, files, fault)
+    began = time.monotonic()
+    try:
+        if before_files:
+            fault()
+        waits.drop_files(files)
+        if not before_files:
+            fault()
+        seen = waits.wait_until_ended_once(tries)
+    finally:
+        files.take_away()
+    return f"{seen}; the last ended {time.monotonic() - began:.0f} s after the fault"
 
 
 def _deferred(waits: ManyWaits, began: float) -> str:
     waits.wait_until_deferred()
-    return f"all deferred after {time.monotonic() - began:.0f} s, no slot held"
-
-
-def _ended(waits: ManyWaits, files: DroppedFiles, fault: Callable[[], None]) -> str:
-    began = time.monotonic()
-    waits.drop_files(files)
-    fault()
-    waits.wait_until_ended_once()
-    files.take_away()
-    return (
-        f"{waits.count} waits, 0 lost, 0 ended twice; the last ended {time.monotonic() - began:.0f} s after the fault"
-    )
+    shares = waits.triggerers()
+    if len(shares) != _TRIGGERERS:
+        raise CheckFailed(f"{_MANY} waits on {_TRIGGERERS} triggerers", f"they are on {len(shares)}: {shares}")
+    return f"all deferred after {time.monotonic() - began:.0f} s, on the triggerers {shares}, no slot held"
 
 
 def _kill_worker(stack: ComposeStack) -> None:
