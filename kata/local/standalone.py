@@ -44,7 +44,7 @@ def standalone(tree_name: str, console: Console) -> None:
     die_with_parent(signal.SIGTERM)
     home = ADDRESS.parent
     home.mkdir(parents=True, exist_ok=True)
-    with _only_one(home / "lock"), KeptProcesses() as processes:
+    with only_one(home / "lock"), KeptProcesses() as processes:
         airflow = LocalAirflow(settings_for(tree, home, DATA, _port()), processes)
         with Saying(console) as say:
             say("starting scheduler, API server, DAG processor and triggerer")
@@ -77,7 +77,8 @@ def _port() -> int | None:
 
 
 @contextlib.contextmanager
-def _only_one(file: Path) -> Iterator[None]:
+def only_one(file: Path) -> Iterator[None]:
+    """Hold the lock file; raises `WrongUsage` if somebody else does. It is let go with the process, however it ends."""
     with file.open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
