@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import subprocess
 import sys
@@ -70,6 +71,13 @@ def test_starter_and_solution_have_the_same_page_and_settings():
         assert _assignment(starter, name) == _assignment(solution, name)
 
 
+def test_starter_and_solution_have_the_same_given_code():
+    starter, solution = (_definitions(_source(tree)) for tree in ("exercise", "solution"))
+    given = {name: code for name, code in starter.items() if "NotImplementedError" not in code}
+    assert set(given) == {"WaitFailed", "read_airflow_api", "_request"}
+    assert given == {name: solution[name] for name in given}
+
+
 def test_what_a_reset_brings_back_is_the_starter():
     assert STARTER.read_text(encoding="utf-8") == _source("exercise")
 
@@ -90,6 +98,12 @@ def test_the_trees_import_nothing_of_ours(tree):
 
 def _source(tree: str) -> str:
     return Path(ROOT, tree, f"{MODULE}.py").read_text(encoding="utf-8")
+
+
+def _definitions(source: str) -> dict[str, str]:
+    """The code of the functions and classes."""
+    nodes = (node for node in ast.parse(source).body if isinstance(node, (ast.FunctionDef, ast.ClassDef)))
+    return {node.name: ast.get_source_segment(source, node) or "" for node in nodes}
 
 
 def _assignment(source: str, name: str) -> str:

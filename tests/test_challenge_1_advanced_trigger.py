@@ -6,6 +6,7 @@ import errno
 import itertools
 import os
 import time
+from datetime import datetime, timezone
 
 import pytest
 from airflow.triggers.base import BaseTrigger
@@ -60,6 +61,14 @@ def test_every_argument_survives_the_way_to_the_triggerer(submission, clients, e
     )
     expect(is_plain_json(kwargs), called="serialize()[1]", got=kwargs, mistake="trigger's arguments are not plain JSON")
     triggers.expect_rebuilt(elsewhere, class_path, kwargs)
+    triggers.expect_defaults(
+        submission.AdvancedMultiDirectoryTrigger({clients[1]: 1}, ["*.csv"]),
+        check_interval=10,
+        stable_seconds=20,
+        max_retries=5,
+        backoff_base=1,
+        backoff_cap=60,
+    )
 
 
 def built_with_no_window(trigger) -> BaseTrigger:
@@ -95,7 +104,9 @@ def test_refuses_arguments_that_cannot_work(trigger, arguments):
 def test_construction_does_no_work(trigger, clients):
     """__init__ keeps the arguments: no look at the file system, no work."""
     with spying(clients.root) as spy:
-        trigger(directories={clients[1]: 1, f"{clients.root}/missing": 2}).serialize()
+        built = trigger(directories={clients[1]: 1, f"{clients.root}/missing": 2})
+        built.serialize()
+    triggers.expect_constructed(built)
     called = "AdvancedMultiDirectoryTrigger(...).serialize()"
     expect(
         not spy.touched and not spy.written, called=called, got=spy.touched + spy.written, mistake="work in __init__"
@@ -347,12 +358,12 @@ def failing(submission, clients, failures: int, seconds: float, **arguments):
 def test_backs_off_from_a_failing_directory(submission, clients):
     """After the n-th failure in a row it waits min(backoff_base * 2 ** (n - 1), backoff_cap) seconds."""
     clients.drop(1, "a.csv")
-    watched = failing(submission, clients, failures=6, seconds=200)
+    watched = failing(submission, clients, failures=6, seconds=200, backoff_base=0.5)
     watched.expect_found("passing failure taken for final", because="Input/output error")
     waits = waits_between(watched.spy.looks[clients[1]])
     expect_equal(
         waits[:6],
-        [1.0, 2.0, 4.0, 8.0, 8.0, 8.0],
+        [0.5, 1.0, 2.0, 4.0, 8.0, 8.0],
         called=f"{watched.called}; seconds between looks",
         mistake="backoff not doubled or not capped",
     )
@@ -448,6 +459,7 @@ def test_unreadable_directories_are_left_out(trigger, clients):
         at={31: lambda: clients.drop(4, "a.csv")},
     )
     triggers.expect_left_out(watched, clients[2])
+    triggers.expect_logged_once(watched, clients[2])
     none_left = watch(
         trigger(directories={clients[2]: 1}), seconds=60, root=clients.root, faults=lambda spy: spy.deny(clients[2])
     )
@@ -524,6 +536,12 @@ def test_equal_files_make_equal_events(trigger, clients):
     os.utime(clients.path(2, "000.csv"), (time.time(), 1_700_000_000))
     first, second = (watch(trigger(), seconds=30, root=clients.root).found for _ in range(2))
     expect_equal(second, first, called="run(), twice over the same files", mistake="event depends on the run")
+    expect_equal(
+        datetime.fromisoformat(first["modified"]),
+        datetime.fromtimestamp(1_700_000_000, tz=timezone.utc),
+        called='payload["modified"]',
+        mistake="not the time of the last change",
+    )
     counts = [len(first["files"]), first["total_files"]]
     mistake = "unbounded payload" if counts[0] > 100 else "files cut in the wrong place"
     if counts[0] == 100:
@@ -588,8 +606,9 @@ def test_no_directory_has_two_threads(trigger, clients):
 
 
 def test_cancelling_leaves_nothing_behind(trigger, clients):
-    """Cancelling leaves no task behind, also while a directory hangs."""
-    watched = watch(trigger(), seconds=35, root=clients.root, faults=lambda spy: spy.hang(clients[2]))
+    """Cancelling leaves no task behind, also while a directory hangs, here the only one."""
+    built = trigger(directories={clients[2]: 1})
+    watched = watch(built, seconds=35, root=clients.root, faults=lambda spy: spy.hang(clients[2]))
     watched.expect_waiting()
     watched.expect_nothing_left("the task")
     triggers.expect_it_works(trigger(), clients)

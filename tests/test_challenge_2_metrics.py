@@ -90,7 +90,7 @@ def test_reads_queue_and_pools_from_the_api(collect):
     called = f"{CALLED}: two triggers taken up, one not"
     expect_equal(triggers, [2, 1], called=called, mistake="taken up and queued mixed up")
     utilization = {name: float(value) for name, value in metrics["pool_utilization"].items()}
-    due = {"default_pool": 0.25, "no_slots": 0.0, "unlimited": 0.0}
+    due = {"default_pool": 0.25, "one_slot": 1.0, "no_slots": 0.0, "unlimited": 0.0}
     mistake = "pool without limit" if utilization.get("unlimited") else "pools counted wrongly"
     expect_equal(utilization, due, called=f'{CALLED}["pool_utilization"]', mistake=mistake)
 

@@ -43,10 +43,12 @@ def expect_rebuilt(submission, elsewhere, name: str, arguments: dict[str, Any]) 
     """Raise Broken unless a triggerer can build the trigger from what it serializes."""
     cls = triggers.class_loaded_by_airflow(submission, name)
     try:
-        class_path, kwargs = cls(**arguments).serialize()
+        built = cls(**arguments)
+        class_path, kwargs = built.serialize()
     except ImportError as error:
         called = f"{name}({triggers.written(arguments)})"
         raise Broken(called, f"{error!r}, before anybody has asked", "work in __init__") from error
+    triggers.expect_constructed(built)
     expect_equal(class_path, f"{MODULE}.{name}", called=f"{name}(...).serialize()[0]", mistake="wrong class path")
     given = {key: kwargs.get(key) for key in arguments}
     called = f"{name}(...).serialize()[1]"
@@ -82,13 +84,16 @@ def test_api_trigger_travels_to_the_triggerer(submission, elsewhere):
     """ApiTrigger.serialize() gives the literal class path and all arguments of __init__."""
     arguments = {"url": "http://127.0.0.1:9/x", "expected_status": "done", "check_interval": 2.5}
     expect_rebuilt(submission, elsewhere, "ApiTrigger", arguments)
+    built = submission.ApiTrigger("http://127.0.0.1:9/x")
+    triggers.expect_defaults(built, expected_status="ready", check_interval=30)
 
 
 @pytest.mark.parametrize("arguments", [{"url": ""}, {"check_interval": 0}], ids=["no url", "interval 0"])
 def test_api_trigger_refuses_what_cannot_work(submission, arguments):
     """ValueError if url is empty or check_interval not more than 0."""
     given = {"url": "http://127.0.0.1:9/x", **arguments}
-    submission.ApiTrigger("http://127.0.0.1:9/x")
+    called = 'ApiTrigger("http://127.0.0.1:9/x", check_interval=0.5)'
+    triggers.expect_taken(lambda: submission.ApiTrigger("http://127.0.0.1:9/x", check_interval=0.5), called=called)
     triggers.expect_refused(lambda: submission.ApiTrigger(**given), called=f"ApiTrigger({triggers.written(given)})")
 
 
@@ -222,6 +227,7 @@ def test_rule_trigger_travels_to_the_triggerer(submission, elsewhere):
     """BusinessRuleTrigger.serialize() gives the literal class path and all arguments of __init__."""
     arguments = {"rule": "some.module.rule", "rule_kwargs": {"minimum": 3}, "check_interval": 2.5}
     expect_rebuilt(submission, elsewhere, "BusinessRuleTrigger", arguments)
+    triggers.expect_defaults(submission.BusinessRuleTrigger("some.module.rule"), check_interval=30)
 
 
 @pytest.mark.parametrize(
@@ -232,7 +238,8 @@ def test_rule_trigger_travels_to_the_triggerer(submission, elsewhere):
 def test_rule_trigger_refuses_what_cannot_work(submission, arguments):
     """ValueError if rule is not a text with a dot in it, or check_interval not more than 0."""
     given = {"rule": "some.module.rule", **arguments}
-    submission.BusinessRuleTrigger("some.module.rule")
+    called = 'BusinessRuleTrigger("some.module.rule", check_interval=0.5)'
+    triggers.expect_taken(lambda: submission.BusinessRuleTrigger("some.module.rule", check_interval=0.5), called=called)
     called = f"BusinessRuleTrigger({triggers.written(given)})"
     triggers.expect_refused(lambda: submission.BusinessRuleTrigger(**given), called=called)
 

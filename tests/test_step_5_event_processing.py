@@ -199,13 +199,16 @@ def test_says_what_to_look_at_when_there_is_no_result(submission, result):
 
 def test_logs_what_came_of_each_file(process, tmp_path):
     """Logs a line at INFO or above for each file that names the path."""
-    good = write(tmp_path, "good.csv", "id\n1\n")
-    bad = write(tmp_path, "bad.csv", "")
+    good = [write(tmp_path, name, "id\n1\n") for name in ("good_1.csv", "good_2.csv")]
+    bad = [write(tmp_path, name, "") for name in ("bad_1.csv", "bad_2.csv")]
+    paths = [*good, *bad]
     with captured_logs() as lines:
-        process(found(good, bad))
-    unnamed = [path for path in (good, bad) if not any(path in line.text for line in lines if line.level >= 20)]
-    called = "the log of process_trigger_results(**context)"
-    expect(not unnamed, called=called, got=f"it does not name {unnamed}", mistake="not a line in the log for each file")
+        process(found(*paths))
+    texts = [line.text for line in lines if line.level >= 20 and any(path in line.text for path in paths)]
+    unnamed = [path for path in paths if not any(path in text for text in texts)]
+    called, mistake = "the log of process_trigger_results(**context)", "not a line in the log for each file"
+    expect(not unnamed, called=called, got=f"it does not name {unnamed}", mistake=mistake)
+    expect(len(texts) >= len(paths), called=f"{called}, {len(paths)} files", got=texts, mistake=mistake)
 
 
 def test_passes_over_empty_lines_before_the_header(process, tmp_path):

@@ -20,10 +20,11 @@ ANSWERS: dict[str, Any] = {
     "/api/v2/pools": {
         "pools": [
             {"name": "default_pool", "slots": 128, "occupied_slots": 32, "deferred_slots": 7, "open_slots": 96},
+            {"name": "one_slot", "slots": 1, "occupied_slots": 1, "deferred_slots": 0, "open_slots": 0},
             {"name": "no_slots", "slots": 0, "occupied_slots": 0, "deferred_slots": 0, "open_slots": 0},
             {"name": "unlimited", "slots": -1, "occupied_slots": 5, "deferred_slots": 0, "open_slots": -1},
         ],
-        "total_entries": 3,
+        "total_entries": 4,
     },
     "/api/v2/dags/~/dagRuns/~/taskInstances": {
         "task_instances": [

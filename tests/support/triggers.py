@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import itertools
+import logging
 import os
 import sys
 from collections.abc import Callable
@@ -104,6 +105,35 @@ def written(arguments: dict[str, Any]) -> str:
     return ", ".join(f"{name}={value!r}" for name, value in arguments.items())
 
 
+def expect_constructed(trigger: BaseTrigger) -> None:
+    """Raise Broken unless ``trigger`` was constructed as every BaseTrigger is."""
+    expect(
+        "trigger_id" in vars(trigger),
+        called=f"{type(trigger).__name__}(...)",
+        got="BaseTrigger.__init__ was not called",
+        mistake="super().__init__() is missing",
+    )
+
+
+def expect_defaults(trigger: BaseTrigger, **defaults: Any) -> None:
+    """Raise Broken unless what was not given is as the signature says."""
+    kwargs = arguments_of(trigger)
+    expect_equal(
+        {name: kwargs[name] for name in defaults},
+        defaults,
+        called="serialize() with the defaults",
+        mistake="argument lost or changed on the way",
+    )
+
+
+def expect_taken(construct: Callable[[], object], called: str) -> None:
+    """Raise Broken if ``construct`` refuses arguments that are allowed."""
+    try:
+        construct()
+    except ValueError as error:
+        raise Broken(called, repr(error), "valid argument refused") from error
+
+
 def expect_refused(construct: Callable[[], object], called: str) -> None:
     """Raise Broken unless ``construct`` raises ValueError."""
     try:
@@ -132,6 +162,13 @@ def expect_left_out(watched: Watched, directory: str) -> None:
     expect(named, called=watched.called, got=f"errors is {errors}", mistake="unreadable directory not reported")
     looks = len(watched.spy.looks.get(directory, []))
     watched.expect_pace(looks <= 2, f"{looks} looks into it", "unreadable directory watched on")
+
+
+def expect_logged_once(watched: Watched, directory: str) -> None:
+    """Raise Broken unless one warning names ``directory``, which was left out."""
+    warnings = [line.text for line in watched.logs if line.level >= logging.WARNING and directory in line.text]
+    got = f"{len(warnings)} warnings that name it: {warnings}"
+    expect(len(warnings) == 1, called=watched.called, got=got, mistake="left-out directory not logged once")
 
 
 def expect_waited_for(watched: Watched, missing: str) -> None:
