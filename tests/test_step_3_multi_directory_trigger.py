@@ -643,6 +643,7 @@ def test_instances_share_nothing(submission, clients):
     )
 
 
+@pytest.mark.deadline(60)
 def test_a_hundred_waits_at_once(submission, clients):
     """A hundred triggers of five directories each wait side by side in one process, and all end."""
     waits = [submission.MultiDirectoryTrigger(clients.directories, f"{number}.csv", 10) for number in range(100)]

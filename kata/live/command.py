@@ -12,6 +12,7 @@ from kata.compose.stack import ComposeStack
 from kata.failures import WrongUsage
 from kata.files_to_drop import files_there
 from kata.live.card import Card
+from kata.live.dag_run import active_runs, end_active_runs
 from kata.live.dropped_files import DroppedFiles
 from kata.live.parts import FAULTS, PARTS
 from kata.live.proof import prove
@@ -78,11 +79,15 @@ def _on_compose(tree_name: str, tree: Path, say: Say) -> Grade:
     stack = ComposeStack()
     _check_ready(stack, tree, tree_name)
     card = Card((*PARTS, FAULTS), say)
-    with DroppedFiles(stack.data) as files:
-        prove(stack, files, card)
-        if all(card.is_green(part) for part in PARTS):
-            prove_faults(stack, files, card)
-        return card.grade(tree_name)
+    try:
+        with DroppedFiles(stack.data) as files:
+            prove(stack, files, card)
+            if all(card.is_green(part) for part in PARTS):
+                prove_faults(stack, files, card)
+            return card.grade(tree_name)
+    finally:
+        # Nobody else's: there were none when it began.
+        end_active_runs(stack.api)
 
 
 def _check_ready(stack: ComposeStack, tree: Path, tree_name: str) -> None:
@@ -91,6 +96,10 @@ def _check_ready(stack: ComposeStack, tree: Path, tree_name: str) -> None:
         raise WrongUsage(f"The compose stack is not up. Start it: {start}")
     if stack.tree != tree:
         raise WrongUsage(f"The compose stack runs {shown(stack.tree or tree)}, not {tree_name}. Switch it: {start}")
+    if active := active_runs(stack.api):
+        raise WrongUsage(
+            f"The proof needs the stack for itself, and a run of {active[0][0]} is not over. Let it end first."
+        )
     if there := files_there():
         raise WrongUsage(
             f"The waits of the proof would find files that are there already, such as {shown(there[0])}. Move the "

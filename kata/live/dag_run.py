@@ -79,6 +79,18 @@ class DagRun:
         return [entry for entry in content if isinstance(entry, dict)]
 
 
+def active_runs(api: AirflowApi) -> list[tuple[str, str]]:
+    """Ids of the DAG and of the run for each run that is not over."""
+    runs = api.get("/dags/~/dagRuns", state=["queued", "running"], limit=100)["dag_runs"]
+    return [(run["dag_id"], run["dag_run_id"]) for run in runs]
+
+
+def end_active_runs(api: AirflowApi) -> None:
+    """Fail each of them, and what waits in them."""
+    for dag_id, run_id in active_runs(api):
+        api.patch(f"/dags/{dag_id}/dagRuns/{quote(run_id, safe='')}", {"state": "failed"})
+
+
 def _task(told: dict[str, Any]) -> Task:
     return Task(
         task_id=told["task_id"],

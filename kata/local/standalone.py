@@ -58,7 +58,8 @@ def _serve(airflow: LocalAirflow, processes: KeptProcesses, tree_name: str, cons
     try:
         console.print(
             f"\nAirflow runs {tree_name} at {airflow.address}, open to whoever is on this machine.\n"
-            "In another terminal: make trigger starts the DAG, make drop lets files arrive. Ctrl-C ends Airflow.",
+            "In another terminal: make trigger starts the DAG, make drop lets files arrive.\n"
+            "Ctrl-C ends it. Start it again after a change to a trigger: a triggerer keeps what it has imported.",
             highlight=False,
             soft_wrap=True,
         )
