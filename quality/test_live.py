@@ -15,7 +15,7 @@ from rich.console import Console
 from kata.failures import WrongUsage
 from kata.files_to_drop import drop_files, files_there
 from kata.live.card import Card, CheckFailed
-from kata.live.dag_run import Task
+from kata.live.dag_run import Task, active_runs, end_active_runs
 from kata.live.diagnosis import explain, loop_is_free, triggerer_ended, triggerer_trouble
 from kata.live.dropped_files import DroppedFiles
 from kata.live.parts import DEFERRED, FAULTS, LOADED, PARTS, RESUMED
@@ -210,3 +210,25 @@ def test_a_tree_that_does_not_parse_needs_no_airflow(tmp_path: Path):
     assert ended.returncode == 1
     assert "trigger_implementation_exercise.py:1" in ended.stdout
     assert "starting" not in ended.stderr
+
+
+class OfApi:
+    """A stack's API with two runs that are not over."""
+
+    def __init__(self) -> None:
+        self.failed: list[str] = []
+
+    def get(self, path: str, **query: Any) -> dict[str, Any]:
+        assert query["state"] == ["queued", "running"]
+        return {"dag_runs": [{"dag_id": "many_waits", "dag_run_id": f"manual__+{number}"} for number in (1, 2)]}
+
+    def patch(self, path: str, body: dict[str, str]) -> None:
+        assert body == {"state": "failed"}
+        self.failed.append(path)
+
+
+def test_runs_that_are_not_over_are_ended_after_a_proof_on_a_shared_stack():
+    api = OfApi()
+    assert active_runs(api)[0] == ("many_waits", "manual__+1")  # type: ignore[arg-type]
+    end_active_runs(api)  # type: ignore[arg-type]
+    assert api.failed == [f"/dags/many_waits/dagRuns/manual__%2B{number}" for number in (1, 2)]

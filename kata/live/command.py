@@ -62,6 +62,7 @@ def live(tree_name: str, stack: str, results: Path | None, console: Console, pro
 
 
 def _on_own(tree_name: str, tree: Path, say: Say) -> Grade:
+    card = Card(PARTS, say)
     with scratch_folder() as folder, KeptProcesses() as processes:
         data = Path(folder) / "data"
         data.mkdir()
@@ -69,7 +70,6 @@ def _on_own(tree_name: str, tree: Path, say: Say) -> Grade:
         say("starting scheduler, API server, DAG processor and triggerer")
         airflow.start_all()
         airflow.wait_healthy(say)
-        card = Card(PARTS, say)
         prove(airflow, DroppedFiles(data), card)
         return card.grade(tree_name)
 

@@ -6,6 +6,7 @@ from kata.live.card import Card, CheckFailed
 from kata.live.deployment import Deployment
 from kata.live.parts import LOADED
 from kata.live.patience import wait_for
+from kata.mistakes import NOT_DONE
 from kata.places import MODULE
 
 DAGS = (MODULE, "many_waits", "short_wait")
@@ -27,7 +28,9 @@ def _imported(deployment: Deployment) -> None:
     # That of the learner's own file first: what is wrong there also fails the DAGs that import it.
     for file, trace in sorted(errors.items(), key=lambda each: MODULE not in each[0]):
         lines = trace.strip().splitlines()
-        raise CheckFailed(f"import of {file}", lines[-1], error=_place(lines), printed="\n".join(lines[-8:]))
+        mistake = NOT_DONE if lines[-1].startswith("NotImplementedError") else ""
+        told = {"mistake": mistake, "error": _place(lines), "printed": "\n".join(lines[-8:])}
+        raise CheckFailed(f"import of {file}", lines[-1], **told)
 
 
 def _shown(deployment: Deployment) -> None:
