@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import signal
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from kata.command_line import main
 from kata.places import MODULE, ROOT
 from quality.conftest import Workshop
 
@@ -48,6 +50,17 @@ def test_wrong_usage_is_one_line_and_exit_code_2(arguments: list[str], says: str
     assert done.returncode == 2
     assert says in done.stderr.splitlines()[-1]
     assert "Traceback" not in done.stderr
+
+
+def test_a_full_disk_is_one_line_and_exit_code_2(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
+    def fill_up(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", "/somewhere/airflow.db")
+
+    monkeypatch.setattr("kata.files_to_drop.drop", fill_up)
+    monkeypatch.setattr("signal.signal", lambda *_: None)
+    assert main(["drop"]) == 2
+    told = "No space is left on the disk (/somewhere/airflow.db). Make room and run the command again.\n"
+    assert capsys.readouterr().err == told
 
 
 @pytest.mark.parametrize("command", ["grade", "run"])

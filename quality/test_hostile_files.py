@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.util import cache_from_source
 from pathlib import Path
 
 import pytest
@@ -51,6 +52,22 @@ def good(): return 2
     assert "test_two.py" in grade.problem.what
     assert [verdict.kind for each in grade.steps for verdict in each.verdicts] == [TAMPERED, WRONG, TAMPERED]
     assert sum(each.points for each in grade.steps) == 0
+
+
+def test_kept_files_need_not_be_compiled_again(tmp_path: Path):
+    (tmp_path / "here").mkdir()
+    for name in ("helper.py", "test_one.py", "conftest.py"):
+        (tmp_path / "here" / name).write_text("x = 1\n")
+    KeptFiles(tmp_path / "here").write_to(tmp_path / "there")
+    assert Path(cache_from_source(str(tmp_path / "there" / "helper.py"))).is_file()
+    assert len(list((tmp_path / "there").rglob("*.pyc"))) == 1
+
+
+def test_kept_files_may_be_no_python(tmp_path: Path):
+    (tmp_path / "here").mkdir()
+    (tmp_path / "here" / "helper.py").write_text("def (:\n")
+    KeptFiles(tmp_path / "here").write_to(tmp_path / "there")
+    assert (tmp_path / "there" / "helper.py").read_text() == "def (:\n"
 
 
 def test_kept_files_are_written_as_they_were(tmp_path: Path):
