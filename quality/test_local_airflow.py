@@ -67,6 +67,13 @@ def test_nothing_listens_beyond_this_machine(settings: Settings):
     assert all("--skip-serve-logs" in COMPONENTS[component] for component in ("scheduler", "triggerer"))
 
 
+def test_a_proxy_of_the_user_s_is_not_asked_for_this_machine(settings: Settings, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("NO_PROXY", "example.org")
+    environment = settings.environment()
+    assert environment["NO_PROXY"] == "example.org,127.0.0.1,localhost"
+    assert environment["no_proxy"].endswith("127.0.0.1,localhost")
+
+
 def test_two_starts_do_not_share_a_secret(settings: Settings):
     secret = "AIRFLOW__API_AUTH__JWT_SECRET"
     assert len(settings.environment()[secret]) >= 64

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import secrets
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -42,6 +43,7 @@ class Settings:
         api = {"conn_type": "http", "host": f"http://{LOOPBACK}", "port": self.port}
         return {
             **child_environment(self.tree, database=self.home / "airflow.db", data=self.data),
+            **_no_proxy(),
             "AIRFLOW_HOME": str(self.home),
             "AIRFLOW_CONN_AIRFLOW_API": json.dumps(api),
             "AIRFLOW__API__BASE_URL": self.address,
@@ -65,6 +67,12 @@ class Settings:
 def settings_for(tree: Path, home: Path, data: Path, port: int | None = None, **more: str) -> Settings:
     """Settings with a port that is free now, if none is given; `more` are further environment variables."""
     return Settings(tree, home, data, port or free_port(), more)
+
+
+def _no_proxy() -> dict[str, str]:
+    """A worker is not to ask a proxy for the API server of its own machine."""
+    past = {name: os.environ.get(name, "") for name in ("NO_PROXY", "no_proxy")}
+    return {name: ",".join(filter(None, (hosts, LOOPBACK, "localhost"))) for name, hosts in past.items()}
 
 
 def _bundle(name: str, folder: Path) -> dict[str, object]:
