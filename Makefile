@@ -66,7 +66,7 @@ live: $(READY) ## prove your work on a real scheduler, worker and triggerer  [TR
 test: lint ## test the kata itself
 	@$(VENV)/bin/python -m pytest quality --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
-quality: $(READY) ## measure how far the grade can be trusted; three quarters of an hour  [REPEATS=100]
+quality: $(READY) ## measure how far the grade can be trusted; about an hour  [REPEATS=100]
 	@$(VENV)/bin/python -m quality.measure $(if $(REPEATS),--repeats "$(REPEATS)")
 
 mutants: $(READY) ## change the worked answer mechanically and list what no check notices; half an hour  [STEP=1..7|c1..c3]

@@ -1,6 +1,6 @@
 """`make quality`: how far the grade can be trusted, measured here and now, as a table.
 
-Takes three quarters of an hour. The table is also put into docs/grading.md.
+Takes about an hour. The table is also put into docs/grading.md.
 """
 
 from __future__ import annotations
