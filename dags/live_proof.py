@@ -1,5 +1,5 @@
 """
-Three small DAGs to look at a deferral from all sides: `make live` runs them, and you may, with your own classes.
+Two small DAGs to look at a deferral from all sides: `make live` runs them, and you may, with your own classes.
 
 They take sensor and callback from the tree that Airflow was started with (`make up TREE=solution`).
 """

@@ -132,11 +132,11 @@ def _hint(options: argparse.Namespace) -> bool:
 
 def _diff(options: argparse.Namespace) -> bool:
     from kata.diff import show_diff
-    from kata.preflight import find_tree
+    from kata.preflight import find_tree, tree_option
 
     step, tree = find_step(options.step), find_tree(options.tree)
     if not options.peek and not _graded(options.tree, step.id).succeeded:
-        again = f"make diff STEP={step.id}" + ("" if options.tree == "exercise" else f" TREE={options.tree}")
+        again = f"make diff STEP={step.id}{tree_option(options.tree)}"
         print(f"{step.name} is not green yet. To look at the worked answer all the same: {again} PEEK=1")
         return False
     return show_diff(tree, step, Console())

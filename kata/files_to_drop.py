@@ -10,8 +10,7 @@ from rich.console import Console
 
 from kata.arriving_files import UPLOAD, drop
 from kata.failures import WrongUsage
-from kata.places import shown
-from kata.running import DATA
+from kata.places import DATA, shown
 
 CLIENTS = range(1, 6)
 

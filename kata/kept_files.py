@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import py_compile
 import tempfile
-from functools import cached_property
+from functools import cache
 from importlib.util import cache_from_source
 from pathlib import Path
 from py_compile import PycInvalidationMode, PyCompileError
@@ -29,16 +28,9 @@ class KeptFiles:
         for path, content in self._content.items():
             copy = folder / path.relative_to(self._folder)
             _write(copy, content)
-            if path in self._compiled:
-                _write(Path(cache_from_source(str(copy))), self._compiled[path])
-
-    @cached_property
-    def _compiled(self) -> dict[Path, bytes]:
-        # pytest compiles its own files itself.
-        modules = [path for path in self._content if path.suffix == ".py" and not path.name.startswith(_OF_PYTEST)]
-        with tempfile.TemporaryDirectory() as scratch, contextlib.suppress(PyCompileError):
-            return {path: _compile(self._content[path], Path(scratch)) for path in modules}
-        return {}
+            # pytest compiles its own files itself.
+            if path.suffix == ".py" and not path.name.startswith(_OF_PYTEST) and (compiled := _compiled(content)):
+                _write(Path(cache_from_source(str(copy))), compiled)
 
     def changed(self) -> list[Path]:
         """The files that are not what they were, are gone, or are new."""
@@ -47,14 +39,19 @@ class KeptFiles:
         return [path for path in paths if self._content.get(path) != there.get(path)]
 
 
-def _compile(source: bytes, scratch: Path) -> bytes:
-    (scratch / "source.py").write_bytes(source)
-    made = scratch / "made.pyc"
-    # Never looked at again whether it is still up to date: it is written together with its source.
-    py_compile.compile(
-        str(scratch / "source.py"), str(made), doraise=True, invalidation_mode=PycInvalidationMode.UNCHECKED_HASH
-    )
-    return made.read_bytes()
+@cache
+def _compiled(source: bytes) -> bytes | None:
+    """What Python would keep in its cache of the module; None if it is no Python."""
+    with tempfile.TemporaryDirectory() as scratch:
+        file, made = Path(scratch) / "source.py", Path(scratch) / "made.pyc"
+        file.write_bytes(source)
+        try:
+            # Never looked at again whether it is still up to date: it is written together with its source.
+            mode = PycInvalidationMode.UNCHECKED_HASH
+            py_compile.compile(str(file), str(made), doraise=True, invalidation_mode=mode)
+        except PyCompileError:
+            return None
+        return made.read_bytes()
 
 
 def _write(file: Path, content: bytes) -> None:

@@ -9,6 +9,8 @@ MODULE = "trigger_implementation_exercise"
 ROOT = Path(__file__).resolve().parent.parent
 STATE = ROOT / ".kata"
 SUITE = ROOT / "tests"
+# What the DAGs of a running Airflow read and write.
+DATA = ROOT / "data"
 SOLUTION = ROOT / "solution" / f"{MODULE}.py"
 STARTER = ROOT / "kata" / "starter" / f"{MODULE}.py"
 

@@ -40,6 +40,11 @@ def find_tree(name: str) -> Path:
     return tree.resolve()
 
 
+def tree_option(name: str) -> str:
+    """What is added to a command of make so that it works on this tree: nothing for the exercise."""
+    return "" if name == "exercise" else f" TREE={name}"
+
+
 def read_module(file: Path) -> tuple[str, Problem | None]:
     """The text of the learner's file, and what keeps it from being Python code, if anything does."""
     path = shown(file)
@@ -71,7 +76,7 @@ def _syntax_problem(text: str, file: Path) -> Problem | None:
         source = lines[line - 1] if 0 < line <= len(lines) else ""
         return Problem(f"Python cannot parse the file: {message}.", path, "Mend this line first.", line, source, column)
     if all(token.type in _NO_CODE for token in tokens):
-        tree = "" if path.startswith("exercise/") else f" TREE={shown(file.parent)}"
+        tree = tree_option(shown(file.parent))
         return Problem("The file is empty.", path, f"Bring the starter back with: make reset{tree}.")
     return None
 

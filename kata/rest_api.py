@@ -16,10 +16,11 @@ class ApiUnavailable(Exception):
 class AirflowApi:
     """The public REST API of an Airflow that is open without a password.
 
-    :param address: such as `http://127.0.0.1:8080`.
+    :ivar address: such as `http://127.0.0.1:8080`.
     """
 
     def __init__(self, address: str) -> None:
+        self.address = address
         self._client = httpx.Client(base_url=address, timeout=_TIMEOUT, trust_env=False)
         self._token = ""
 
@@ -56,4 +57,4 @@ class AirflowApi:
                 self._token = ""  # an api-server that was started anew does not know the old one
             return answer.raise_for_status().json()
         except (httpx.HTTPError, ValueError, KeyError) as error:
-            raise ApiUnavailable(f"{method} {self._client.base_url}api/v2{path}: {error}") from error
+            raise ApiUnavailable(f"{method} {self.address}/api/v2{path}: {error}") from error

@@ -11,6 +11,7 @@ from kata.environment import airflow_version
 from kata.explained import show_notes, show_problem, show_step
 from kata.places import MODULE
 from kata.plain_text import plain
+from kata.preflight import tree_option
 from kata.verdict import Grade, StepGrade
 
 
@@ -86,7 +87,7 @@ def _show_success(grade: Grade, console: Console) -> None:
         show_next("grade the whole", _command(grade), console)
         return
     console.print(Text(" All seven steps are green. Well done!", "bold green"))
-    show_next("see your DAG run while files arrive", f"make run{_tree_option(grade)}", console)
+    show_next("see your DAG run while files arrive", f"make run{tree_option(grade.tree)}", console)
     challenge = next((each for each in grade.steps if each.step.is_challenge and not each.is_green), None)
     if challenge is not None:
         show_next(f"go on with {challenge.step.name}, {challenge.step.title}", _command(grade, challenge), console)
@@ -101,11 +102,7 @@ def show_next(todo: str, command: str, console: Console) -> None:
 
 def _command(grade: Grade, step: StepGrade | None = None) -> str:
     chosen = f" STEP={step.step.id}" if step is not None else ""
-    return f"make grade{_tree_option(grade)}{chosen}"
-
-
-def _tree_option(grade: Grade) -> str:
-    return "" if grade.tree == "exercise" else f" TREE={grade.tree}"
+    return f"make grade{tree_option(grade.tree)}{chosen}"
 
 
 def _file(grade: Grade) -> str:

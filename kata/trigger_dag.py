@@ -7,7 +7,7 @@ from rich.console import Console
 from kata.failures import WrongUsage
 from kata.files_to_drop import files_there
 from kata.places import MODULE
-from kata.rest_api import AirflowApi, ApiUnavailable
+from kata.rest_api import ApiUnavailable
 from kata.running import running_airflow
 
 
@@ -16,8 +16,7 @@ def trigger_dag(console: Console) -> None:
 
     :raises WrongUsage: if no Airflow runs, or the DAG cannot be started.
     """
-    address = running_airflow()
-    api = AirflowApi(address)
+    api = running_airflow()
     try:
         errors = api.import_errors()
         if trace := next((trace for file, trace in errors.items() if MODULE in file), None):
@@ -28,9 +27,9 @@ def trigger_dag(console: Console) -> None:
         run = api.post(f"/dags/{MODULE}/dagRuns", {"logical_date": None})
         health = api.health()
     except ApiUnavailable as error:
-        raise WrongUsage(f"The DAG {MODULE} cannot be started: is it on {address}/dags yet? ({error})") from error
+        raise WrongUsage(f"The DAG {MODULE} cannot be started: is it on {api.address}/dags yet? ({error})") from error
     console.print(
-        f"Started. Watch it: {address}/dags/{MODULE}/runs/{run['dag_run_id']}", highlight=False, soft_wrap=True
+        f"Started. Watch it: {api.address}/dags/{MODULE}/runs/{run['dag_run_id']}", highlight=False, soft_wrap=True
     )
     if health.get("triggerer") != "healthy":
         console.print("No triggerer is well: the waits will be deferred for ever, without an error. See make ps.")

@@ -6,24 +6,18 @@ Takes about an hour. The table is also put into docs/grading.md.
 from __future__ import annotations
 
 import argparse
-import os
-import platform
-import re
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date
-from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
 
-from kata.environment import airflow_version
 from kata.places import ROOT
 from quality import classify, hostile, repeat, speed
+from quality.measured_table import where_measured, write_table
 
 PAGE = ROOT / "docs" / "grading.md"
-BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
 
 
 @dataclass(frozen=True)
@@ -82,24 +76,14 @@ def _listed(names: list[str]) -> str:
 
 
 def _show(rows: list[Row], console: Console) -> None:
-    table = Table("", "what", "target", "measured", title=_where())
+    table = Table("", "what", "target", "measured", title=where_measured())
     for row in rows:
         table.add_row("✓" if row.reached else "✗", row.what, row.target, row.measured)
     console.print(table)
 
 
-def _write(rows: list[Row], page: Path) -> None:
-    """Put the table between the marks of the page."""
-    lines = ["| what | target | measured |", "|---|---|---|"]
-    lines += [f"| {row.what} | {row.target} | {row.measured}{'' if row.reached else ' **(missed)**'} |" for row in rows]
-    block = "\n".join([BEGIN, _where() + ":", "", *lines, END])
-    text = page.read_text(encoding="utf-8")
-    page.write_text(re.sub(f"{BEGIN}.*{END}", lambda _: block, text, flags=re.DOTALL), encoding="utf-8")
-
-
-def _where() -> str:
-    cores = os.cpu_count()
-    return f"Measured on {date.today()}, Airflow {airflow_version()}, Python {platform.python_version()}, {cores} cores"
+def _cells(row: Row) -> tuple[str, str, str]:
+    return row.what, row.target, row.measured + ("" if row.reached else " **(missed)**")
 
 
 def main() -> int:
@@ -112,7 +96,7 @@ def main() -> int:
         console.print(f" {'✓' if row.reached else '✗'} {row.what}: {row.measured}", highlight=False)
         rows.append(row)
     _show(rows, console)
-    _write(rows, PAGE)
+    write_table(("what", "target", "measured"), map(_cells, rows), PAGE)
     return 0 if all(row.reached for row in rows) else 1
 
 

@@ -4,19 +4,15 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import re
 import sys
-from datetime import date
 from pathlib import Path
 from typing import Any
 
-from kata.environment import airflow_version
 from kata.failures import WrongUsage
 from kata.places import ROOT, shown
+from quality.measured_table import write_table
 
 PAGE = ROOT / "docs" / "reliability.md"
-BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
 _OUTCOMES = {"pass": "held", "fail": "**failed**", "error": "**not run**"}
 
 
@@ -28,12 +24,8 @@ def write_page(results: dict[str, Any], page: Path) -> None:
     tests = [test for test in results["tests"] if test["task_id"] in ("survived", "faults")]
     if not tests:
         raise WrongUsage("These are no results of a live proof with faults. Take them with: make reliability")
-    rows = [f"| {test['title']} | {_OUTCOMES[test['status']]} | {test['output'] or ''} |" for test in tests]
-    where = f"{date.today()}, Airflow {airflow_version()}, {os.cpu_count()} cores"
-    header = [f"Measured on {where}:", "", "| fault | outcome | measured |", "|---|---|---|"]
-    text = page.read_text(encoding="utf-8")
-    block = "\n".join([BEGIN, *header, *rows, END])
-    page.write_text(re.sub(f"{BEGIN}.*{END}", lambda _: block, text, flags=re.DOTALL), encoding="utf-8")
+    rows = ((test["title"], _OUTCOMES[test["status"]], test["output"] or "") for test in tests)
+    write_table(("fault", "outcome", "measured"), rows, page)
 
 
 def main() -> int:

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 import yaml
 
+from kata import ports
 from kata.places import ROOT
 
 FILE = ROOT / "docker-compose.yaml"
@@ -305,9 +306,7 @@ def test_a_database_that_cannot_be_used(tmp_path: Path, log: str, says: str, fre
 
 @pytest.fixture
 def free_port() -> str:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return str(listener.getsockname()[1])
+    return str(ports.free_port())
 
 
 @pytest.mark.parametrize(

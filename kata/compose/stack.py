@@ -9,10 +9,9 @@ from pathlib import Path
 from kata.compose.container import Container, list_containers
 from kata.compose.docker import Settings, compose, docker
 from kata.failures import BrokenSetup, WrongUsage
-from kata.places import ROOT, shown
+from kata.places import DATA, ROOT, shown
 from kata.ports import DEFAULT_PORT, LOOPBACK
 from kata.rest_api import AirflowApi
-from kata.running import DATA
 
 
 class ComposeStack:

@@ -25,7 +25,7 @@ class Card:
     """Collects the verdicts.
 
     :param parts: all that is to be proven.
-    :param say: told what is looked at, and how each check has ended.
+    :param say: told what is looked at.
     """
 
     def __init__(self, parts: Sequence[Part], say: Callable[[str], None]) -> None:

@@ -18,14 +18,11 @@ from kata.live.parts import FAULTS, PARTS
 from kata.live.proof import prove
 from kata.live.scorecard import show_proof
 from kata.live.stages.faults import prove_faults
-from kata.local.airflow import LocalAirflow
-from kata.local.kept_processes import KeptProcesses
-from kata.local.settings import settings_for
+from kata.local.own_airflow import own_airflow
 from kata.places import MODULE, shown
-from kata.preflight import find_tree, read_module
+from kata.preflight import find_tree, read_module, tree_option
 from kata.results_file import check_results_file, write_results
 from kata.saying import Saying
-from kata.scratch import scratch_folder
 from kata.verdict import Grade, Problem
 
 # A triggerer that is gone is missed after 30 seconds by default. Less time to wait, the same code.
@@ -56,21 +53,15 @@ def live(tree_name: str, stack: str, results: Path | None, console: Console, pro
             grade = (_on_own if stack == "own" else _on_compose)(tree_name, tree, say)
     if results is not None:
         write_results(grade, results)
-    options = ("" if tree_name == "exercise" else f" TREE={tree_name}") + ("" if stack == "own" else f" STACK={stack}")
-    show_proof(grade, f"make live{options}", console)
+    stack_option = "" if stack == "own" else f" STACK={stack}"
+    show_proof(grade, f"make live{tree_option(tree_name)}{stack_option}", console)
     return grade.succeeded
 
 
 def _on_own(tree_name: str, tree: Path, say: Say) -> Grade:
     card = Card(PARTS, say)
-    with scratch_folder() as folder, KeptProcesses() as processes:
-        data = Path(folder) / "data"
-        data.mkdir()
-        airflow = LocalAirflow(settings_for(tree, Path(folder) / "airflow", data, **_SOONER), processes)
-        say("starting scheduler, API server, DAG processor and triggerer")
-        airflow.start_all()
-        airflow.wait_healthy(say)
-        prove(airflow, DroppedFiles(data), card)
+    with own_airflow(tree, say, **_SOONER) as airflow:
+        prove(airflow, DroppedFiles(airflow.data), card)
         return card.grade(tree_name)
 
 
@@ -91,7 +82,7 @@ def _on_compose(tree_name: str, tree: Path, say: Say) -> Grade:
 
 
 def _check_ready(stack: ComposeStack, tree: Path, tree_name: str) -> None:
-    start = f"make up{'' if tree_name == 'exercise' else f' TREE={tree_name}'}"
+    start = f"make up{tree_option(tree_name)}"
     if not stack.is_ready("api-server"):
         raise WrongUsage(f"The compose stack is not up. Start it: {start}")
     if stack.tree != tree:

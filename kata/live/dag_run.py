@@ -47,7 +47,6 @@ class DagRun:
 
     def __init__(self, api: AirflowApi, dag_id: str, conf: dict[str, Any] | None = None) -> None:
         self._api = api
-        self.dag_id = dag_id
         begun = api.post(f"/dags/{dag_id}/dagRuns", {"logical_date": None, "conf": conf or {}})
         self.run_id: str = begun["dag_run_id"]
         self._path = f"/dags/{dag_id}/dagRuns/{quote(self.run_id, safe='')}"

@@ -6,8 +6,9 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
+from kata.live.dag_run import DagRun
 from kata.live.deployment import Deployment
-from kata.live.diagnosis import triggerer_ended
+from kata.live.diagnosis import explain, triggerer_ended
 from kata.rest_api import ApiUnavailable
 
 T = TypeVar("T")
@@ -34,3 +35,10 @@ def wait_for(deployment: Deployment, look: Callable[[], T], is_there: Callable[[
             raise triggerer_ended(deployment)
         deployment.check_alive()
         time.sleep(_LOOK_EVERY)
+
+
+def wait_for_success(deployment: Deployment, run: DagRun, task_id: str, seconds: float) -> None:
+    """Return when the task has succeeded. Raises `CheckFailed`, with the cause, if it does not."""
+    task = wait_for(deployment, lambda: run.task(task_id), lambda task: task.has_ended, seconds)
+    if task.state != "success":
+        raise explain(deployment, run, task, task_id, f"its state is {task.state or 'none'}")

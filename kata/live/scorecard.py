@@ -9,6 +9,7 @@ from rich.text import Text
 from kata.environment import airflow_version
 from kata.explained import show_problem, show_step
 from kata.plain_text import plain
+from kata.preflight import tree_option
 from kata.scorecard import show_next, sum_of, table_of
 from kata.verdict import Grade
 
@@ -28,15 +29,13 @@ def show_proof(grade: Grade, command: str, console: Console) -> None:
         show_next(f"{grade.problem.todo} Then run", command, console)
     elif grade.succeeded:
         console.print(Text(" It holds on a real scheduler, worker and triggerer.", "bold green"))
-        show_next("watch it yourself, and let it run", f"make up{_tree_option(grade)}", console)
-        show_next("the same without Docker", f"make standalone{_tree_option(grade)}", console)
+        show_next("watch it yourself, and let it run", f"make up{tree_option(grade.tree)}", console)
+        show_next("the same without Docker", f"make standalone{tree_option(grade.tree)}", console)
     elif grade.first_failing is not None:
         show_step(grade.first_failing, console, printed_by="The log ends with")
         show_next(
-            "mend it, and see what the checks say before the next proof", f"make grade{_tree_option(grade)}", console
+            "mend it, and see what the checks say before the next proof",
+            f"make grade{tree_option(grade.tree)}",
+            console,
         )
         show_next("prove it again", command, console)
-
-
-def _tree_option(grade: Grade) -> str:
-    return "" if grade.tree == "exercise" else f" TREE={grade.tree}"

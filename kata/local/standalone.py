@@ -16,11 +16,11 @@ from kata.failures import WrongUsage
 from kata.local.airflow import LocalAirflow
 from kata.local.kept_processes import KeptProcesses
 from kata.local.settings import settings_for
-from kata.places import MODULE
+from kata.places import DATA, MODULE
 from kata.ports import is_free, wanted_port
 from kata.preflight import find_tree, read_module
 from kata.processes import die_with_parent
-from kata.running import ADDRESS, DATA
+from kata.running import ADDRESS
 from kata.saying import Saying
 
 # What a running task is given to come to an end, in seconds.

@@ -11,7 +11,6 @@ import json
 import re
 import subprocess
 import sys
-import venv
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +19,7 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
-from kata.places import MODULE, SOLUTION, STATE
+from kata.places import MODULE, SOLUTION
 from kata.scratch import scratch_folder
 from kata.sections import sections
 from kata.session import Session
@@ -28,6 +27,7 @@ from kata.step_work import StepWork
 from kata.steps import STEPS, Step, find_step
 from kata.supervisor import Ending
 from quality.silence import Silence
+from quality.tool_environment import python_with
 
 COSMIC_RAY = "cosmic-ray==8.7.0"
 ARGUED = Path(__file__).parent / "survivors.md"
@@ -124,12 +124,7 @@ def _first_difference(one: str, other: str) -> int:
 
 def make_mutants(console: Console) -> Iterator[str]:
     """The mutants as lines of JSON, from an environment of their own."""
-    folder = STATE / "mutants"
-    python = folder / "bin" / "python"
-    if not python.exists():
-        console.print(f"Installing {COSMIC_RAY} …", style="dim")
-        venv.create(folder, with_pip=True)
-        subprocess.run([python, "-m", "pip", "--disable-pip-version-check", "-q", "install", COSMIC_RAY], check=True)
+    python = python_with("mutants", COSMIC_RAY)
     console.print("Making the mutants, about two minutes …", style="dim")
     made = subprocess.run(
         [python, Path(__file__).with_name("make.py"), SOLUTION], stdout=subprocess.PIPE, text=True, check=True

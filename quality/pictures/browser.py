@@ -1,7 +1,7 @@
 """Photographs pages of Airflow's UI in headless Chromium. Runs where Playwright is installed; imports nothing of ours.
 
-A line of JSON on standard input is a picture to take: `{"url", "shows": [texts that have to be there], "click": text or
-null, "file", "height"}`. For each a line of JSON comes back: `{"missing": [texts]}`.
+A line of JSON on standard input is a picture to take: `{"url", "shows": [texts that have to be there],
+"file", "height"}`. For each a line of JSON comes back: `{"missing": [texts]}`.
 """
 
 from __future__ import annotations
@@ -26,8 +26,6 @@ def take(page: Page, wanted: dict[str, Any]) -> list[str]:
     """Take one picture; the texts that were not there, in which case none is taken."""
     page.set_viewport_size({"width": WIDTH, "height": wanted["height"]})
     page.goto(wanted["url"])
-    if wanted["click"]:
-        page.get_by_text(wanted["click"], exact=True).first.click(timeout=_PATIENCE)
     missing = [text for text in wanted["shows"] if not _is_shown(page, text)]
     if not missing:
         page.wait_for_timeout(_SETTLED)

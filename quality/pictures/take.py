@@ -9,7 +9,6 @@ import json
 import shutil
 import subprocess
 import sys
-import venv
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -25,11 +24,10 @@ from kata.live.dropped_files import DroppedFiles
 from kata.live.patience import wait_for
 from kata.live.stages.deferred import TRIGGERS
 from kata.local.airflow import LocalAirflow
-from kata.local.kept_processes import KeptProcesses
-from kata.local.settings import settings_for
-from kata.places import MODULE, ROOT, SOLUTION, STATE, shown
+from kata.local.own_airflow import own_airflow
+from kata.places import MODULE, ROOT, SOLUTION, shown
 from kata.saying import Saying
-from kata.scratch import scratch_folder
+from quality.tool_environment import python_with
 
 PICTURES = ROOT / "docs" / "pictures"
 PINNED = ("playwright==1.65.2", "pillow==13.0.0")
@@ -43,14 +41,12 @@ class Picture:
     :param path: of the page.
     :param shows: texts that have to be on it.
     :param height: in pixels.
-    :param click: a text to click on first.
     """
 
     name: str
     path: str
     shows: tuple[str, ...]
     height: int
-    click: str = ""
 
 
 class Browser:
@@ -68,7 +64,6 @@ class Browser:
         wanted: dict[str, Any] = {
             "url": f"{self._address}{picture.path}",
             "shows": picture.shows,
-            "click": picture.click or None,
             "file": str(file),
             "height": picture.height,
         }
@@ -88,12 +83,7 @@ def browser_on(address: str) -> Iterator[Browser]:
     chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     if chromium is None:
         raise BrokenSetup("There is no Chromium here. Debian and Ubuntu have it: apt install chromium")
-    folder = STATE / "screenshots"
-    python = folder / "bin" / "python"
-    if not python.exists():
-        venv.create(folder, with_pip=True)
-        subprocess.run([python, "-m", "pip", "--disable-pip-version-check", "-q", "install", *PINNED], check=True)
-    command = [python, Path(__file__).with_name("browser.py"), chromium]
+    command = [python_with("screenshots", *PINNED), Path(__file__).with_name("browser.py"), chromium]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         try:
             yield Browser(process, address)
@@ -128,16 +118,13 @@ def main() -> int:
     console = Console()
     PICTURES.mkdir(exist_ok=True)
     try:
-        with Saying(Console(stderr=True)) as say, scratch_folder() as folder, KeptProcesses() as processes:
-            data = Path(folder) / "data"
-            data.mkdir()
-            airflow = LocalAirflow(settings_for(SOLUTION.parent, Path(folder) / "airflow", data), processes)
-            say("starting Airflow")
-            airflow.start_all()
-            airflow.wait_healthy(say)
-            with browser_on(airflow.address) as browser:
-                for file in take_all(airflow, browser, say):
-                    console.print(f"{shown(file)}  {file.stat().st_size // 1024} KiB", highlight=False)
+        with (
+            Saying(Console(stderr=True)) as say,
+            own_airflow(SOLUTION.parent, say) as airflow,
+            browser_on(airflow.address) as browser,
+        ):
+            for file in take_all(airflow, browser, say):
+                console.print(f"{shown(file)}  {file.stat().st_size // 1024} KiB", highlight=False)
     except BrokenSetup as error:
         print(error, file=sys.stderr)
         return 2

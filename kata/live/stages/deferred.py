@@ -7,7 +7,8 @@ from kata.live.dag_run import DagRun, Task
 from kata.live.deployment import Deployment
 from kata.live.diagnosis import explain
 from kata.live.parts import DEFERRED
-from kata.live.patience import wait_for
+from kata.live.patience import wait_for, wait_for_success
+from kata.live.slots import no_slot_is_held
 from kata.places import MODULE
 
 UPLOAD, CLIENTS = "wait_for_upload", "monitor_client_uploads"
@@ -29,21 +30,8 @@ def prove_deferred(deployment: Deployment, card: Card) -> DagRun:
     return run
 
 
-def no_slot_is_held(deployment: Deployment) -> None:
-    """Raises `CheckFailed` if one is."""
-
-    def occupied() -> int:
-        return sum(pool["occupied_slots"] for pool in deployment.api.pools())
-
-    held = wait_for(deployment, occupied, lambda slots: slots == 0, 10.0)
-    if held:
-        raise CheckFailed("GET /api/v2/pools: occupied_slots while all waits are deferred", f"{held} slots are held")
-
-
 def _directories(deployment: Deployment, run: DagRun) -> None:
-    task = wait_for(deployment, lambda: run.task("set_up_directories"), lambda task: task.has_ended, _TO_START)
-    if task.state != "success":
-        raise explain(deployment, run, task, "set_up_directories", f"its state is {task.state or 'none'}")
+    wait_for_success(deployment, run, "set_up_directories", _TO_START)
     missing = [n for n in range(1, 6) if not (deployment.data / "uploads" / f"client_{n}").is_dir()]
     if missing:
         raise CheckFailed(

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from kata.arriving_files import ORDERS, UPLOAD
 from kata.live.card import Card, CheckFailed
-from kata.live.dag_run import DagRun, Task
+from kata.live.dag_run import DagRun
 from kata.live.deployment import Deployment
 from kata.live.diagnosis import explain, loop_is_free
 from kata.live.dropped_files import DroppedFiles
 from kata.live.parts import RESUMED
-from kata.live.patience import wait_for
+from kata.live.patience import wait_for, wait_for_success
 from kata.live.stages import deferred
 
 # Two of the longest intervals at which a wait may look, and the second start of the task.
@@ -48,7 +48,7 @@ def _clients(deployment: Deployment, run: DagRun) -> None:
 
 
 def _processed(deployment: Deployment, run: DagRun) -> None:
-    _succeeds(deployment, run, "process_trigger_results")
+    wait_for_success(deployment, run, "process_trigger_results", _TO_END)
     result = run.returned("process_trigger_results")
     valid = result.get("valid", []) if isinstance(result, dict) else []
     if [(each["path"].endswith(ORDERS), each["rows"]) for each in valid] != [(True, _ROWS)]:
@@ -56,7 +56,7 @@ def _processed(deployment: Deployment, run: DagRun) -> None:
 
 
 def _report(deployment: Deployment, run: DagRun) -> None:
-    _succeeds(deployment, run, "generate_trigger_report")
+    wait_for_success(deployment, run, "generate_trigger_report", _TO_END)
     report = deployment.data / "monitoring" / "trigger_report.html"
     if not report.is_file() or run.run_id not in report.read_text(encoding="utf-8", errors="replace"):
         raise CheckFailed("generate_trigger_report", f"no report of this run in {report}", mistake="no report")
@@ -69,10 +69,3 @@ def _all(deployment: Deployment, run: DagRun) -> None:
             raise explain(deployment, run, task, task.task_id, f"its state is {task.state or 'none'}")
     if state != "success":
         raise CheckFailed("the run of the DAG", f"its state is {state}")
-
-
-def _succeeds(deployment: Deployment, run: DagRun, task_id: str) -> Task:
-    task = wait_for(deployment, lambda: run.task(task_id), lambda task: task.has_ended, _TO_END)
-    if task.state != "success":
-        raise explain(deployment, run, task, task_id, f"its state is {task.state or 'none'}")
-    return task

@@ -1,0 +1,26 @@
+"""Tools that only a target or two need, each set in an environment of its own."""
+
+from __future__ import annotations
+
+import subprocess
+import venv
+from pathlib import Path
+
+from rich.console import Console
+
+from kata.places import STATE
+
+
+def python_with(name: str, *pinned: str) -> Path:
+    """The interpreter of the environment, which is made if it is not there.
+
+    :param name: of the environment, below `.kata`.
+    :param pinned: what is installed, such as `cosmic-ray==8.7.0`.
+    """
+    folder = STATE / name
+    python = folder / "bin" / "python"
+    if not python.exists():
+        Console(stderr=True).print(f"Installing {', '.join(pinned)} …", style="dim")
+        venv.create(folder, with_pip=True)
+        subprocess.run([python, "-m", "pip", "--disable-pip-version-check", "-q", "install", *pinned], check=True)
+    return python
