@@ -39,6 +39,8 @@ def draw(results: list[Measured | Died], file: Path) -> None:
 
 
 def _draw_panel(panel: Any, figure: Figure, setting: Setting, results: list[Measured | Died]) -> None:
+    from matplotlib.ticker import LogLocator
+
     panel.set(xscale="log", yscale="log")
     panel.grid(alpha=0.3)
     of_setting = [each for each in results if isinstance(each, Measured) and each.setting == setting.name]
@@ -49,4 +51,7 @@ def _draw_panel(panel: Any, figure: Figure, setting: Setting, results: list[Meas
         panel.plot([waits for waits, _ in mine], [value for _, value in mine], "o-", color=color, label=name)
     counts = sorted({each.waits for each in of_setting})
     panel.set_xticks(counts, [f"{count:,}" for count in counts])
-    panel.minorticks_off()
+    panel.set_xticks([], minor=True)
+    panel.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    panel.yaxis.set_major_formatter("{x:g}")
+    panel.yaxis.set_minor_formatter("")
