@@ -1,6 +1,6 @@
 """`make bench`: what a trigger costs on one event loop, beside Airflow's own and two naive ones.
 
-Takes three quarters of an hour. What was measured is also written to bench.json, and drawn as bench.svg.
+Takes about an hour. What was measured is also written to bench.json, and drawn as bench.svg.
 """
 
 from __future__ import annotations
