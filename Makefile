@@ -10,7 +10,7 @@ READY := $(VENV)/.ready
 KATA := $(VENV)/bin/python -m kata
 
 .DEFAULT_GOAL := help
-.PHONY: help setup grade watch hint diff reset restore run up down ps logs standalone trigger drop live test quality mutants \
+.PHONY: help setup grade watch hint diff reset restore run up down ps logs standalone trigger drop live test quality bench mutants \
   reliability screenshots versions lint clean
 
 help: ## list the targets
@@ -68,6 +68,10 @@ test: lint ## test the kata itself
 
 quality: $(READY) ## measure how far the grade can be trusted; about an hour  [REPEATS=100]
 	@$(VENV)/bin/python -m quality.measure $(if $(REPEATS),--repeats "$(REPEATS)")
+
+bench: $(READY) ## what a trigger costs on one event loop; an hour  [TREE=solution] [WAITS=100,1000] [SECONDS=20] [ONLY=slow,FileTriggers]
+	@$(VENV)/bin/python -m kata.bench --tree "$(if $(filter file,$(origin TREE)),solution,$(TREE))" \
+	  $(if $(WAITS),--waits "$(WAITS)") $(if $(SECONDS),--seconds "$(SECONDS)") $(if $(ONLY),--only "$(ONLY)")
 
 mutants: $(READY) ## change the worked answer mechanically and list what no check notices; half an hour  [STEP=1..7|c1..c3]
 	@$(VENV)/bin/python -m quality.mutants.run $(if $(STEP),--step "$(STEP)")

@@ -1,0 +1,91 @@
+"""What came out, as a table: each contender against Airflow's own triggers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from rich.box import SIMPLE_HEAD
+from rich.table import Table
+
+from kata.bench.contender import REFERENCE
+from kata.bench.measurement import Died, Measured
+from kata.bench.setting import SETTINGS, Setting
+
+_LOST, _DIED = "never", "died"
+
+
+@dataclass(frozen=True)
+class Figure:
+    """Something that costs.
+
+    :param of: its value; None where there is none because an event has not come.
+    :param show: the value as text, with its unit.
+    """
+
+    name: str
+    of: Callable[[Measured], float | None]
+    show: Callable[[float], str]
+
+
+def _seconds(value: float) -> str:
+    return f"{value * 1000:.3g} ms" if value < 1 else f"{value:.3g} s"
+
+
+FIGURES = [
+    Figure("loop lag p50", lambda it: it.lag_p50, _seconds),
+    Figure("loop lag p99", lambda it: it.lag_p99, _seconds),
+    Figure("loop lag max", lambda it: it.lag_max, _seconds),
+    Figure("CPU", lambda it: it.cpu, lambda value: f"{value:.1%}"),
+    Figure("memory a wait", lambda it: it.memory, lambda value: f"{value / 1024:.3g} KiB"),
+    Figure("to event p50", lambda it: it.delay_p50, _seconds),
+    Figure("to event max", lambda it: it.delay_max, _seconds),
+]
+
+
+def tables(results: list[Measured | Died]) -> list[Table]:
+    """One for each setting that was measured."""
+    settings = dict.fromkeys(each.setting for each in results)
+    return [_table(SETTINGS[name], [each for each in results if each.setting == name]) for name in settings]
+
+
+def ratio(figure: Figure, result: Measured, reference: Measured | Died | None) -> float | None:
+    """How many times as much as the reference; None if either has no value, or the reference's is not more than 0."""
+    value = figure.of(result)
+    base = figure.of(reference) if isinstance(reference, Measured) else None
+    return value / base if value is not None and base is not None and base > 0 else None
+
+
+def _table(setting: Setting, results: list[Measured | Died]) -> Table:
+    contenders = list(dict.fromkeys(each.contender for each in results))
+    table = Table(
+        "waits", "", *contenders, title=setting.title, title_justify="left", title_style="bold", box=SIMPLE_HEAD
+    )
+    for waits in dict.fromkeys(each.waits for each in results):
+        of = {each.contender: each for each in results if each.waits == waits}
+        for figure in FIGURES:
+            table.add_row(f"{waits:,}", figure.name, *(_cell(figure, of[name], of) for name in contenders))
+        table.add_row(f"{waits:,}", "in 2 intervals", *(_in_time(of[name]) for name in contenders))
+        table.add_section()
+    return table
+
+
+def _cell(figure: Figure, result: Measured | Died, of: dict[str, Measured | Died]) -> str:
+    if isinstance(result, Died):
+        return _DIED
+    value = figure.of(result)
+    if value is None:
+        return _LOST
+    times = ratio(figure, result, of.get(REFERENCE.name))
+    return f"{times:.2f} ({figure.show(value)})" if times is not None else f"({figure.show(value)})"
+
+
+def _in_time(result: Measured | Died) -> str:
+    if isinstance(result, Died):
+        return _DIED
+    parts = [f"{result.in_time} of {len(result.delays)}"]
+    if result.started < result.triggers:
+        parts.append(f"{result.triggers - result.started:,} not started")
+    if result.failed:
+        parts.append(f"{result.failed:,} failed")
+    return ", ".join(parts)

@@ -1,0 +1,224 @@
+"""That `make bench` measures what it says. By behaviour, with few waits; nothing here depends on how fast it goes."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import subprocess
+import sys
+import threading
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from kata.bench.bench import measure
+from kata.bench.contender import BLOCKING, CONTENDERS, REFERENCE, THREADS, TREE
+from kata.bench.late_answers import answer_late
+from kata.bench.loop_lag import LoopLag
+from kata.bench.measurement import Died, Measured, percentile
+from kata.bench.plan import Step, plan
+from kata.bench.scene import DIRECTORIES, Scene
+from kata.bench.setting import EMPTY, FULL, HUNG, SLOW, Setting
+from kata.bench.table import FIGURES, ratio, tables
+from kata.places import ROOT, SOLUTION
+
+RESULT = Measured(
+    contender=REFERENCE.name,
+    setting="empty",
+    waits=2,
+    interval=5.0,
+    lag_p50=0.001,
+    lag_p99=0.02,
+    lag_max=0.03,
+    cpu=0.1,
+    memory=2048.0,
+    delays=[1.0, 4.0],
+    started=10,
+    triggers=10,
+    failed=0,
+)
+
+
+def results_of(setting: Setting, contenders: list[str], waits: int = 2) -> list[Measured | Died]:
+    steps = [Step(setting, waits, contenders)]
+    return list(measure(steps, SOLUTION.parent, seconds=0.5, interval=0.5, say=lambda doing: None))
+
+
+def bench(*options: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "kata.bench", *options]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+
+
+def shown(*results: Measured | Died) -> str:
+    console = Console(width=160, record=True, file=open(os.devnull, "w"))  # noqa: SIM115
+    for table in tables(list(results)):
+        console.print(table)
+    return console.export_text()
+
+
+# ── What is measured ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("setting", [EMPTY, replace(FULL, files=3), SLOW], ids=lambda setting: setting.name)
+def test_every_contender_gets_the_event_of_every_file(setting: Setting) -> None:
+    results = results_of(setting, list(CONTENDERS))
+    assert [result.contender for result in results] == list(CONTENDERS)
+    for result in results:
+        assert isinstance(result, Measured), result
+        assert (len(result.arrived), result.failed, result.started) == (1, 0, result.triggers), result
+        assert result.cpu > 0
+
+
+def test_a_directory_that_never_answers_freezes_whoever_looks_on_the_loop() -> None:
+    blocking, threads = results_of(HUNG, [BLOCKING.name, THREADS.name], waits=3)
+    assert isinstance(blocking, Measured)
+    assert isinstance(threads, Measured)
+    assert len(blocking.arrived) == 0
+    assert len(threads.arrived) == len(threads.delays) == 3
+    assert blocking.lag_max > threads.lag_max
+
+
+def test_a_process_that_dies_is_a_result(tmp_path: Path) -> None:
+    (tmp_path / SOLUTION.name).write_text("import os\nos._exit(3)\n")
+    steps = [Step(EMPTY, 1, [TREE.name])]
+    [result] = measure(steps, tmp_path, seconds=0.1, interval=0.1, say=lambda doing: None)
+    assert isinstance(result, Died)
+    assert "died" in shown(result)
+
+
+def test_the_lag_of_a_blocked_loop_is_seen() -> None:
+    async def blocked() -> LoopLag:
+        lag = LoopLag()
+        watching = asyncio.create_task(lag.watch())
+        await asyncio.sleep(0.05)
+        time.sleep(0.3)  # noqa: ASYNC251
+        await asyncio.sleep(0.05)
+        watching.cancel()
+        return lag
+
+    begin = time.monotonic()
+    lags = asyncio.run(blocked()).between(begin, time.monotonic())
+    assert max(lags) > 0.25
+    assert sum(late > 0.1 for late in lags) > 10, "what was due meanwhile is not counted"
+
+
+def test_the_lag_of_a_loop_that_still_hangs_is_seen() -> None:
+    lag = LoopLag()
+    begin = time.monotonic()
+    time.sleep(0.1)
+    assert max(lag.between(begin, time.monotonic())) > 0.05
+
+
+# ── The directories ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_two_processes_can_speak_of_one_scene(tmp_path: Path) -> None:
+    assert Scene(tmp_path, EMPTY, 30).waits == Scene(tmp_path, EMPTY, 30).waits
+
+
+def test_a_file_comes_to_one_wait_alone(tmp_path: Path) -> None:
+    scene = Scene(tmp_path, replace(FULL, files=2), 20)
+    scene.make()
+    [first, *_] = [wait for wait in scene.waits if wait.inbox]
+    scene.drop_file(first)
+    seen = [d for wait in scene.waits for d in wait.directories if list(Path(d).glob("*.csv"))]
+    assert seen == [first.inbox]
+    assert {len(list(Path(d).glob("*.png"))) for wait in scene.waits for d in wait.directories} == {2}
+    scene.take_files_away()
+    assert not list(Path(first.inbox).glob("*.csv"))
+
+
+def test_each_hung_wait_has_one_directory_that_hangs(tmp_path: Path) -> None:
+    scene = Scene(tmp_path, HUNG, 5)
+    hung = [[d for d in wait.directories if Path(d).is_relative_to(scene.hung_folder)] for wait in scene.waits]
+    assert [len(of_wait) for of_wait in hung] == [0] * 5 + [1] * 40
+    assert {len(wait.directories) for wait in scene.waits} == {DIRECTORIES}
+
+
+@pytest.mark.parametrize("ask", [os.scandir, os.listdir, os.stat], ids=lambda ask: ask.__name__)
+def test_only_what_lies_in_the_folder_answers_late(
+    ask: object, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = ask.__name__  # type: ignore[attr-defined]
+    for each in ("scandir", "listdir", "stat"):
+        monkeypatch.setattr(os, each, getattr(os, each))  # put back afterwards
+    (tmp_path / "late" / "one").mkdir(parents=True)
+    (tmp_path / "later").mkdir()
+    threads: list[str] = []
+    answer_late(tmp_path / "late", lambda: threads.append(threading.current_thread().name))
+    getattr(os, name)(tmp_path / "later")
+    assert threads == []
+    getattr(os, name)(str(tmp_path / "late" / "one"))
+    assert threads == [threading.current_thread().name]
+
+
+# ── What is said of it ────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_the_reference_costs_once_and_twice_as_much_costs_twice() -> None:
+    double = replace(RESULT, contender=TREE.name, cpu=0.2)
+    cpu = next(figure for figure in FIGURES if figure.name == "CPU")
+    assert ratio(cpu, RESULT, RESULT) == 1.0
+    assert ratio(cpu, double, RESULT) == 2.0
+    assert "2.00 (20.0%)" in shown(RESULT, double)
+
+
+def test_an_event_that_has_not_come_has_no_ratio() -> None:
+    lost = replace(RESULT, contender=TREE.name, delays=[1.0, None])
+    to_event = next(figure for figure in FIGURES if figure.name == "to event max")
+    assert ratio(to_event, lost, RESULT) is None
+    text = shown(RESULT, lost)
+    assert "never" in text
+    assert "1 of 2" in text
+
+
+def test_without_a_reference_there_are_values_and_no_ratios() -> None:
+    text = shown(replace(RESULT, contender=TREE.name))
+    assert "(10.0%)" in text
+    assert "1.00" not in text
+
+
+def test_what_could_not_be_started_is_told() -> None:
+    assert "3 not started, 2 failed" in shown(replace(RESULT, started=7, failed=2))
+
+
+@pytest.mark.parametrize(
+    ("percent", "value"), [(50, 5.0), (99, 10.0), (100, 10.0), (0, 1.0)], ids=["median", "p99", "max", "least"]
+)
+def test_percentiles(percent: float, value: float) -> None:
+    assert percentile([float(number) for number in range(1, 11)], percent) == value
+
+
+def test_percentiles_of_nothing() -> None:
+    assert percentile([], 50) is None
+
+
+def test_the_whole_plan_and_a_part_of_it() -> None:
+    whole = plan([100, 1000], [])
+    assert [(step.setting.name, step.waits) for step in whole] == [
+        *[(name, count) for name in ("empty", "full", "slow") for count in (100, 1000)],
+        ("hung", 100),
+    ]
+    assert {tuple(step.contenders) for step in whole} == {tuple(CONTENDERS)}
+    [step] = plan([100], ["slow", "FileTriggers", "multi"])
+    assert (step.setting, step.contenders) == (SLOW, [REFERENCE.name, TREE.name])
+
+
+def test_the_command_shows_tables_and_writes_what_was_measured(tmp_path: Path) -> None:
+    options = ["--waits", "2", "--seconds", "0.3", "--interval", "0.1", "--only", "empty,blocking"]
+    ended = bench(*options, "--folder", str(tmp_path))
+    assert ended.returncode == 0, ended.stderr
+    assert "loop lag p99" in ended.stdout
+    assert "1 of 1: 2 × blocking, empty directories: measuring" in ended.stderr
+    written = json.loads((tmp_path / "bench.json").read_text())
+    assert [(each["contender"], each["waits"]) for each in written["results"]] == [("blocking", 2)]
+    assert (written["seconds"], written["interval"]) == (0.3, 0.1)
+
+
+def test_wrong_options_are_told() -> None:
+    for wrong in (["--waits", "0"], ["--seconds", "0"], ["--tree", "docs"]):
+        assert bench(*wrong).returncode == 2
