@@ -16,23 +16,27 @@ _FOLDER = Path(__file__).parent
 
 @dataclass(frozen=True)
 class Wrong:
-    """A wrong solution: a patch on the worked one. Its head says what is wrong with it.
+    """A wrong solution: a patch on a right one. Its head says what is wrong with it.
 
     :param step: id of the step that it is wrong in.
     :param check: the check that must catch it, without the file.
     :param mistake: the name of the mistake that the check must show.
+    :param right: the right solution: the worked one, or the one of `quality/right` that the head names. Mistakes in how
+        it is looked are mostly made in the plainest way to look, which is not the worked one's.
     """
 
     patch: Path
     step: str
     check: str
     mistake: str
+    right: Path
 
     @classmethod
     def read(cls, patch: Path) -> Wrong:
         head = patch.read_text(encoding="utf-8").partition("\n\n")[0]
         said = dict(line.split(": ", 1) for line in head.splitlines())
-        return cls(patch, said["Step"], said["Check"], said["Mistake"])
+        right = _FOLDER / "right" / said["Right"] / SOLUTION.name if "Right" in said else SOLUTION
+        return cls(patch, said["Step"], said["Check"], said["Mistake"], right)
 
     @property
     def name(self) -> str:
@@ -42,9 +46,9 @@ class Wrong:
         """Make the tree in a new folder below this one."""
         tree = folder / self.name
         tree.mkdir(parents=True)
-        shutil.copy(SOLUTION, tree)
+        shutil.copy(self.right, tree)
         applied = subprocess.run(["git", "apply", self.patch], cwd=tree, capture_output=True, text=True, check=False)
-        assert applied.returncode == 0, f"{self.patch.name} does not fit the solution any more: {applied.stderr}"
+        assert applied.returncode == 0, f"{self.patch.name} does not fit {self.right} any more: {applied.stderr}"
         return tree
 
 

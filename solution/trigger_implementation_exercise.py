@@ -42,22 +42,31 @@ either the partner's API or a rule of our own has given leave:
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import csv
 import fnmatch
 import html
 import importlib
 import json
 import logging
+import math
 import os
+import re
 import tempfile
+import threading
+import time
 import urllib.error
 import urllib.request
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from concurrent.futures import Future
+from contextlib import closing, suppress
+from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from functools import partial
 from http.client import HTTPException
+from queue import Empty, SimpleQueue
+from stat import S_ISREG
 from typing import Any, NamedTuple, NoReturn
 
 import pendulum
@@ -185,42 +194,47 @@ class _Look(NamedTuple):
     modified: float  # of the first, in seconds since the epoch
 
 
-def _look_into(directory: str, file_pattern: str) -> _Look | None:
+def _look_into(listing: _Listing) -> _Look | None:
     """Look once, blocking; None where nothing matches. Raises OSError if the directory cannot be read."""
-    with os.scandir(directory) as entries:
-        names = sorted(entry.name for entry in entries if _matches(entry.name, file_pattern) and _is_file(entry))
-    for position, name in enumerate(names):
-        try:
-            stat = os.stat(os.path.join(directory, name))
-        except OSError:  # taken away since the listing
-            continue
-        return _Look(names[position : position + MAX_LISTED_FILES], len(names) - position, stat.st_size, stat.st_mtime)
-    return None
-
-
-def _matches(name: str, file_pattern: str) -> bool:
-    hidden = name.startswith(".") and not file_pattern.startswith(".")
-    return not hidden and fnmatch.fnmatchcase(name, file_pattern)
-
-
-def _is_file(entry: os.DirEntry[str]) -> bool:
-    try:
-        return entry.is_file()
-    except OSError:  # a link to where we may not look
-        return False
-
-
-def _see(directory: str, look: Callable[[], _Look | None], errors: dict[str, str]) -> _Look | None:
-    """Take what ``look`` returns or raises; only a directory that can never be read goes into ``errors``."""
-    try:
-        return look()
-    except FileNotFoundError:  # it may still be made
+    files = [(name, stat) for name in listing.names() if (stat := _stat_file(listing.directory, name))]
+    if not files:
         return None
-    except (PermissionError, NotADirectoryError) as error:
-        errors[directory] = _reason(error)
+    stat = files[0][1]
+    return _Look([name for name, _ in files[:MAX_LISTED_FILES]], len(files), stat.st_size, stat.st_mtime)
+
+
+def _stat_file(directory: str, name: str) -> os.stat_result | None:
+    try:
+        stat = os.stat(os.path.join(directory, name))
+    except OSError:  # taken away since the listing, or a link that leads nowhere
+        return None
+    return stat if S_ISREG(stat.st_mode) else None
+
+
+def _matching(names: Iterable[str], file_pattern: str) -> list[str]:
+    matches = re.compile(fnmatch.translate(file_pattern)).match  # once, for a directory may hold thousands
+    return [name for name in names if matches(name) and (file_pattern[0] == "." or name[0] != ".")]
+
+
+def _answer(look: Callable[[Any], Any], directory: Any) -> Any:
+    """What the look returns, or the exception that it raises."""
+    try:
+        return look(directory)
+    except Exception as error:
+        return error
+
+
+def _see(directory: str, answer: Any, errors: dict[str, str]) -> Any:
+    """Take the answer of a look; only a directory that can never be read goes into ``errors``."""
+    if not isinstance(answer, Exception):
+        return answer
+    if isinstance(answer, (PermissionError, NotADirectoryError)):
+        errors[directory] = _reason(answer)
         log.warning("Leaving out %s, which cannot be read: %s", directory, errors[directory])
-    except OSError as error:
-        log.warning("Could not look into %s, trying again later: %s", directory, _reason(error))
+    elif not isinstance(answer, OSError):
+        raise answer
+    elif not isinstance(answer, FileNotFoundError):  # that may still be made
+        log.warning("Could not look into %s, trying again later: %s", directory, _reason(answer))
     return None
 
 
@@ -356,30 +370,198 @@ class MultiDirectoryTrigger(BaseTrigger):
 
     async def _wait_for_file(self) -> dict[str, Any]:
         now = asyncio.get_running_loop().time
-        directories = list(dict.fromkeys(self.directories))
-        pending: dict[str, asyncio.Task[_Look | None]] = {}
+        listings = {directory: _Listing(directory, [self.file_pattern]) for directory in self.directories}
         errors: dict[str, str] = {}
-        try:
+        with closing(_Lookout(lambda directory: _look_into(listings[directory]))) as lookout:
             while True:
-                next_round = now() + self.check_interval
-                due = [directory for directory in directories if directory not in pending and directory not in errors]
-                for directory in due:
-                    look = asyncio.to_thread(_look_into, directory, self.file_pattern)
-                    pending[directory] = asyncio.create_task(look)
-                if due:
-                    # A look that hangs is waited for here once; from then on nobody waits for it until it returns.
-                    await asyncio.wait([pending[directory] for directory in due], timeout=self.check_interval)
-                done = [directory for directory in directories if directory in pending and pending[directory].done()]
-                looks = {directory: _see(directory, pending.pop(directory).result, errors) for directory in done}
+                readable = [directory for directory in listings if directory not in errors]
+                answers = await lookout.look_into(readable, self.check_interval)
+                looks = {each: _see(each, answers[each], errors) for each in readable if each in answers}
                 if found := {directory: look for directory, look in looks.items() if look}:
                     return _success_event(found, errors)
-                if len(errors) == len(directories):
+                if len(errors) == len(listings):
                     return _no_directory_left(errors)
-                await asyncio.sleep(next_round - now())
-        finally:
-            for look in pending.values():
-                look.cancel()
-            await asyncio.gather(*pending.values(), return_exceptions=True)
+                await asyncio.sleep(_next_look(lookout.began, self.check_interval) - now())
+
+
+# How the triggers look into directories. For a few waits ``asyncio.to_thread`` would do as well; this is for thousands
+# in one triggerer. ``make bench`` measures what it costs, docs/measurements.md says what each part of it is worth.
+
+
+class _Threads:
+    """
+    Daemon threads for what blocks: one as long as it keeps up, and more for those who cannot wait for it.
+
+    The threads of ``asyncio.to_thread`` are few, and all that runs in the triggerer shares them: some dozen directories
+    that hang would stop every trigger there, and with them the log through which Airflow itself passes on the events.
+    Here what hangs keeps its own thread from others, and not the process from ending.
+    """
+
+    def __init__(self) -> None:
+        self._calls: SimpleQueue[Callable[[], None]] = SimpleQueue()
+        self._waiting = threading.Lock()  # held by the one thread that waits for the next call; others wait for it
+        self._started = False
+
+    def submit(self, call: Callable[[], None]) -> None:
+        """Have it called when a thread is free; it must not raise."""
+        if self._started:
+            self._calls.put(call)
+        else:
+            self.start(call)
+
+    def start(self, call: Callable[[], None]) -> None:
+        """Have it called by a new thread, which then helps with what was submitted for as long as there is any."""
+        self._started = True
+        threading.Thread(target=self._work, args=[call], daemon=True).start()
+
+    def _work(self, call: Callable[[], None]) -> None:
+        while True:
+            call()
+            try:
+                call = self._calls.get_nowait()
+            except Empty:
+                if not self._waiting.acquire(timeout=_IDLE_SECONDS):
+                    return
+                try:
+                    call = self._calls.get()
+                finally:
+                    self._waiting.release()
+
+
+_IDLE_SECONDS = 1.0
+_THREADS = _Threads()
+
+
+def _in_thread(function: Callable[..., Any], *args: Any) -> asyncio.Future[Any]:
+    """As ``asyncio.to_thread``, but in one of ``_THREADS``, at once."""
+    future: Future[Any] = Future()
+    call = partial(contextvars.copy_context().run, function, *args)
+
+    def answer() -> None:
+        try:
+            future.set_result(call())
+        except BaseException as error:
+            future.set_exception(error)
+
+    _THREADS.start(answer)
+    return asyncio.wrap_future(future)
+
+
+class _Lookout:
+    """
+    Looks into directories without blocking the event loop: in one thread for all, and if one of them hangs, in a thread
+    each for the rest.
+
+    :param look: looks into one directory, blocking.
+    :ivar began: when the last round began to look, in seconds on the event loop's clock.
+    """
+
+    def __init__(self, look: Callable[[str], Any]) -> None:
+        self.began = 0.0
+        self._look = look
+        self._due: deque[str] = deque()
+        self._silent: set[str] = set()  # those that are due, or have not answered yet
+        self._answers: dict[str, Any] = {}
+
+    async def look_into(self, directories: Iterable[str], interval: float) -> dict[str, Any]:
+        """
+        Look into each directory that is not being looked into since an earlier time.
+
+        :param interval: seconds from one look to the next; the answers are waited for a little less.
+        :return: what each look has returned, or the exception that it has raised; also of those that are late.
+        """
+        loop = asyncio.get_running_loop()
+        asked = [directory for directory in directories if directory not in self._silent]
+        answered = loop.create_future()
+
+        def tell() -> None:
+            if not answered.done() and self._answers.keys() >= set(asked):
+                answered.set_result(None)
+
+        def work() -> None:
+            self._work_off()
+            with suppress(RuntimeError):  # the loop is closed
+                loop.call_soon_threadsafe(tell)
+
+        self.began = loop.time()
+        if asked:
+            self._silent.update(asked)
+            self._due.extend(asked)
+            _THREADS.submit(work)
+            await asyncio.wait([answered], timeout=0.1 * interval)
+        if self._due:  # no thread has been free for them, or it hangs in one
+            self.began = loop.time()
+            for _ in range(1 if len(self._due) == len(asked) else len(self._due)):
+                _THREADS.start(work)
+        if asked:
+            await asyncio.wait([answered], timeout=0.7 * interval)
+        answers = {directory: self._answers.pop(directory) for directory in list(self._answers)}
+        self._silent.difference_update(answers)
+        return answers
+
+    def close(self) -> None:
+        """Begin no other look."""
+        self._due.clear()
+
+    def _work_off(self) -> None:
+        with suppress(IndexError):
+            while True:
+                directory = self._due.popleft()
+                self._answers[directory] = _answer(self._look, directory)
+
+
+def _next_look(last: float, interval: float) -> float:
+    # All waits look at the same moments, a hundred in an interval: one that wakes the loop and a thread serves many.
+    tick = interval / 100
+    return math.ceil((last + interval) / tick) * tick
+
+
+class _Listing:
+    """
+    The names in a directory that match any of the patterns, listed anew only if there may be others.
+
+    To list takes the longer the more files there are; to ask the directory when it has last changed does not.
+
+    :param file_patterns: as ``fnmatch.fnmatchcase`` takes them.
+    """
+
+    def __init__(self, directory: str, file_patterns: list[str]) -> None:
+        self.directory = directory
+        self._file_patterns = file_patterns
+        self._version: tuple[int, ...] = ()
+        self._since = 0.0  # when this version was seen first, in seconds
+        self._is_final = False
+        self._names: list[str] = []
+
+    def names(self) -> list[str]:
+        """Look once, blocking; in the order of the names. Raises OSError if the directory cannot be read."""
+        stat = os.stat(self.directory)
+        version = (stat.st_dev, stat.st_ino, stat.st_mtime_ns, stat.st_ctime_ns)
+        if version != self._version:
+            self._version, self._since, self._is_final = version, time.monotonic(), False
+        if not self._is_final:
+            began = time.monotonic()
+            names = os.listdir(self.directory)
+            self._names = sorted({name for each in self._file_patterns for name in _matching(names, each)})
+            # Two changes within a tick of the file system's clock look like one: so none may be that young.
+            self._is_final = began - self._since > _COARSEST_CLOCK and _keeps_time_of_changes(stat.st_dev)
+        return self._names
+
+
+_COARSEST_CLOCK = 2.0  # seconds
+# Others may not, such as those behind which there is an object store.
+_TIME_KEEPERS = {"ext2", "ext3", "ext4", "nfs", "nfs4", "overlay", "tmpfs", "xfs"}
+
+
+def _keeps_time_of_changes(device: int) -> bool:
+    """Whether a directory on this device tells when something has come or gone."""
+    number = f"{os.major(device)}:{os.minor(device)}"
+    try:
+        with open("/proc/self/mountinfo", encoding="utf-8", errors="replace") as mounts:
+            fields = next((each for line in mounts if (each := line.split())[2] == number), [])
+    except OSError:  # not on Linux
+        return False
+    return bool(fields) and fields[fields.index("-") + 1] in _TIME_KEEPERS
 
 
 # ── Step 4: the deferrable sensor ─────────────────────────────────────────────────────────────────────────────────────
@@ -500,7 +682,7 @@ class MultiDirectorySensorAsync(BaseSensorOperator):
     def _look(self) -> dict[str, Any] | None:
         errors: dict[str, str] = {}
         looks = {
-            directory: _see(directory, partial(_look_into, directory, self.file_pattern), errors)
+            directory: _see(directory, _answer(_look_into, _Listing(directory, [self.file_pattern])), errors)
             for directory in dict.fromkeys(self.directories)
         }
         if found := {directory: look for directory, look in looks.items() if look}:
@@ -1076,60 +1258,50 @@ class AdvancedMultiDirectoryTrigger(BaseTrigger):
 
     async def _wait_for_stable_file(self) -> dict[str, Any]:
         now = asyncio.get_running_loop().time
-        watched = [_WatchedDirectory(path) for path in sorted(self.directories, key=self._rank)]
+        watched = {
+            path: _WatchedDirectory(path, self.file_patterns) for path in sorted(self.directories, key=self._rank)
+        }
         errors: dict[str, str] = {}
-        try:
+        with closing(_Lookout(lambda path: watched[path].list_files())) as lookout:
             while True:
-                due = [directory for directory in watched if not directory.look and directory.next_look <= now()]
-                for directory in due:
-                    look = asyncio.to_thread(_list_files, directory.path, self.file_patterns)
-                    directory.look = asyncio.create_task(look)
-                    directory.next_look = now() + self.check_interval
-                if due:
-                    await asyncio.wait([directory.look for directory in due], timeout=self.check_interval)
-                for directory in watched:
-                    if directory.look and directory.look.done():
-                        self._take_in(directory, now(), errors)
-                watched = [directory for directory in watched if directory.path not in errors]
+                readable = {path: directory for path, directory in watched.items() if path not in errors}
+                due = [path for path, directory in readable.items() if directory.next_look <= now()]
+                answers = await lookout.look_into(due, self.check_interval)
+                for path in due:
+                    watched[path].next_look = _next_look(lookout.began, self.check_interval)
+                for path in readable:
+                    if path in answers:
+                        self._take_in(watched[path], answers[path], now(), errors)
                 stable = [
-                    (directory.path, name, version)
-                    for directory in watched
+                    (path, name, version)
+                    for path, directory in readable.items()
+                    if path not in errors
                     for name, version in directory.stable_files(self.stable_seconds)
                 ]
                 if stable:
                     return self._event(stable, errors)
-                if not watched:
+                if len(errors) == len(watched):
                     return _no_directory_left(errors)
-                await asyncio.sleep(self._seconds_to_next_look(watched, now()))
-        finally:
-            looks = [directory.look for directory in watched if directory.look]
-            for look in looks:
-                look.cancel()
-            await asyncio.gather(*looks, return_exceptions=True)
+                next_look = min(directory.next_look for path, directory in watched.items() if path not in errors)
+                await asyncio.sleep(next_look - now())
 
     def _rank(self, path: str) -> tuple[int, str]:
         return self.directories[path], path
 
-    def _seconds_to_next_look(self, watched: list[_WatchedDirectory], now: float) -> float:
-        next_looks = [directory.next_look for directory in watched if not directory.look]
-        return max(min(next_looks, default=now + self.check_interval) - now, 0)
-
-    def _take_in(self, directory: _WatchedDirectory, now: float, errors: dict[str, str]) -> None:
-        """Take over what the finished look has seen, or that it has failed."""
-        look, directory.look = directory.look, None
-        try:
-            directory.take_over(look.result(), now)
-        except FileNotFoundError:  # it may still be made
+    def _take_in(self, directory: _WatchedDirectory, answer: Any, now: float, errors: dict[str, str]) -> None:
+        """Take over what a look has seen, or that it has failed."""
+        if isinstance(answer, FileNotFoundError):  # it may still be made
             directory.take_over({}, now)
-        except (PermissionError, NotADirectoryError) as error:
-            errors[directory.path] = _reason(error)
-        except OSError as error:
+        elif isinstance(answer, OSError):
             directory.failures += 1
             directory.next_look = now + self._backoff(directory.failures)
-            if directory.failures > self.max_retries:
-                errors[directory.path] = _reason(error)
-        if directory.path in errors:
-            self.log.warning("Leaving out %s, which cannot be read: %s", directory.path, errors[directory.path])
+            if directory.failures > self.max_retries or isinstance(answer, (PermissionError, NotADirectoryError)):
+                errors[directory.path] = _reason(answer)
+                self.log.warning("Leaving out %s, which cannot be read: %s", directory.path, errors[directory.path])
+        elif isinstance(answer, Exception):
+            raise answer
+        else:
+            directory.take_over(answer, now)
 
     def _backoff(self, failures: int) -> float:
         exponent = min(failures - 1, 60)  # 2.0 ** 2000 is more than a float can hold
@@ -1148,7 +1320,7 @@ class AdvancedMultiDirectoryTrigger(BaseTrigger):
             "files": files[:MAX_LISTED_FILES],
             "total_files": len(files),
             "errors": errors,
-            "pattern": next(pattern for pattern in self.file_patterns if _matches(filename, pattern)),
+            "pattern": next(pattern for pattern in self.file_patterns if _matching([filename], pattern)),
             "priority": self.directories[directory],
         }
 
@@ -1167,14 +1339,19 @@ class _SeenFile:
     unchanged_since: float  # on the event loop's clock, in seconds
 
 
-@dataclass
 class _WatchedDirectory:
-    path: str
-    next_look: float = 0  # on the event loop's clock, in seconds
-    last_look: float = 0  # the last good one
-    failures: int = 0  # in a row
-    look: asyncio.Task[dict[str, _Version]] | None = None
-    files: dict[str, _SeenFile] = field(default_factory=dict)
+    def __init__(self, path: str, file_patterns: list[str]) -> None:
+        self.path = path
+        self.next_look = 0.0  # on the event loop's clock, in seconds
+        self.last_look = 0.0  # the last good one
+        self.failures = 0  # in a row
+        self.files: dict[str, _SeenFile] = {}
+        self._listing = _Listing(path, file_patterns)
+
+    def list_files(self) -> dict[str, _Version]:
+        """Look once, blocking. Raises OSError if the directory cannot be read."""
+        stats = ((name, _stat_file(self.path, name)) for name in self._listing.names())
+        return {name: _Version(stat.st_size, stat.st_mtime_ns, stat.st_ino) for name, stat in stats if stat}
 
     def take_over(self, seen: dict[str, _Version], now: float) -> None:
         self.failures = 0
@@ -1191,20 +1368,6 @@ class _WatchedDirectory:
             for name, file in sorted(self.files.items())
             if self.last_look - file.unchanged_since >= seconds
         ]
-
-
-def _list_files(directory: str, file_patterns: list[str]) -> dict[str, _Version]:
-    """Look once, blocking. Raises OSError if the directory cannot be read."""
-    files = {}
-    with os.scandir(directory) as entries:
-        for entry in entries:
-            if any(_matches(entry.name, pattern) for pattern in file_patterns) and _is_file(entry):
-                try:
-                    stat = os.stat(entry.path)
-                except OSError:  # taken away since the listing
-                    continue
-                files[entry.name] = _Version(stat.st_size, stat.st_mtime_ns, stat.st_ino)
-    return files
 
 
 # ── Challenge 2: metrics ──────────────────────────────────────────────────────────────────────────────────────────────
@@ -1346,7 +1509,7 @@ class ApiTrigger(BaseTrigger):
     async def _wait_for_status(self) -> dict[str, Any]:
         while True:
             try:
-                answer = await asyncio.to_thread(_request, self.url, {})
+                answer = await _in_thread(_request, self.url, {})
             except urllib.error.HTTPError as error:
                 if 400 <= error.code < 500:
                     return _error_event("api", f"{self.url} answered: {error}", {self.url: str(error)})
@@ -1407,7 +1570,7 @@ class BusinessRuleTrigger(BaseTrigger):
         both.
         """
         try:
-            while not await asyncio.to_thread(_ask, self.rule, self.rule_kwargs or {}):
+            while not await _in_thread(_ask, self.rule, self.rule_kwargs or {}):
                 await asyncio.sleep(self.check_interval)
         except (Exception, SystemExit) as error:  # a rule that exits must not take the triggerer with it
             self.log.exception("The rule %s is broken", self.rule)
@@ -1436,7 +1599,7 @@ def enough_clients_delivered(directories: list[str], minimum: int) -> bool:
 
 def _has_csv(directory: str) -> bool:
     try:
-        return _look_into(directory, "*.csv") is not None
+        return _look_into(_Listing(directory, ["*.csv"])) is not None
     except OSError:
         return False
 

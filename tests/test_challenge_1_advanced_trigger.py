@@ -381,7 +381,11 @@ def test_a_good_look_resets_the_backoff(submission, clients):
         seen["spy"] = spy
         spy.fail(clients[1], *looks)
 
-    at = {12: lambda: seen["spy"].fail(clients[1], *looks), 90: lambda: clients.drop(1, "a.csv")}
+    at = {
+        12: lambda: seen["spy"].fail(clients[1], *looks),
+        30: lambda: clients.drop(1, "other.txt"),  # for those who list a directory again only when it has changed
+        90: lambda: clients.drop(1, "a.csv"),
+    }
     watched = watch(built, seconds=200, root=clients.root, faults=fault, at=at)
     watched.called += "; twice three failures, max_retries=4"
     watched.expect_found("backoff not reset", because="Input/output error")

@@ -580,10 +580,12 @@ def test_cancelling_ends_it_at_once(trigger, clients):
 
 def test_cancelling_while_a_directory_hangs(trigger, clients):
     """Cancelling ends run() at once, also while a directory hangs."""
-    watched = watch(trigger(), seconds=35, root=clients.root, faults=lambda spy: spy.hang(clients[2]))
-    watched.expect_waiting()
-    watched.expect_prompt_end()
-    watched.expect_nothing_left("the task")
+    for directories in (clients.directories, [clients[2]]):
+        built = trigger(directories=directories)
+        watched = watch(built, seconds=35, root=clients.root, faults=lambda spy: spy.hang(clients[2]))
+        watched.expect_waiting()
+        watched.expect_prompt_end()
+        watched.expect_nothing_left("the task")
     triggers.expect_it_works(trigger(), clients)
 
 

@@ -63,6 +63,8 @@ class Spy:
     def deny(self, directory: str) -> None:
         """Let every attempt to list ``directory`` end in PermissionError, also for root."""
         self._denied.add(os.path.normpath(directory))
+        with unseen():
+            os.utime(directory)  # as a change of its permissions would show
 
     def fail(self, directory: str, *errors: OSError) -> None:
         """Let the next attempts to list ``directory`` raise these errors, one each."""
@@ -109,6 +111,8 @@ class Spy:
             self.blocking.append(f"{call}({path!r})")
         if call in LISTING:
             self.looks.setdefault(path, []).append(self.now())
+        elif self._failing.get(path):
+            os.utime(path)  # nobody may conclude from the directory's times that there is no need to list it
         self._interfere(call, path, on_watched_thread)
 
     def _interfere(self, call: str, path: str, on_watched_thread: bool) -> None:
