@@ -63,7 +63,7 @@ drop: $(READY) ## let files arrive where the DAG waits for them  [CLIENT=1..5] [
 live: $(READY) ## prove your work on a real scheduler, worker and triggerer  [TREE=…] [STACK=compose] [RESULTS=file.json]
 	@$(KATA) live --tree "$(TREE)" $(if $(STACK),--stack "$(STACK)") $(if $(RESULTS),--results "$(RESULTS)")
 
-race: $(READY) ## measure what deferring saves, on a real Airflow; a quarter of an hour  [WAITS=100] [SLOTS=8] [HOLD=60]
+race: $(READY) ## measure what deferring saves, on a real Airflow; ten minutes  [WAITS=100] [SLOTS=8] [HOLD=60]
 	@$(KATA) race --tree "$(if $(filter file,$(origin TREE)),solution,$(TREE))" \
 	  $(if $(WAITS),--waits "$(WAITS)") $(if $(SLOTS),--slots "$(SLOTS)") $(if $(HOLD),--hold "$(HOLD)")
 

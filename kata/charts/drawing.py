@@ -28,4 +28,4 @@ def draw(name: str, results: Path, folder: Path) -> None:
     own_cache = {"MPLCONFIGDIR": str(STATE / "charts" / "cache")}
     ended = subprocess.run(command, env=os.environ | own_cache, capture_output=True, text=True, check=False)
     if ended.returncode != 0:
-        raise BrokenSetup(f"{results.name} cannot be drawn: {ended.stderr.strip()[-500:]}")
+        raise BrokenSetup(f"{results.name} cannot be drawn: {ended.stderr.strip().splitlines()[-1]}")

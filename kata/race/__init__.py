@@ -11,6 +11,8 @@ What the words mean, here, in race.json and on its page:
   seconds no further one has: no more can.
 * *While they wait* is the time from steady to the moment of the files, HOLD seconds. What happens before it, the
   start-up, and after it, the wake-up, takes slots in every way, and is counted apart.
+* *Start from trigger* is the deferrable sensor that begins in the triggerer, so that its start-up holds no slot. Where
+  Airflow cannot do that, it holds as many as a deferrable one, and the row "slots held at start-up" shows it.
 * A wait that had not begun when the files came was *never started*: nobody has looked for its file in time.
 * An ordinary task is submitted every 4 seconds all the while. It is *late* by the seconds from its submission to its
   start. The same is done beforehand on the idle Airflow.

@@ -40,7 +40,6 @@ def race(tree_name: str, plan: Plan, folder: Path, console: Console, progress: C
     try:
         with Saying(progress) as say:
             running.run(say)
-        running.results["interrupted"] = False
     finally:
         if running.results["approaches"]:
             show(running.results, console)

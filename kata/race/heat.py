@@ -14,10 +14,9 @@ from kata.race.ordinary_tasks import OrdinaryTask, OrdinaryTasks
 from kata.race.patience import look_until
 from kata.race.plan import Plan
 from kata.race.sample import Sample, Sampler
+from kata.race.settling import Settling
 
-# So long no further wait has settled: then no more can.
-_SETTLED_AFTER = 10.0  # seconds
-_DRAINED_AFTER = 60.0
+_DRAINED_AFTER = 60.0  # seconds
 
 
 @dataclass(frozen=True)
@@ -64,8 +63,8 @@ class Heat:
         self._ordinary = OrdinaryTasks(self._airflow.api)
         self._began = time.time()
         self._waits = FileWaits(self._airflow, self._approach, self._plan.waits)
-        self._best, self._best_at = 0, self._clock()
-        look_until(lambda: self._is_steady(self._look(self._starting)), self._plan.patience)
+        settling = Settling(self._plan.waits)
+        look_until(lambda: settling.is_over(self._look(self._starting)), self._plan.patience)
         steady_at = self._clock()
         self._files_due = steady_at + self._plan.hold
         look_until(lambda: self._look(self._holding) is None, self._plan.hold)
@@ -100,12 +99,6 @@ class Heat:
         states = f"{sample.watched} of {self._plan.waits} watched, {sample.held} of {self._plan.slots} slots held"
         self._say(f"{self._approach.title}: {words(sample)}: {states}")
         return sample
-
-    def _is_steady(self, sample: Sample) -> bool:
-        if sample.settled > self._best:
-            self._best, self._best_at = sample.settled, sample.at
-        stalled = self._best > 0 and sample.at - self._best_at >= _SETTLED_AFTER
-        return self._best == self._plan.waits or stalled
 
     def _have_ended(self, sample: Sample) -> bool:
         return sample.succeeded + sample.failed == self._plan.waits

@@ -23,6 +23,7 @@ from kata.race.patience import look_until
 from kata.race.plan import INTERVAL, Plan
 from kata.race.sample import Sampler
 from kata.race.slots import Slots
+from kata.rest_api import ApiUnavailable
 
 _LOADED_AFTER = 60.0  # seconds
 
@@ -58,11 +59,16 @@ class Race:
 
         :raises BrokenSetup: if Airflow, or the tree in it, does not do its part.
         """
-        with (
-            own_airflow(self._tree, say, **self._settings()) as airflow,
-            DatabaseCommits(airflow.database) as commits,
-        ):
+        with own_airflow(self._tree, say, **self._settings()) as airflow:
             self._wait_until_loaded(airflow, say)
+            try:
+                self._measure(airflow, say)
+            except ApiUnavailable as error:
+                raise BrokenSetup(f"Airflow does not answer as it should. {error}") from error
+        self.results["interrupted"] = False
+
+    def _measure(self, airflow: LocalAirflow, say: Callable[[str], None]) -> None:
+        with DatabaseCommits(airflow.database) as commits:
             sampler = Sampler(Slots(airflow.pids["scheduler"]), ComponentUsage(airflow.pids), commits)
             idle = self.results["idle"] = measure_idle(airflow, self._plan, sampler, say)
             for approach in self._approaches:

@@ -28,21 +28,23 @@ def result_rows(race: dict[str, Any]) -> list[Row]:
 
     return [
         row("watched while they wait", lambda way: f"{way['watched_waiting']:.0f} of {waits}"),
-        row("not started before the files", lambda way: f"{way['never_started']}"),
-        row("slots held while they wait", lambda way: f"{way['most_slots_held_waiting']} of {slots}"),
-        row("slot-seconds while they wait", lambda way: f"{way['slot_seconds_waiting']:.0f}"),
+        row("not started in time", lambda way: f"{way['never_started']}"),
+        row("slots held meanwhile", lambda way: f"{way['most_slots_held_waiting']} of {slots}"),
+        row("slots held at start-up", lambda way: f"{_held_starting(way)} of {slots}"),
+        row("deferred at most", lambda way: f"{way['most_deferred']}"),
+        row("slot-seconds meanwhile", lambda way: f"{way['slot_seconds_waiting']:.0f}"),
         row("slot-seconds in all", lambda way: f"{way['slot_seconds']:.0f}"),
-        row("an ordinary task starts after", lambda way: _seconds(way["ordinary_start_seconds"])),
+        row("ordinary task is late", lambda way: _seconds(way["ordinary_start_seconds"])),
         row(f"  times the idle {_seconds(idle)}", lambda way: _times(way["ordinary_start_ratio"])),
         row("  at worst", lambda way: _worst(way["ordinary"]["waiting"])),
         row("start-up takes", lambda way: _seconds(way["steady_seconds"])),
-        row("half have ended after", lambda way: _seconds(way["median_ended_seconds"])),
-        row("all have ended after", lambda way: _seconds(way["last_ended_seconds"])),
+        row("half ended after the files", lambda way: _seconds(way["median_ended_seconds"])),
+        row("all ended after the files", lambda way: _seconds(way["last_ended_seconds"])),
         row("ended", lambda way: f"{way['ended']} of {waits}{_lost(way)}"),
         row("CPU seconds in all", lambda way: f"{sum(way['cpu_seconds'].values()):.0f}"),
         row("  of that the workers", lambda way: f"{way['cpu_seconds']['workers']:.0f}"),
         row("database commits in all", lambda way: f"{way['commits']}"),
-        row("  a second while they wait", lambda way: f"{way['waiting']['commits_per_second']:.1f}"),
+        row("  a second meanwhile", lambda way: f"{way['waiting']['commits_per_second']:.1f}"),
     ]
 
 
@@ -50,6 +52,12 @@ def component_rows(race: dict[str, Any]) -> list[Row]:
     """CPU, in cores, and memory of each component while the waits wait; the idle Airflow comes first."""
     used = [race["idle"], *(way["waiting"] for way in race["approaches"].values())]
     return [(component, [_usage(each, component) for each in used]) for component in race["idle"]["cpu_cores"]]
+
+
+def _held_starting(way: dict[str, Any]) -> int:
+    samples = way["samples"]
+    held = zip(samples["seconds"], samples["held"], strict=True)
+    return max((held for at, held in held if at < way["steady_seconds"]), default=0)
 
 
 def _usage(used: dict[str, Any], component: str) -> str:

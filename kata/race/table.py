@@ -26,7 +26,8 @@ def show(race: dict[str, Any], console: Console) -> None:
 
 
 def _table(title: str, columns: list[str], rows: list[Row]) -> Table:
-    table = Table("", title=title, title_justify="left", title_style="bold", box=SIMPLE_HEAD, pad_edge=False)
+    table = Table(title=title, title_justify="left", title_style="bold", box=SIMPLE_HEAD, pad_edge=False)
+    table.add_column(no_wrap=True)
     for column in columns:
         table.add_column(column, justify="right", max_width=_WIDEST)
     for name, cells in rows:
