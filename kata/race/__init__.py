@@ -10,7 +10,7 @@ What the words mean, here, in race.json and on its page:
   watches it and its slot is free (both deferrable ways). The waits are *steady* when all have settled, or when for 10
   seconds no further one has: no more can.
 * *While they wait* is the time from steady to the moment of the files, HOLD seconds. What happens before it, the
-  start-up, and after it, the wake-up, takes slots in every way, and is counted apart.
+  start-up, and after it, the wake-up, takes slots for other reasons than waiting, and is counted apart.
 * *Start from trigger* is the deferrable sensor that begins in the triggerer, so that its start-up holds no slot. Where
   Airflow cannot do that, it holds as many as a deferrable one, and the row "slots held at start-up" shows it.
 * A wait that had not begun when the files came was *never started*: nobody has looked for its file in time.
@@ -23,4 +23,6 @@ What the words mean, here, in race.json and on its page:
   shared out among them, not counted several times. *Workers* are the executor's processes and the tasks in them.
   Reading all this costs the API server something, in every way the same.
 * *Database commits* are SQLite's own count of the transactions that have written something.
+* Where the *scheduler* uses no CPU it stands still: LocalExecutor of Airflow 3.3.2 takes more tasks than it has slots,
+  and when its queue is full, after some forty, the scheduler waits for a slot to be free. Nothing could start anyway.
 """
