@@ -10,8 +10,8 @@ READY := $(VENV)/.ready
 KATA := $(VENV)/bin/python -m kata
 
 .DEFAULT_GOAL := help
-.PHONY: help setup grade watch hint diff reset restore run up down ps logs standalone trigger drop live test quality bench mutants \
-  reliability screenshots versions lint clean
+.PHONY: help setup grade watch hint diff reset restore run up down ps logs standalone trigger drop live race bench test \
+  quality mutants reliability screenshots versions lint clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -62,6 +62,10 @@ drop: $(READY) ## let files arrive where the DAG waits for them  [CLIENT=1..5] [
 
 live: $(READY) ## prove your work on a real scheduler, worker and triggerer  [TREE=…] [STACK=compose] [RESULTS=file.json]
 	@$(KATA) live --tree "$(TREE)" $(if $(STACK),--stack "$(STACK)") $(if $(RESULTS),--results "$(RESULTS)")
+
+race: $(READY) ## measure what deferring saves, on a real Airflow; ten minutes  [WAITS=100] [SLOTS=8] [HOLD=60]
+	@$(KATA) race --tree "$(if $(filter file,$(origin TREE)),solution,$(TREE))" \
+	  $(if $(WAITS),--waits "$(WAITS)") $(if $(SLOTS),--slots "$(SLOTS)") $(if $(HOLD),--hold "$(HOLD)")
 
 test: lint ## test the kata itself
 	@$(VENV)/bin/python -m pytest quality --numprocesses 2 --dist loadfile --no-loadscope-reorder

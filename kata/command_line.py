@@ -92,6 +92,12 @@ def _parser() -> argparse.ArgumentParser:
         "--stack", choices=("own", "compose"), default="own", help="which Airflow; default: one of its own"
     )
     live.add_argument("--results", metavar="FILE", type=Path, help="also write the results as JSON")
+    raced = command("race", _race, "race poke, reschedule and deferrable sensors against each other on a real Airflow")
+    raced.set_defaults(tree="solution")
+    raced.add_argument("--waits", default="100", help="how many sensors wait at once; default: 100")
+    raced.add_argument("--slots", default="8", help="how many tasks may run at once; default: 8")
+    raced.add_argument("--hold", default="60", metavar="SECONDS", help="how long the waits are held; default: 60")
+    raced.add_argument("--folder", metavar="FOLDER", type=Path, help="where the results go; default: data/monitoring")
     return parser
 
 
@@ -193,6 +199,16 @@ def _live(options: argparse.Namespace) -> bool:
     from kata.live.command import live
 
     return live(options.tree, options.stack, options.results, Console(), Console(stderr=True))
+
+
+def _race(options: argparse.Namespace) -> bool:
+    from kata.places import DATA
+    from kata.race.command import race
+    from kata.race.plan import plan_of
+
+    plan = plan_of(options.waits, options.slots, options.hold)
+    race(options.tree, plan, options.folder or DATA / "monitoring", Console(), Console(stderr=True))
+    return True
 
 
 def _standalone(options: argparse.Namespace) -> bool:

@@ -44,6 +44,10 @@ class AirflowApi:
         """The traceback of each DAG file that cannot be imported, by file name."""
         return {each["filename"]: each["stack_trace"] for each in self.get("/importErrors")["import_errors"]}
 
+    def dag_ids(self) -> set[str]:
+        """The DAGs that can be run now."""
+        return {dag["dag_id"] for dag in self.get("/dags", limit=100)["dags"]}
+
     def pools(self) -> list[dict[str, Any]]:
         return self.get("/pools")["pools"]
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-import tempfile
 from pathlib import Path
 from typing import Any
 
 from kata.failures import WrongUsage
 from kata.mistakes import MISTAKES
 from kata.verdict import WRONG, Grade, StepGrade, Verdict
+from kata.whole_file import write_whole
 
 
 def check_results_file(file: Path) -> None:
@@ -26,16 +26,7 @@ def check_results_file(file: Path) -> None:
 
 def write_results(grade: Grade, file: Path) -> None:
     """Write the whole file or nothing."""
-    handle, unfinished = tempfile.mkstemp(dir=file.absolute().parent, prefix=f".{file.name}.")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as opened:
-            json.dump(as_dict(grade), opened, indent=2)
-            opened.write("\n")
-        os.chmod(unfinished, 0o644)
-        os.replace(unfinished, file)
-    except BaseException:
-        os.unlink(unfinished)
-        raise
+    write_whole(file, json.dumps(as_dict(grade), indent=2) + "\n")
 
 
 def as_dict(grade: Grade) -> dict[str, Any]:

@@ -58,6 +58,9 @@ def test_all_components_share_what_a_trigger_needs(settings: Settings):
     assert environment["PYTHONPATH"] == str(ROOT / "solution")
     bundles: list[dict[str, Any]] = json.loads(environment["AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST"])
     assert [bundle["kwargs"]["path"] for bundle in bundles] == [str(ROOT / "solution"), str(ROOT / "dags")]
+    # Started at the same time on an empty AIRFLOW_HOME, each part would make a key of its own, and a trigger whose
+    # arguments the scheduler has encrypted ends the triggerer that cannot read them.
+    assert environment["AIRFLOW__CORE__FERNET_KEY"] == ""
     assert {"AIRFLOW_CONN_FS_DEFAULT", "AIRFLOW_CONN_AIRFLOW_API", "KATA_DATA_DIR"} <= set(environment)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from urllib.parse import quote
 
@@ -20,6 +21,8 @@ class Task:
     :param state: such as "deferred"; "" before it has one.
     :param trigger: class path of the trigger that it waits for, "" if it waits for none.
     :param triggerer: id of the triggerer's job that has taken its trigger up, None if none has.
+    :param began: when it was first started, None before that; `ended` likewise; both in seconds since the epoch.
+    :param id: of its present try; the executor knows it by this one.
     """
 
     task_id: str
@@ -28,6 +31,9 @@ class Task:
     try_number: int
     trigger: str
     triggerer: int | None
+    began: float | None = None
+    ended: float | None = None
+    id: str = ""
 
     @property
     def is_watched(self) -> bool:
@@ -56,12 +62,7 @@ class DagRun:
 
     def tasks(self) -> list[Task]:
         """All of its task instances."""
-        listed: list[dict[str, Any]] = []
-        while True:
-            page = self._api.get(f"{self._path}/taskInstances", limit=100, offset=len(listed))
-            listed += page["task_instances"]
-            if len(listed) >= page["total_entries"] or not page["task_instances"]:
-                return [_task(each) for each in listed]
+        return [_task(each) for each in task_instances(self._api, self._path)]
 
     def task(self, task_id: str) -> Task:
         return next(task for task in self.tasks() if task.task_id == task_id)
@@ -78,6 +79,16 @@ class DagRun:
         return [entry for entry in content if isinstance(entry, dict)]
 
 
+def task_instances(api: AirflowApi, path: str) -> list[dict[str, Any]]:
+    """All task instances of what lies at the path, as the API tells them."""
+    listed: list[dict[str, Any]] = []
+    while True:
+        page = api.get(f"{path}/taskInstances", limit=100, offset=len(listed))
+        listed += page["task_instances"]
+        if len(listed) >= page["total_entries"] or not page["task_instances"]:
+            return listed
+
+
 def active_runs(api: AirflowApi) -> list[tuple[str, str]]:
     """Ids of the DAG and of the run for each run that is not over."""
     runs = api.get("/dags/~/dagRuns", state=["queued", "running"], limit=100)["dag_runs"]
@@ -90,6 +101,12 @@ def end_active_runs(api: AirflowApi) -> None:
         api.patch(f"/dags/{dag_id}/dagRuns/{quote(run_id, safe='')}", {"state": "failed"})
 
 
+def seconds_of(moment: str | None) -> float | None:
+    """Seconds since the epoch, of a moment as the API tells it."""
+    # Python 3.10 does not read the Z for UTC.
+    return datetime.fromisoformat(moment.replace("Z", "+00:00")).timestamp() if moment else None
+
+
 def _task(told: dict[str, Any]) -> Task:
     return Task(
         task_id=told["task_id"],
@@ -98,4 +115,7 @@ def _task(told: dict[str, Any]) -> Task:
         try_number=told["try_number"] or 0,
         trigger=(told["trigger"] or {}).get("classpath", ""),
         triggerer=(told["trigger"] or {}).get("triggerer_id"),
+        began=seconds_of(told["start_date"]),
+        ended=seconds_of(told["end_date"]),
+        id=told["id"],
     )

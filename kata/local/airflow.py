@@ -38,15 +38,18 @@ class LocalAirflow:
     :param settings: its database and logs lie in their `home`; the database is made if it is not there.
     :ivar api: its REST API.
     :ivar data: folder that its DAGs read and write below.
+    :ivar database: the SQLite file that is its metadata database.
+    :ivar pids: the process id of each component.
     """
 
     def __init__(self, settings: Settings, processes: KeptProcesses) -> None:
         self._settings = settings
         self._processes = processes
         self._environment = settings.environment()
-        self._starts: dict[str, int] = {}
         self.api = AirflowApi(settings.address)
         self.data = settings.data
+        self.database = settings.home / "airflow.db"
+        self.pids: dict[str, int] = {}
 
     @property
     def address(self) -> str:
@@ -57,8 +60,8 @@ class LocalAirflow:
         home = self._settings.home
         home.mkdir(parents=True, exist_ok=True)
         (home / "logs").mkdir(exist_ok=True)
-        if not (home / "airflow.db").exists():
-            copy_template(home / "airflow.db")
+        if not self.database.exists():
+            copy_template(self.database)
         for component in COMPONENTS:
             self.start(component)
 
@@ -66,7 +69,8 @@ class LocalAirflow:
         """Start one component; returns at once."""
         port = [str(self._settings.port)] if component == "api-server" else []
         command = [sys.executable, "-m", "airflow", *COMPONENTS[component], *port]
-        self._processes.start(component, command, self._environment, self._settings.home, self.log_file(component))
+        log = self.log_file(component)
+        self.pids[component] = self._processes.start(component, command, self._environment, self._settings.home, log)
 
     def kill(self, component: str) -> None:
         """End one component with SIGKILL, and its children with it."""

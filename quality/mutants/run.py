@@ -26,8 +26,8 @@ from kata.session import Session
 from kata.step_work import StepWork
 from kata.steps import STEPS, Step, find_step
 from kata.supervisor import Ending
+from kata.tool_environment import python_with
 from quality.silence import Silence
-from quality.tool_environment import python_with
 
 COSMIC_RAY = "cosmic-ray==8.7.0"
 ARGUED = Path(__file__).parent / "survivors.md"

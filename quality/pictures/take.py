@@ -27,7 +27,7 @@ from kata.local.airflow import LocalAirflow
 from kata.local.own_airflow import own_airflow
 from kata.places import MODULE, ROOT, SOLUTION, shown
 from kata.saying import Saying
-from quality.tool_environment import python_with
+from kata.tool_environment import python_with
 
 PICTURES = ROOT / "docs" / "pictures"
 PINNED = ("playwright==1.65.2", "pillow==13.0.0")
@@ -93,7 +93,7 @@ def browser_on(address: str) -> Iterator[Browser]:
 
 def take_all(airflow: LocalAirflow, browser: Browser, say: Saying) -> Iterator[Path]:
     """Run the DAG, and take a picture of each of its moments; the files."""
-    wait_for(airflow, lambda: airflow.api.get("/dags")["dags"], lambda dags: len(dags) >= 4, _PATIENCE)
+    wait_for(airflow, airflow.api.dag_ids, lambda dags: MODULE in dags, _PATIENCE)
     run = DagRun(airflow.api, MODULE)
     say("waiting for both tasks to be deferred")
 

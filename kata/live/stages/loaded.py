@@ -21,7 +21,7 @@ def prove_loaded(deployment: Deployment, card: Card) -> None:
 def _imported(deployment: Deployment) -> None:
     errors, _ = wait_for(
         deployment,
-        lambda: (deployment.api.import_errors(), _dags(deployment)),
+        lambda: (deployment.api.import_errors(), deployment.api.dag_ids()),
         lambda seen: bool(seen[0]) or seen[1] >= set(DAGS),
         _PATIENCE,
     )
@@ -34,13 +34,10 @@ def _imported(deployment: Deployment) -> None:
 
 
 def _shown(deployment: Deployment) -> None:
-    missing = [dag_id for dag_id in DAGS if dag_id not in _dags(deployment)]
+    there = deployment.api.dag_ids()
+    missing = [dag_id for dag_id in DAGS if dag_id not in there]
     if missing:
         raise CheckFailed("GET /api/v2/dags", f"no DAG {', '.join(missing)}", mistake="missing DAG")
-
-
-def _dags(deployment: Deployment) -> set[str]:
-    return {dag["dag_id"] for dag in deployment.api.get("/dags", limit=100)["dags"]}
 
 
 def _place(lines: list[str]) -> str:

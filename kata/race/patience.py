@@ -1,0 +1,30 @@
+"""Looking about once a second."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable
+
+from kata.rest_api import ApiUnavailable
+
+# Seconds. With a fixed beat all submissions could fall on the same moment of the scheduler's own, of a second.
+_LOOK_EVERY = (0.75, 1.25)
+
+
+def look_until(look: Callable[[], bool], seconds: float) -> bool:
+    """Look again and again until it is so, or the time is over; whether it was so.
+
+    An API that is too busy to answer is asked again.
+    """
+    over = time.monotonic() + seconds
+    while True:
+        began = time.monotonic()
+        try:
+            if look():
+                return True
+        except ApiUnavailable:
+            pass
+        if began >= over:
+            return False
+        time.sleep(max(0.0, min(began + random.uniform(*_LOOK_EVERY), over) - time.monotonic()))

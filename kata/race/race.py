@@ -1,0 +1,101 @@
+"""The whole race: the idle Airflow, then one approach after the other on the same."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Callable, Sequence
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from kata.environment import airflow_version
+from kata.failures import BrokenSetup
+from kata.local.airflow import LocalAirflow
+from kata.local.own_airflow import own_airflow
+from kata.race.approach import APPROACHES, ORDINARY_DAG, Approach
+from kata.race.component_usage import ComponentUsage
+from kata.race.database_commits import DatabaseCommits
+from kata.race.figures import figures
+from kata.race.heat import Heat
+from kata.race.idle import measure_idle
+from kata.race.patience import look_until
+from kata.race.plan import INTERVAL, Plan
+from kata.race.sample import Sampler
+from kata.race.slots import Slots
+from kata.rest_api import ApiUnavailable
+
+_LOADED_AFTER = 60.0  # seconds
+
+
+class Race:
+    """
+    :param tree: folder of the module whose sensor waits.
+    :param approaches: which run, in this order.
+    :ivar results: what is measured so far, as it stands in race.json; it grows with every approach.
+    """
+
+    def __init__(self, tree: Path, plan: Plan, approaches: Sequence[Approach] = APPROACHES) -> None:
+        self._tree = tree
+        self._plan = plan
+        self._approaches = approaches
+        self.results: dict[str, Any] = {
+            "date": str(date.today()),
+            "airflow": airflow_version(),
+            "python": platform.python_version(),
+            "system": platform.system(),
+            "cores": os.cpu_count(),
+            "waits": plan.waits,
+            "slots": plan.slots,
+            "hold_seconds": plan.hold,
+            "interval_seconds": INTERVAL,
+            "interrupted": True,  # until it is over
+            "idle": None,
+            "approaches": {},
+        }
+
+    def run(self, say: Callable[[str], None]) -> None:
+        """Run it on an Airflow of its own, which is gone afterwards.
+
+        :raises BrokenSetup: if Airflow, or the tree in it, does not do its part.
+        """
+        with own_airflow(self._tree, say, **self._settings()) as airflow:
+            self._wait_until_loaded(airflow, say)
+            try:
+                self._measure(airflow, say)
+            except ApiUnavailable as error:
+                raise BrokenSetup(f"Airflow does not answer as it should. {error}") from error
+        self.results["interrupted"] = False
+
+    def _measure(self, airflow: LocalAirflow, say: Callable[[str], None]) -> None:
+        with DatabaseCommits(airflow.database) as commits:
+            sampler = Sampler(Slots(airflow.pids["scheduler"]), ComponentUsage(airflow.pids), commits)
+            idle = self.results["idle"] = measure_idle(airflow, self._plan, sampler, say)
+            for approach in self._approaches:
+                outcome = Heat(airflow, approach, self._plan, sampler, say).run()
+                self.results["approaches"][approach.key] = figures(outcome, idle["ordinary_start_seconds"])
+
+    def _settings(self) -> dict[str, str]:
+        return {
+            "KATA_RACE_WAITS": str(self._plan.waits),
+            "AIRFLOW__CORE__PARALLELISM": str(self._plan.slots),
+            # Airflow's own default: nobody changes a DAG here.
+            "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "30",
+        }
+
+    def _wait_until_loaded(self, airflow: LocalAirflow, say: Callable[[str], None]) -> None:
+        needed = {ORDINARY_DAG, *(approach.dag_id for approach in self._approaches)}
+
+        def loaded() -> bool:
+            say("waiting for the DAGs of the race")
+            airflow.check_alive()
+            for file, trace in airflow.api.import_errors().items():
+                if file.endswith("race.py"):
+                    raise BrokenSetup(
+                        f"Airflow cannot import dags/race.py, whose waits are made of the tree's sensor: "
+                        f"{trace.strip().splitlines()[-1]}\nWrite Step 4 first, or race the worked answer: make race"
+                    )
+            return needed <= airflow.api.dag_ids()
+
+        if not look_until(loaded, _LOADED_AFTER):
+            raise BrokenSetup(f"Airflow has not loaded dags/race.py after {_LOADED_AFTER:.0f} seconds.")

@@ -1,0 +1,410 @@
+"""The race: its figures from what was seen, what is shown of it, its DAGs, and a small one on a real Airflow."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from kata.charts.drawing import draw
+from kata.environment import child_environment
+from kata.failures import BrokenSetup, WrongUsage
+from kata.live.dag_run import Task
+from kata.places import ROOT, SOLUTION, STATE
+from kata.race import command
+from kata.race.approach import APPROACHES, DEFERRABLE, ORDINARY_DAG, POKE, RESCHEDULE, Approach
+from kata.race.component_usage import WORKERS, ComponentUsage
+from kata.race.database_commits import DatabaseCommits
+from kata.race.figures import by_phase, figures, slot_seconds, window
+from kata.race.heat import Outcome
+from kata.race.ordinary_tasks import OrdinaryTask, OrdinaryTasks, lateness
+from kata.race.page import page
+from kata.race.patience import look_until
+from kata.race.plan import INTERVAL, Plan, plan_of
+from kata.race.race import Race
+from kata.race.sample import Sample
+from kata.race.settling import Settling
+from kata.race.slots import holders
+from kata.race.table import show
+from kata.rest_api import ApiUnavailable
+from quality.test_command_line import kata
+
+PLAN = Plan(waits=4, slots=2, hold=10)
+MEASURED = ROOT / "docs" / "race.json"
+
+
+def sample(at: float, **counts: int) -> Sample:
+    return Sample(at, cpu={WORKERS: at / 2}, memory={WORKERS: 1024 * 1024}, **counts)
+
+
+# Two slots for four waits: the start-up, a moment at which no more can start, the files after ten seconds, the wake-up.
+POKED = Outcome(
+    approach=POKE,
+    plan=PLAN,
+    steady_at=12.2,
+    files_at=22.5,
+    over_at=25.0,
+    cut_off=False,
+    samples=[
+        sample(0.0),
+        sample(2.0, held=2, watched=2, begun=2),
+        sample(12.0, held=2, watched=2, begun=2),
+        sample(22.0, held=2, watched=2, begun=2),
+        sample(24.0, held=2, begun=4, succeeded=2),
+        sample(25.0, begun=4, succeeded=4, commits=50),
+    ],
+    ended_at=[22.7, 22.9, 24.1, 24.5],
+    ordinary=[OrdinaryTask(0.1, 1.0), OrdinaryTask(13.0, 12.0), OrdinaryTask(17.0, 8.0), OrdinaryTask(23.0, 2.0)],
+)
+DEFERRED = Outcome(
+    approach=DEFERRABLE,
+    plan=PLAN,
+    steady_at=12.2,
+    files_at=22.5,
+    over_at=25.0,
+    cut_off=False,
+    samples=[
+        sample(0.0),
+        sample(2.0, held=2, watched=1, begun=2),
+        sample(12.0, held=0, watched=4, deferred=4, begun=4),
+        sample(22.0, held=0, watched=4, deferred=4, begun=4),
+        sample(24.0, held=2, watched=0, begun=4),
+        sample(25.0, begun=4, succeeded=4, commits=60),
+    ],
+    ended_at=[23.0, 23.5, 24.6, 24.8],
+    ordinary=[OrdinaryTask(1.0, 5.0), OrdinaryTask(13.0, 1.2), OrdinaryTask(17.0, 1.0), OrdinaryTask(18.0, 1.4)],
+)
+
+
+def changed(outcome: Outcome, **changes: Any) -> Outcome:
+    return Outcome(**{**vars(outcome), **changes})
+
+
+def race_of(*outcomes: Outcome) -> dict[str, Any]:
+    late = lateness([OrdinaryTask(0, 1.0)])
+    used = {"cpu_cores": {WORKERS: 0.1}, "memory_bytes": {WORKERS: 1024 * 1024}, "commits_per_second": 1.0}
+    return {
+        **dict.fromkeys(("date", "airflow", "python", "system"), "of the race"),
+        "cores": 2,
+        "waits": PLAN.waits,
+        "slots": PLAN.slots,
+        "hold_seconds": PLAN.hold,
+        "interval_seconds": INTERVAL,
+        "interrupted": False,
+        "idle": {"ordinary_start_seconds": 1.0, "ordinary": late, **used},
+        "approaches": {each.approach.key: figures(each, 1.0) for each in outcomes},
+    }
+
+
+def shown(race: dict[str, Any]) -> str:
+    console = Console(width=80, record=True, file=io.StringIO())
+    show(race, console)
+    return console.export_text()
+
+
+def test_slot_seconds_are_slots_times_how_long_they_are_held():
+    assert slot_seconds([sample(0, held=2), sample(1.5, held=1), sample(2, held=0), sample(9, held=0)]) == 3.5
+
+
+def test_while_they_wait_begins_when_no_more_can_start_and_ends_with_the_files():
+    assert [each.at for each in window(POKED)] == [12.0, 22.0]
+    assert figures(POKED, 1.0)["most_slots_held_waiting"] == 2
+
+
+def test_start_up_and_wake_up_do_not_count_as_waiting():
+    told = figures(DEFERRED, 1.0)
+    assert (told["most_slots_held"], told["most_slots_held_waiting"]) == (2, 0)
+    assert (told["slot_seconds"] > 0, told["slot_seconds_waiting"]) == (True, 0)
+    assert told["watched_waiting"] == 4
+
+
+def test_an_ordinary_task_belongs_to_the_phase_in_which_it_was_submitted():
+    phases = by_phase(POKED)
+    assert [[task.submitted for task in phases[name]] for name in ("starting", "waiting", "ending")] == [
+        [0.1],
+        [13.0, 17.0],
+        [23.0],
+    ]
+
+
+def test_the_ratio_is_that_of_the_tasks_submitted_while_they_wait():
+    assert figures(POKED, 2.0)["ordinary_start_seconds"] == 10.0
+    assert figures(POKED, 2.0)["ordinary_start_ratio"] == 5.0
+    assert figures(POKED, None)["ordinary_start_ratio"] is None
+
+
+def test_an_ordinary_task_that_never_started_is_later_than_any_other():
+    late = lateness([OrdinaryTask(1, 1.0), OrdinaryTask(2, None), OrdinaryTask(3, 3.0)])
+    assert late == {"submitted": 3, "never_started": 1, "median_seconds": 3.0, "worst_seconds": None}
+    assert lateness([OrdinaryTask(1, None)])["median_seconds"] is None
+    assert lateness([])["median_seconds"] is None
+
+
+def test_a_wait_that_never_started_is_counted_and_shown():
+    assert figures(POKED, 1.0)["never_started"] == 2
+    line = next(line for line in shown(race_of(POKED, DEFERRED)).splitlines() if "not started" in line)
+    assert line.split()[-2:] == ["2", "0"]
+
+
+def test_when_the_last_wait_ended_is_known_only_if_all_have():
+    assert figures(POKED, 1.0)["last_ended_seconds"] == 2.0
+    assert figures(changed(POKED, ended_at=[22.7]), 1.0)["last_ended_seconds"] is None
+
+
+def test_what_was_cut_off_and_what_failed_is_shown_with_how_many_got_through():
+    samples = [*POKED.samples[:-1], sample(25.0, begun=3, succeeded=1, failed=1)]
+    text = shown(race_of(changed(POKED, cut_off=True, ended_at=[22.7], samples=samples)))
+    assert "1 of 4, 1 failed, cut off" in " ".join(text.split()).replace(" ,", ",")
+
+
+def test_a_wait_is_watched_while_somebody_looks_for_its_file():
+    def watched(approach: Approach, state: str, triggerer: int | None = None) -> bool:
+        return approach.watches(Task("wait", -1, state, 1, "", triggerer))
+
+    assert watched(POKE, "running")
+    assert not watched(POKE, "queued")
+    assert watched(RESCHEDULE, "up_for_reschedule")
+    assert not watched(RESCHEDULE, "scheduled")
+    assert watched(DEFERRABLE, "deferred", triggerer=1)
+    assert not watched(DEFERRABLE, "deferred")
+
+
+def test_a_deferred_wait_has_settled_when_its_slot_is_free():
+    task = Task("wait", -1, "deferred", 1, "", 1, began=1.0)
+    assert not DEFERRABLE.has_settled(task, holds_slot=True)
+    assert DEFERRABLE.has_settled(task, holds_slot=False)
+    assert RESCHEDULE.has_settled(Task("wait", -1, "queued", 1, "", None, began=1.0), holds_slot=False)
+    assert not RESCHEDULE.has_settled(Task("wait", -1, "queued", 1, "", None), holds_slot=False)
+
+
+def test_the_waits_are_steady_when_all_have_settled_or_no_more_can():
+    assert Settling(2).is_over(sample(1, settled=2))
+    settling = Settling(4)
+    assert not settling.is_over(sample(1))
+    assert not settling.is_over(sample(30))  # nothing has begun yet: there is more to come
+    assert not settling.is_over(sample(31, settled=2))
+    assert not settling.is_over(sample(40, settled=1))
+    assert settling.is_over(sample(41, settled=1))
+
+
+def test_a_slot_is_held_by_the_task_whose_id_its_process_bears():
+    task = "01a204d3-d9ed-7750-8634-236df6cfc407"
+    titles = [
+        "airflow worker -- LocalExecutor: <idle>",
+        f"airflow worker -- LocalExecutor: {task}",
+        "python -m airflow",
+    ]
+    assert holders(titles) == {task}
+
+
+def test_a_busy_api_is_asked_again_but_not_for_ever():
+    asked: list[int] = []
+
+    def busy() -> bool:
+        asked.append(1)
+        raise ApiUnavailable("locked")
+
+    assert not look_until(busy, 0.1)
+    assert len(asked) == 2
+
+
+def test_a_submission_that_is_refused_is_counted():
+    class Locked:
+        def post(self, path: str, body: dict[str, Any]) -> Any:
+            raise ApiUnavailable("database is locked")
+
+        def get(self, path: str, **query: Any) -> Any:
+            return {"task_instances": [], "total_entries": 0}
+
+    tasks = OrdinaryTasks(Locked())  # type: ignore[arg-type]
+    tasks.submit_if_due()
+    tasks.submit_if_due()
+    assert (tasks.refused, tasks.tasks(0.0), tasks.all_started()) == (1, [], True)
+
+
+def test_commits_are_those_that_others_have_written(tmp_path: Path):
+    other = sqlite3.connect(tmp_path / "airflow.db", isolation_level=None)
+    other.execute("PRAGMA journal_mode=WAL")
+    other.execute("CREATE TABLE t (x)")
+    with DatabaseCommits(tmp_path / "airflow.db") as commits:
+        before = commits.count()
+        for _ in range(3):
+            other.execute("INSERT INTO t VALUES (1)")
+        other.execute("SELECT * FROM t").fetchall()
+        assert commits.count() - before == 3
+    other.close()
+
+
+def test_what_a_process_of_the_scheduler_uses_is_the_workers():
+    busy = [sys.executable, "-c", "sum(range(10**7)); input()"]
+    with subprocess.Popen(busy, stdin=subprocess.PIPE) as child:
+        usage = ComponentUsage({"scheduler": os.getpid()})
+        assert look_until(lambda: usage.cpu()[WORKERS] > 0.05, 20)
+        assert usage.memory()[WORKERS] > 1024 * 1024
+        child.communicate()
+
+
+def test_the_page_needs_nothing_else_and_takes_no_text_for_markup():
+    race = race_of(POKED)
+    race["approaches"]["poke"]["title"] = "<script>alert(1)</script>"
+    text = page(race, "<svg></svg>")
+    assert "&lt;script&gt;" in text
+    for outside in ("<script", "<link", "src=", "href=", "@import", "url("):
+        assert outside not in text
+    assert "There is no chart. &lt;no&gt;" in page(race, "There is no chart. <no>")
+
+
+def test_the_page_says_what_its_words_mean_and_when_a_race_was_ended_early():
+    text = page(race_of(POKED), "")
+    assert "<em>never started</em>" in text
+    assert "ended early" not in text
+    assert "ended early" in page({**race_of(POKED), "interrupted": True}, "")
+
+
+class GivenUp:
+    """A race that somebody ends after its first approach."""
+
+    def __init__(self, tree: Path, plan: Plan) -> None:
+        self.results = {**race_of(POKED), "interrupted": True}
+
+    def run(self, say: Any) -> None:
+        raise KeyboardInterrupt
+
+
+def test_a_race_that_is_ended_early_keeps_what_it_has_measured(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    def no_network(*how: Any) -> None:
+        raise BrokenSetup("matplotlib==0 cannot be installed.")
+
+    monkeypatch.setattr(command, "Race", GivenUp)
+    monkeypatch.setattr(command, "draw", no_network)
+    folder = tmp_path / "monitoring"
+    folder.mkdir()
+    (folder / "race.json").write_text('{"date": "2020-02-02"}')
+    (folder / "race.png").write_bytes(b"of another race")
+    with pytest.raises(KeyboardInterrupt):
+        command.race("solution", PLAN, folder, Console(), Console(stderr=True))
+    said = capsys.readouterr().out
+    assert "There is no chart. matplotlib==0 cannot be installed." in said
+    assert "in the place of the race of 2020-02-02" in said
+    assert json.loads((folder / "race.json").read_text())["interrupted"]
+    assert sorted(file.name for file in folder.iterdir()) == ["race.html", "race.json"]
+
+
+def test_a_chart_that_cannot_be_drawn_is_explained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    # The kata's own Python has no matplotlib: it must not become a part of what a learner installs.
+    monkeypatch.setattr("kata.charts.drawing.python_with", lambda *how: sys.executable)
+    with pytest.raises(BrokenSetup, match=r"race\.json cannot be drawn: .*matplotlib"):
+        draw("race", MEASURED, tmp_path)
+
+
+@pytest.mark.skipif(not (STATE / "charts").exists(), reason="make race makes the environment that draws")
+def test_the_chart_is_drawn(tmp_path: Path):
+    draw("race", MEASURED, tmp_path)
+    assert (tmp_path / "race.png").read_bytes().startswith(b"\x89PNG")
+    assert "<svg" in (tmp_path / "race.svg").read_text()
+
+
+@pytest.mark.parametrize(
+    ("wanted", "told"),
+    [
+        (("0", "8", "60"), "WAITS=0 does not do: take a whole number from 1 to 1000."),
+        (("ten", "8", "60"), "WAITS=ten"),
+        (("100", "0", "60"), "SLOTS=0 does not do: take a whole number from 1 to 128."),
+        (("100", "1.5", "60"), "SLOTS=1.5"),
+        (("100", "8", "-1"), "HOLD=-1 does not do: take a number of seconds from 1 to 3600."),
+        (("100", "8", "nan"), "HOLD=nan"),
+    ],
+)
+def test_a_number_that_does_not_do_is_refused(wanted: tuple[str, str, str], told: str):
+    with pytest.raises(WrongUsage, match=told):
+        plan_of(*wanted)
+
+
+def test_wrong_usage_is_refused_before_anything_is_started():
+    for arguments in (["--waits", "0"], ["--tree", "nowhere"], ["--folder", "Makefile/x"]):
+        ended = kata("race", *arguments)
+        assert (ended.returncode, ended.stdout, ended.stderr.count("\n")) == (2, "", 1)
+
+
+_LOAD = """
+import json
+from airflow.dag_processing.dagbag import DagBag
+bag = DagBag("race.py")
+waits = [dag.tasks[0] for dag in bag.dags.values() if dag.dag_id != "race_ordinary_task"]
+print(json.dumps({
+    "errors": bag.import_errors,
+    "tasks": {dag.dag_id: len(dag.tasks) for dag in bag.dags.values()},
+    "intervals": [task.poke_interval for task in waits],
+    "from_trigger": [task.dag_id for task in waits if task.start_from_trigger],
+}))
+"""
+
+
+@pytest.mark.parametrize("count", ["", "7"])
+def test_the_dags_load_with_as_many_waits_as_are_asked_for(count: str, tmp_path: Path):
+    environment = child_environment(SOLUTION.parent, database=tmp_path / "none.db", data=tmp_path)
+    environment["PYTHONPATH"] += f":{ROOT / 'dags'}"
+    if count:
+        environment["KATA_RACE_WAITS"] = count
+    ended = subprocess.run(
+        [sys.executable, "-c", _LOAD], cwd=ROOT / "dags", env=environment, capture_output=True, text=True, check=True
+    )
+    loaded = json.loads(ended.stdout.splitlines()[-1])
+    assert loaded["errors"] == {}
+    assert loaded["tasks"] == {ORDINARY_DAG: 1, **{each.dag_id: int(count or 5) for each in APPROACHES}}
+    assert set(loaded["intervals"]) == {INTERVAL}
+    assert loaded["from_trigger"] == ["race_start_from_trigger"]
+
+
+def test_the_readme_says_what_was_measured():
+    race = json.loads(MEASURED.read_text())
+    poke, deferrable = race["approaches"]["poke"], race["approaches"]["deferrable"]
+    readme = " ".join((ROOT / "README.md").read_text().split())
+    assert f"{race['waits']} waits on {race['slots']} slots" in readme
+    assert f"{poke['never_started']} of {race['waits']} have not even started" in readme
+    assert f"an ordinary task starts {poke['ordinary_start_seconds']:.0f} seconds late" in readme
+    assert f"hold {deferrable['most_slots_held_waiting']} slots" in readme
+    assert f"it starts after {deferrable['ordinary_start_seconds']:.1f} seconds" in readme
+    assert f"on the idle Airflow after {race['idle']['ordinary_start_seconds']:.1f}" in readme
+
+
+def test_what_was_measured_holds_what_is_said_of_deferring():
+    race = json.loads(MEASURED.read_text())
+    assert (race["waits"], race["slots"], race["hold_seconds"], race["interrupted"]) == (100, 8, 60.0, False)
+    for key in ("deferrable", "start_from_trigger"):
+        way = race["approaches"][key]
+        assert (way["most_slots_held_waiting"], way["watched_waiting"], way["ended"]) == (0, 100, 100)
+        assert way["ordinary_start_ratio"] <= 1.5
+    assert race["approaches"]["poke"]["most_slots_held_waiting"] == 8
+
+
+def test_a_small_race_on_a_real_airflow():
+    race = Race(SOLUTION.parent, Plan(waits=6, slots=2, hold=5), (POKE, DEFERRABLE))
+    race.run(lambda what: None)
+    poke, deferrable = race.results["approaches"]["poke"], race.results["approaches"]["deferrable"]
+    assert not race.results["interrupted"]
+    assert (poke["most_slots_held_waiting"], poke["watched_waiting"], poke["never_started"]) == (2, 2, 4)
+    assert (deferrable["most_slots_held_waiting"], deferrable["watched_waiting"], deferrable["never_started"]) == (
+        0,
+        6,
+        0,
+    )
+    for way in (poke, deferrable):
+        assert (way["ended"], way["failed"], way["cut_off"]) == (6, 0, False)
+        assert way["ordinary"]["waiting"]["submitted"] > 0
+        assert way["cpu_seconds"][WORKERS] > 0
+        assert way["commits"] > 0
+        assert way["slot_seconds"] > 0
+    assert json.loads(json.dumps(race.results)) == race.results
+    assert "deferrable" in shown(race.results)
+    assert "deferrable" in page(race.results, "")
