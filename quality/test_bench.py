@@ -36,6 +36,7 @@ RESULT = Measured(
     lag_max=0.03,
     cpu=0.1,
     memory=2048.0,
+    threads=3,
     delays=[1.0, 4.0],
     started=10,
     triggers=10,
@@ -71,6 +72,7 @@ def test_every_contender_gets_the_event_of_every_file(setting: Setting) -> None:
         assert isinstance(result, Measured), result
         assert (len(result.arrived), result.failed, result.started) == (1, 0, result.triggers), result
         assert result.cpu > 0
+        assert result.threads >= 2
 
 
 def test_a_directory_that_never_answers_freezes_whoever_looks_on_the_loop() -> None:

@@ -1,6 +1,6 @@
 """`make bench`: what a trigger costs on one event loop, beside Airflow's own and two naive ones.
 
-Takes about an hour. What was measured is also written to bench.json, and drawn as bench.svg.
+Takes about an hour. What was measured is also written to bench.json, and drawn as bench.png.
 """
 
 from __future__ import annotations
@@ -16,15 +16,18 @@ from pathlib import Path
 
 from rich.console import Console
 
-from kata.bench import chart
 from kata.bench.bench import measure
 from kata.bench.contender import REFERENCE
 from kata.bench.measurement import Died, Measured
 from kata.bench.plan import WAITS, plan
+from kata.bench.setting import COMPARED
 from kata.bench.table import tables
+from kata.charts.drawing import draw
 from kata.environment import airflow_version
-from kata.places import MODULE, STATE, shown
+from kata.failures import BrokenSetup
+from kata.places import DATA, MODULE, shown
 from kata.saying import Saying
+from kata.whole_file import write_whole
 
 _INTERRUPTED = 130
 
@@ -46,7 +49,7 @@ def main() -> int:
         console.print(table)
     console.print(f"Before the brackets: how many times as much as {REFERENCE.name}, which do the work of one wait.")
     console.print("To event: from a file to its event. In 2 intervals: events that came by then.")
-    console.print(f"Written: {shown(options.folder / 'bench.json')}{_drawn(results, options.folder / 'bench.svg')}")
+    console.print(_drawn(options.folder), highlight=False, soft_wrap=True)
     return 0 if len(results) == sum(len(step.contenders) for step in steps) else _INTERRUPTED
 
 
@@ -60,7 +63,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--seconds", type=float, default=20.0, help="how long each is measured")
     parser.add_argument("--interval", type=float, default=5.0, help="seconds between two looks at a directory")
     parser.add_argument("--only", type=lambda text: text.split(","), default=[], help="such as full,FileTriggers")
-    parser.add_argument("--folder", type=Path, default=STATE / "bench", help="where bench.json and bench.svg go")
+    parser.add_argument("--folder", type=Path, default=DATA / "monitoring", help="where bench.json and its chart go")
     options = parser.parse_args()
     if not (options.tree / f"{MODULE}.py").is_file():
         parser.error(f"there is no {MODULE}.py in {options.tree}")
@@ -77,18 +80,20 @@ def _write(results: list[Measured | Died], options: argparse.Namespace) -> None:
         "cores": os.cpu_count(),
         "seconds": options.seconds,
         "interval": options.interval,
+        "settings": {setting.name: setting.short for setting in COMPARED},
     }
     options.folder.mkdir(parents=True, exist_ok=True)
     text = json.dumps({**where, "results": [asdict(result) for result in results]}, indent=1)
-    (options.folder / "bench.json").write_text(text + "\n", encoding="utf-8")
+    write_whole(options.folder / "bench.json", text + "\n")
 
 
-def _drawn(results: list[Measured | Died], file: Path) -> str:
+def _drawn(folder: Path) -> str:
+    written = f"Written: {shown(folder / 'bench.json')}"
     try:
-        chart.draw(results, file)
-    except ModuleNotFoundError:
-        return "; no chart, which needs matplotlib"
-    return f", {shown(file)}"
+        draw("bench", folder / "bench.json", folder)
+    except BrokenSetup as error:
+        return f"{written}. There is no chart. {error}"
+    return f"{written}, and its chart as bench.png and bench.svg"
 
 
 if __name__ == "__main__":

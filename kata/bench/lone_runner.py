@@ -12,6 +12,8 @@ from airflow.executors.workloads import RunTrigger
 from airflow.jobs.triggerer_job_runner import TriggerEventEntry, TriggerRunner, messages
 from airflow.models.trigger import Trigger
 
+_ROUNDS_TO_START = 20  # about a second each; a triggerer that starts has as much to do
+
 
 class LoneRunner(TriggerRunner):
     """All of it is Airflow's own but the line to its supervisor, which would need a database: see `_Supervisor`.
@@ -37,14 +39,16 @@ class LoneRunner(TriggerRunner):
     def wait_until_begun(self) -> None:
         self._begun.wait()
 
-    def hand_over(self, number: int, class_path: str, arguments: dict[str, Any]) -> None:
-        """Have a trigger started at the next round, from any thread.
+    def hand_over(self, triggers: dict[int, tuple[str, dict[str, Any]]]) -> None:
+        """Have triggers started, some at each round as by a triggerer; from any thread.
 
-        :param number: its id.
+        :param triggers: class path and arguments, by id.
         """
-        # No task instance: it would weigh the same for each, and the events are not sent to one.
-        workload = RunTrigger(id=number, classpath=class_path, encrypted_kwargs=Trigger.encrypt_kwargs(arguments))
-        self._supervisor.to_create.append(workload)
+        self._supervisor.at_once = max(Trigger.max_trigger_to_select_per_loop, len(triggers) // _ROUNDS_TO_START)
+        for number, (class_path, arguments) in triggers.items():
+            # No task instance: it would weigh the same for each, and the events are not sent to one.
+            workload = RunTrigger(id=number, classpath=class_path, encrypted_kwargs=Trigger.encrypt_kwargs(arguments))
+            self._supervisor.to_create.append(workload)
 
     @property
     def failed(self) -> set[int]:
@@ -74,10 +78,11 @@ class _Supervisor:
     _reader_task: asyncio.Task[None] | None = None
 
     def __init__(self) -> None:
+        self.at_once = 0
         self.to_create: deque[RunTrigger] = deque()
         self.failed: set[int] = set()
 
     async def asend(self, changes: messages.TriggerStateChanges) -> messages.TriggerStateSync:
         self.failed |= {number for number, _ in changes.failures or []}
-        new = [self.to_create.popleft() for _ in range(len(self.to_create))]
+        new = [self.to_create.popleft() for _ in range(min(self.at_once, len(self.to_create)))]
         return messages.TriggerStateSync(to_create=new, to_cancel=set())

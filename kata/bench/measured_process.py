@@ -32,6 +32,7 @@ from kata.bench.setting import SETTINGS
 from kata.processes import die_with_parent
 
 _INTERVALS_TO_START = 12  # then it is measured even if not all triggers could be started
+_INTERVALS_TO_SETTLE = 2  # what is not remembered from the last look has been looked at by then
 _PATIENCE, _INTERVALS_OF_PATIENCE = 5.0, 3  # for events, in seconds and besides
 _PAUSE = 0.1  # seconds
 
@@ -51,12 +52,14 @@ class Measurement:
         written = [(wait, each) for wait in self._scene.waits for each in triggers(wait.directories, job.interval)]
         self._triggers = dict(enumerate(written, 1))
         self._lag = LoopLag()
+        self._threads = 0  # the most that there were
 
     def take(self) -> Measured:
         self._runner.wait_until_begun()
         self._runner.loop.call_soon_threadsafe(lambda: self._runner.loop.create_task(self._lag.watch()))
         empty = self._memory_of_empty_runner()
         self._start_all()
+        self._threads = 0
         started = len(self._runner.triggers)
         begin, used = time.monotonic(), time.process_time()
         dropped = self._drop_files_until(begin + self._job.seconds)
@@ -74,6 +77,7 @@ class Measurement:
             lag_max=percentile(lag, 100) or 0.0,
             cpu=cpu,
             memory=memory,
+            threads=self._threads,
             delays=self._delays(dropped),
             started=started,
             triggers=len(self._triggers),
@@ -86,11 +90,10 @@ class Measurement:
         return _memory()
 
     def _start_all(self) -> None:
-        for number, (_, (class_path, arguments)) in self._triggers.items():
-            self._runner.hand_over(number, class_path, arguments)
+        self._runner.hand_over({number: written for number, (_, written) in self._triggers.items()})
         doing, patience = f"starting {len(self._triggers):,} triggers", _INTERVALS_TO_START * self._job.interval
         self._wait_until(lambda: len(self._runner.triggers) == len(self._triggers), patience, doing)
-        time.sleep(self._job.interval)  # the first look is of all at once
+        self._sleep_until(time.monotonic() + _INTERVALS_TO_SETTLE * self._job.interval, "letting them settle")
 
     def _drop_files_until(self, end: float) -> dict[str, float]:
         """Files arrive at moments that no interval knows; when each did, by its inbox."""
@@ -100,10 +103,10 @@ class Measurement:
         moments = sorted((chance.uniform(begin, end), number) for number in range(len(waits)))
         dropped: dict[str, float] = {}
         for moment, number in moments:
-            self._sleep_until(moment)
+            self._sleep_until(moment, "measuring")
             dropped[waits[number].inbox] = time.monotonic()
             self._scene.drop_file(waits[number])
-        self._sleep_until(end)
+        self._sleep_until(end, "measuring")
         return dropped
 
     def _wait_for_events(self, dropped: dict[str, float]) -> None:
@@ -127,10 +130,11 @@ class Measurement:
     def _wait_of(self, trigger: int) -> Wait:
         return self._triggers[trigger][0]
 
-    def _sleep_until(self, moment: float) -> None:
+    def _sleep_until(self, moment: float, doing: str) -> None:
         while (left := moment - time.monotonic()) > 0:
-            self._say("measuring")
-            time.sleep(min(left, 1.0))
+            self._say(doing)
+            self._threads = max(self._threads, threading.active_count())
+            time.sleep(min(left, _PAUSE))
 
     def _wait_until(self, done: Callable[[], bool], patience: float, doing: str) -> None:
         end = time.monotonic() + patience

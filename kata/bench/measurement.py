@@ -29,6 +29,7 @@ class Measured:
     :param lag_p50: how late the event loop was, in seconds, like the other two.
     :param cpu: seconds of processor time in a second.
     :param memory: bytes for each wait, over those of the empty runner.
+    :param threads: the most that there were at any time, the loop's and the measuring one among them.
     :param delays: seconds from a file to its event, ascending; None for those whose event has not come.
     :param started: how many of the triggers had been started when it began.
     :param triggers: how many there were to start.
@@ -44,6 +45,7 @@ class Measured:
     lag_max: float
     cpu: float
     memory: float
+    threads: int
     delays: list[float | None]
     started: int
     triggers: int

@@ -38,6 +38,7 @@ FIGURES = [
     Figure("loop lag max", lambda it: it.lag_max, _seconds),
     Figure("CPU", lambda it: it.cpu, lambda value: f"{value:.1%}"),
     Figure("memory a wait", lambda it: it.memory, lambda value: f"{value / 1024:.3g} KiB"),
+    Figure("threads", lambda it: it.threads, lambda value: f"{value:,.0f}"),
     Figure("to event p50", lambda it: it.delay_p50, _seconds),
     Figure("to event max", lambda it: it.delay_max, _seconds),
 ]

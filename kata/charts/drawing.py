@@ -24,7 +24,7 @@ def draw(name: str, results: Path, folder: Path) -> None:
     """
     python = python_with("charts", *_PINNED)
     # A file, not a module of the kata, none of whose packages that environment has.
-    command = [python, "-I", Path(__file__).with_name(f"{name}.py"), results, folder]
+    command = [python, "-E", "-s", Path(__file__).with_name(f"{name}.py"), results, folder]
     own_cache = {"MPLCONFIGDIR": str(STATE / "charts" / "cache")}
     ended = subprocess.run(command, env=os.environ | own_cache, capture_output=True, text=True, check=False)
     if ended.returncode != 0:

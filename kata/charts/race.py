@@ -1,7 +1,7 @@
 """The chart of a race: what each way of waiting holds and watches, and how late an ordinary task starts beside it.
 
-Run with the file that it is drawn from and the folder that it goes to. It imports matplotlib and the standard library
-only.
+Run with the file that it is drawn from and the folder that it goes to. It imports matplotlib, the standard library and
+`style.py` beside it only.
 """
 
 from __future__ import annotations
@@ -11,45 +11,24 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
+from style import BLUE, GREY, INK, VERMILION, new_figure, save
 
-# Told apart by the colour-blind too (Okabe and Ito).
-WATCHED, HELD, OTHER, INK = "#0072B2", "#D55E00", "#BBBBBB", "#333333"
-STYLE = {
-    "font.family": "sans-serif",
-    "font.size": 9,
-    "text.color": INK,
-    "axes.labelcolor": INK,
-    "axes.edgecolor": "#999999",
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "xtick.color": INK,
-    "ytick.color": INK,
-    "svg.hashsalt": "race",
-}
 # Behind words that lie on a chart.
 PLATE = {"facecolor": "white", "alpha": 0.75, "linewidth": 0, "pad": 1.5}
-WIDTH, HEIGHT, DOTS = 9.2, 6.9, 200  # inches, and dots an inch
+WIDTH, HEIGHT = 9.2, 6.9  # inches
 
 
 def main(results: Path, folder: Path) -> None:
-    race = json.loads(results.read_text(encoding="utf-8"))
-    mpl.rcParams.update(STYLE)
-    figure = draw(race)
-    figure.savefig(folder / "race.png", dpi=DOTS, metadata={"Software": None})
-    figure.savefig(folder / "race.svg", metadata={"Date": None})
+    save(draw(json.loads(results.read_text(encoding="utf-8"))), "race", folder)
 
 
 def draw(race: dict[str, Any]) -> Figure:
     ways = list(race["approaches"].values())
-    figure = Figure(figsize=(WIDTH, HEIGHT), layout="constrained")
-    figure.get_layout_engine().set(h_pad=0.06, w_pad=0.05, hspace=0.04, wspace=0.02)
     title = f"{race['waits']} waits for a file on {race['slots']} worker slots"
-    figure.suptitle(title, x=0.012, ha="left", size=14, weight="bold")
-    figure.supxlabel(_where(race), x=0.012, ha="left", size=8, color="#777777")
+    figure = new_figure(WIDTH, HEIGHT, title, _where(race))
     grid = figure.add_gridspec(3, len(ways), height_ratios=(1.25, 1, 1.1))
     span = _span(ways)
     for number, way in enumerate(ways):
@@ -73,7 +52,7 @@ def draw(race: dict[str, Any]) -> Figure:
 def _watched(axes: Axes, race: dict[str, Any], way: dict[str, Any], seconds: list[float]) -> None:
     waits = race["waits"]
     axes.set_title(way["title"], weight="bold", loc="left", size=10.5)
-    axes.fill_between(seconds, way["samples"]["watched"], step="post", color=WATCHED, linewidth=0)
+    axes.fill_between(seconds, way["samples"]["watched"], step="post", color=BLUE, linewidth=0)
     axes.axhline(waits, color=INK, linewidth=0.8, linestyle=(0, (4, 3)))
     axes.set_ylim(0, waits * 1.12)
     axes.yaxis.set_major_locator(MaxNLocator(5, integer=True))
@@ -92,14 +71,22 @@ def _watched(axes: Axes, race: dict[str, Any], way: dict[str, Any], seconds: lis
 def _held(axes: Axes, race: dict[str, Any], way: dict[str, Any], seconds: list[float]) -> None:
     slots, samples = race["slots"], way["samples"]
     both = [held + other for held, other in zip(samples["held"], samples["other"], strict=True)]
-    axes.fill_between(seconds, both, step="post", color=OTHER, linewidth=0)
-    axes.fill_between(seconds, samples["held"], step="post", color=HELD, linewidth=0)
+    axes.fill_between(seconds, both, step="post", color=GREY, linewidth=0)
+    axes.fill_between(seconds, samples["held"], step="post", color=VERMILION, linewidth=0)
     axes.axhline(slots, color=INK, linewidth=0.8, linestyle=(0, (4, 3)))
     axes.set_ylim(0, slots * 1.3)
     axes.yaxis.set_major_locator(MaxNLocator(4, integer=True))
     words = f"{way['most_slots_held_waiting']} held while they wait"
     axes.text(
-        0.04, 0.98, words, transform=axes.transAxes, va="top", color=HELD, weight="bold", in_layout=False, bbox=PLATE
+        0.04,
+        0.98,
+        words,
+        transform=axes.transAxes,
+        va="top",
+        color=VERMILION,
+        weight="bold",
+        in_layout=False,
+        bbox=PLATE,
     )
 
 
@@ -119,7 +106,7 @@ def _ordinary(axes: Axes, race: dict[str, Any], ways: list[dict[str, Any]]) -> N
     longest = max([*known, 1.0])
     for row, (_, late, way) in enumerate(bars):
         median = late["median_seconds"]
-        colour = OTHER if way is None else WATCHED
+        colour = GREY if way is None else BLUE
         axes.barh(row, longest if median is None else median, height=0.62, color=colour, hatch="" if median else "///")
         if late["worst_seconds"] is not None:
             axes.plot([late["worst_seconds"]] * 2, [row - 0.31, row + 0.31], color=INK, linewidth=1.6)
