@@ -417,6 +417,7 @@ class _Threads:
     def _work(self, call: Callable[[], None]) -> None:
         while True:
             call()
+            del call  # and all that it holds, which may be long before the next one comes
             try:
                 call = self._calls.get_nowait()
             except Empty:
@@ -440,6 +441,8 @@ def _in_thread(function: Callable[..., Any], *args: Any) -> asyncio.Future[Any]:
     def answer() -> None:
         try:
             future.set_result(call())
+        except StopIteration as error:  # which no future of asyncio takes
+            future.set_exception(RuntimeError(repr(error)))
         except BaseException as error:
             future.set_exception(error)
 
@@ -1012,6 +1015,8 @@ def _text(read: Callable[[], Any]) -> str | None:
 
 # ── Step 7: compare and report ────────────────────────────────────────────────────────────────────────────────────────
 
+RACE_FILE = os.path.join(os.path.dirname(REPORT_FILE), "race.json")  # `make race` leaves it there
+
 
 def compare_approaches(**context: Any) -> dict[str, Any]:
     """
@@ -1042,6 +1047,7 @@ def compare_approaches(**context: Any) -> dict[str, Any]:
         "saved_slot_seconds": None if waited is None else waited - held,
         "task_states": _measure("task_states", lambda: _task_states(ti), unavailable),
         "unavailable": unavailable,
+        "race": _race_beside(waited, held),
     }
     log.info("Traditional and deferrable waits compared: %s", comparison)
     return comparison
@@ -1050,6 +1056,28 @@ def compare_approaches(**context: Any) -> dict[str, Any]:
 def _task_states(ti: Any) -> dict[str, int]:
     states = ti.get_task_states(dag_id=ti.dag_id, run_ids=[ti.run_id])[ti.run_id]
     return dict(Counter(state or "none" for state in states.values()))
+
+
+def _race_beside(waited: float | None, held: float | None) -> str:
+    """Set this run's wait beside many at once, if they have been measured on this machine."""
+    try:
+        with open(RACE_FILE, encoding="utf-8") as file:
+            race = json.load(file)
+        poke, deferrable = (_way_in_race(race["approaches"][way]) for way in ("poke", "deferrable"))
+        many = f"{race['waits']} waits at once on {race['slots']} slots, measured on {race['date']}"
+    except (OSError, ValueError, KeyError, TypeError):
+        return "Not measured on this machine yet: `make race` sets 100 waits of each kind beside each other."
+    return f"{many}: as poke sensors they {poke}; deferred they {deferrable}. " + (
+        "How long this run's wait took is not known."
+        if waited is None
+        else f"This run's one wait held a slot for {held:.0f} of its {waited:.0f} seconds."
+    )
+
+
+def _way_in_race(way: dict[str, Any]) -> str:
+    ratio = way["ordinary_start_ratio"]
+    other = "did not start" if ratio is None else f"started {ratio:.1f} times as late as on an idle Airflow"
+    return f"held {way['most_slots_held_waiting']} slots while they waited, and another task {other}"
 
 
 def generate_trigger_report(**context: Any) -> dict[str, Any]:
@@ -1118,6 +1146,7 @@ def _report_page(run_id: str, processed: dict[str, Any], usage: dict[str, Any], 
 <h2>Invalid files</h2>{_list(invalid)}
 <h2>Worker slots</h2>{_list(f"{name}: {_figure(value)}" for name, value in figures.items())}
 {_bars({"traditional": traditional, "deferrable": deferrable})}
+<p>{_escaped(comparison.get("race", "unavailable"))}</p>
 <h2>Recommendations</h2>{_list(usage.get("recommendations", []))}
 </body>
 </html>
