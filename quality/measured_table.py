@@ -11,8 +11,6 @@ from pathlib import Path
 
 from kata.environment import airflow_version
 
-_BEGIN, _END = "<!-- measured: begin -->", "<!-- measured: end -->"
-
 
 def where_measured() -> str:
     """When, with what and on what kind of machine."""
@@ -22,9 +20,20 @@ def where_measured() -> str:
 
 def write_table(columns: Iterable[str], rows: Iterable[Iterable[str]], page: Path) -> None:
     """Put the table in the place of the one that stands in the page."""
+    table = markdown(columns, rows)
+    write_block("measured", f"{where_measured()}:\n\n{table}", page)
+
+
+def markdown(columns: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+    """A table as a Markdown page has it."""
     header = list(columns)
     lines = [header, ["---"] * len(header), *rows]
-    table = ["| " + " | ".join(cells) + " |" for cells in lines]
-    block = "\n".join([_BEGIN, f"{where_measured()}:", "", *table, _END])
-    text = page.read_text(encoding="utf-8")
-    page.write_text(re.sub(f"{_BEGIN}.*{_END}", lambda _: block, text, flags=re.DOTALL), encoding="utf-8")
+    return "\n".join("| " + " | ".join(cells) + " |" for cells in lines)
+
+
+def write_block(name: str, text: str, page: Path) -> None:
+    """Put a text between the marks of this name in the page, in the place of the one that stands there."""
+    begin, end = f"<!-- {name}: begin -->", f"<!-- {name}: end -->"
+    block = f"{begin}\n{text}\n{end}"
+    new = re.sub(f"{begin}.*{end}", lambda _: block, page.read_text(encoding="utf-8"), flags=re.DOTALL)
+    page.write_text(new, encoding="utf-8")

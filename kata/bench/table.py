@@ -21,11 +21,13 @@ class Figure:
 
     :param of: its value; None where there is none because an event has not come.
     :param show: the value as text, with its unit.
+    :param is_compared: whether it says something how many times as much it is.
     """
 
     name: str
     of: Callable[[Measured], float | None]
     show: Callable[[float], str]
+    is_compared: bool = True
 
 
 def _seconds(value: float) -> str:
@@ -38,7 +40,7 @@ FIGURES = [
     Figure("loop lag max", lambda it: it.lag_max, _seconds),
     Figure("CPU", lambda it: it.cpu, lambda value: f"{value:.1%}"),
     Figure("memory a wait", lambda it: it.memory, lambda value: f"{value / 1024:.3g} KiB"),
-    Figure("threads", lambda it: it.threads, lambda value: f"{value:,.0f}"),
+    Figure("threads", lambda it: it.threads, lambda value: f"{value:,.0f}", is_compared=False),
     Figure("to event p50", lambda it: it.delay_p50, _seconds),
     Figure("to event max", lambda it: it.delay_max, _seconds),
 ]
@@ -58,17 +60,28 @@ def ratio(figure: Figure, result: Measured, reference: Measured | Died | None) -
 
 
 def _table(setting: Setting, results: list[Measured | Died]) -> Table:
-    contenders = list(dict.fromkeys(each.contender for each in results))
-    table = Table(
-        "waits", "", *contenders, title=setting.title, title_justify="left", title_style="bold", box=SIMPLE_HEAD
-    )
+    columns = ["waits", "", *contenders(results)]
+    table = Table(*columns, title=setting.title, title_justify="left", title_style="bold", box=SIMPLE_HEAD)
     for waits in dict.fromkeys(each.waits for each in results):
-        of = {each.contender: each for each in results if each.waits == waits}
-        for figure in FIGURES:
-            table.add_row(f"{waits:,}", figure.name, *(_cell(figure, of[name], of) for name in contenders))
-        table.add_row(f"{waits:,}", "in 2 intervals", *(_in_time(of[name]) for name in contenders))
+        for row in rows([each for each in results if each.waits == waits]):
+            table.add_row(f"{waits:,}", *row)
         table.add_section()
     return table
+
+
+def contenders(results: list[Measured | Died]) -> list[str]:
+    """In the order in which they were measured."""
+    return list(dict.fromkeys(each.contender for each in results))
+
+
+def rows(results: list[Measured | Died]) -> list[list[str]]:
+    """A row for each figure, with its name and what it is for each contender.
+
+    :param results: of one setting and one number of waits.
+    """
+    of = {each.contender: each for each in results}
+    of_figures = [[figure.name, *(_cell(figure, of[name], of) for name in contenders(results))] for figure in FIGURES]
+    return [*of_figures, ["in 2 intervals", *(_in_time(of[name]) for name in contenders(results))]]
 
 
 def _cell(figure: Figure, result: Measured | Died, of: dict[str, Measured | Died]) -> str:
@@ -77,6 +90,8 @@ def _cell(figure: Figure, result: Measured | Died, of: dict[str, Measured | Died
     value = figure.of(result)
     if value is None:
         return _LOST
+    if not figure.is_compared:
+        return figure.show(value)
     times = ratio(figure, result, of.get(REFERENCE.name))
     return f"{times:.2f} ({figure.show(value)})" if times is not None else f"({figure.show(value)})"
 
