@@ -429,7 +429,7 @@ class _Threads:
                     self._waiting.release()
 
 
-_IDLE_SECONDS = 1.0
+_IDLE_SECONDS = 10.0
 _THREADS = _Threads()
 
 
@@ -487,17 +487,22 @@ class _Lookout:
                 loop.call_soon_threadsafe(tell)
 
         self.began = loop.time()
+        patience = self.began + 0.8 * interval
         if asked:
             self._silent.update(asked)
             self._due.extend(asked)
             _THREADS.submit(work)
-            await asyncio.wait([answered], timeout=0.1 * interval)
-        if self._due:  # no thread has been free for them, or it hangs in one
+        else:
+            answered.set_result(None)
+        for more in (1, 2, 4, 8, 16, 32, 64):
+            await asyncio.wait([answered], timeout=interval / 10)
+            if not self._due:
+                break
+            # No thread has been free for them, or it hangs in one.
             self.began = loop.time()
-            for _ in range(1 if len(self._due) == len(asked) else len(self._due)):
+            for _ in range(min(more, len(self._due))):
                 _THREADS.start(work)
-        if asked:
-            await asyncio.wait([answered], timeout=0.7 * interval)
+        await asyncio.wait([answered], timeout=patience - loop.time())
         answers = {directory: self._answers.pop(directory) for directory in list(self._answers)}
         self._silent.difference_update(answers)
         return answers
@@ -1146,7 +1151,7 @@ def _report_page(run_id: str, processed: dict[str, Any], usage: dict[str, Any], 
 <h2>Invalid files</h2>{_list(invalid)}
 <h2>Worker slots</h2>{_list(f"{name}: {_figure(value)}" for name, value in figures.items())}
 {_bars({"traditional": traditional, "deferrable": deferrable})}
-<p>{_escaped(comparison.get("race", "unavailable"))}</p>
+<p>{_escaped(comparison.get("race", ""))}</p>
 <h2>Recommendations</h2>{_list(usage.get("recommendations", []))}
 </body>
 </html>
