@@ -22,10 +22,15 @@ def show(results: dict[str, Any], console: Console) -> None:
     for head in ("file after", "slot-seconds", "of them running", "task ends late", "CPU seconds"):
         table.add_column(head, justify="right")
     for row in measured:
-        pairs = (row.slot_seconds, row.running, row.late, row.cpu)
-        table.add_row(f"{row.length:g} s", *(f"{poke:.2f} · {deferrable:.2f}" for poke, deferrable in pairs))
+        table.add_row(*cells(row))
     console.print(table)
     console.print(said(results), highlight=False)
+
+
+def cells(row: Row) -> list[str]:
+    """The length, and what it took in both ways."""
+    pairs = (row.slot_seconds, row.running, row.late, row.cpu)
+    return [f"{row.length:g} s", *(f"{poke:.2f} · {deferrable:.2f}" for poke, deferrable in pairs)]
 
 
 def said(results: dict[str, Any]) -> str:
