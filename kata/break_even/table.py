@@ -8,7 +8,7 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-from kata.break_even.crossing import break_even, more, rows, spread
+from kata.break_even.crossing import Row, break_even, more, rows, spread
 
 
 def show(results: dict[str, Any], console: Console) -> None:
