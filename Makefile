@@ -10,7 +10,7 @@ READY := $(VENV)/.ready
 KATA := $(VENV)/bin/python -m kata
 
 .DEFAULT_GOAL := help
-.PHONY: help setup grade watch hint diff reset restore run up down ps logs standalone trigger drop live race bench test \
+.PHONY: help setup grade watch hint diff reset restore run up down ps logs standalone trigger drop live race breakeven bench test \
   quality mutants reliability screenshots versions lint clean
 
 help: ## list the targets
@@ -66,6 +66,9 @@ live: $(READY) ## prove your work on a real scheduler, worker and triggerer  [TR
 race: $(READY) ## measure what deferring saves, on a real Airflow; ten minutes  [WAITS=100] [SLOTS=8] [HOLD=60]
 	@$(KATA) race --tree "$(if $(filter file,$(origin TREE)),solution,$(TREE))" \
 	  $(if $(WAITS),--waits "$(WAITS)") $(if $(SLOTS),--slots "$(SLOTS)") $(if $(HOLD),--hold "$(HOLD)")
+
+breakeven: $(READY) ## measure from which length of wait on deferring pays; seven minutes  [REPEATS=4]
+	@$(KATA) breakeven --tree "$(if $(filter file,$(origin TREE)),solution,$(TREE))" $(if $(REPEATS),--repeats "$(REPEATS)")
 
 test: lint ## test the kata itself
 	@$(VENV)/bin/python -m pytest quality --numprocesses 2 --dist loadfile --no-loadscope-reorder

@@ -98,6 +98,10 @@ def _parser() -> argparse.ArgumentParser:
     raced.add_argument("--slots", default="8", help="how many tasks may run at once; default: 8")
     raced.add_argument("--hold", default="60", metavar="SECONDS", help="how long the waits are held; default: 60")
     raced.add_argument("--folder", metavar="FOLDER", type=Path, help="where the results go; default: data/monitoring")
+    even = command("breakeven", _break_even, "measure from which length of wait on deferring pays, on a real Airflow")
+    even.set_defaults(tree="solution")
+    even.add_argument("--repeats", default="4", help="how often each short wait is measured in each way; default: 4")
+    even.add_argument("--folder", metavar="FOLDER", type=Path, help="where the results go; default: data/monitoring")
     return parser
 
 
@@ -208,6 +212,16 @@ def _race(options: argparse.Namespace) -> bool:
 
     plan = plan_of(options.waits, options.slots, options.hold)
     race(options.tree, plan, options.folder or DATA / "monitoring", Console(), Console(stderr=True))
+    return True
+
+
+def _break_even(options: argparse.Namespace) -> bool:
+    from kata.break_even.command import measure_break_even
+    from kata.break_even.plan import plan_of
+    from kata.places import DATA
+
+    plan = plan_of(options.repeats)
+    measure_break_even(options.tree, plan, options.folder or DATA / "monitoring", Console(), Console(stderr=True))
     return True
 
 

@@ -200,9 +200,10 @@ def test_a_slot_is_held_by_the_task_whose_id_its_process_bears():
     titles = [
         "airflow worker -- LocalExecutor: <idle>",
         f"airflow worker -- LocalExecutor: {task}",
+        f"airflow worker -- LocalExecutor: {task}",
         "python -m airflow",
     ]
-    assert holders(titles) == {task}
+    assert holders(titles) == {task: 2}
 
 
 def test_a_busy_api_is_asked_again_but_not_for_ever():

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 
 from kata.charts.drawing import draw
-from kata.failures import BrokenSetup, WrongUsage
-from kata.places import MODULE, shown
-from kata.preflight import find_tree, read_module
+from kata.failures import BrokenSetup
+from kata.places import shown
+from kata.race.beforehand import make_ready, readable_tree
 from kata.race.page import page
 from kata.race.plan import Plan
 from kata.race.race import Race
@@ -31,11 +30,8 @@ def race(tree_name: str, plan: Plan, folder: Path, console: Console, progress: C
     :raises WrongUsage: for a tree that is none, or a folder that cannot be written to.
     :raises BrokenSetup: if Airflow does not do its part.
     """
-    tree = find_tree(tree_name)
-    _, problem = read_module(tree / f"{MODULE}.py")
-    if problem is not None:
-        raise WrongUsage(f"{problem.path}: {problem.what} {problem.todo}")
-    _make_ready(folder)
+    tree = readable_tree(tree_name)
+    make_ready(folder)
     running = Race(tree, plan)
     try:
         with Saying(progress) as say:
@@ -44,15 +40,6 @@ def race(tree_name: str, plan: Plan, folder: Path, console: Console, progress: C
         if running.results["approaches"]:
             show(running.results, console)
             _write(running.results, folder, console)
-
-
-def _make_ready(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise WrongUsage(f"The folder {shown(folder)} cannot be made: {error.strerror}.") from error
-    if not os.access(folder, os.W_OK):
-        raise WrongUsage(f"The folder {shown(folder)} cannot be written to: make it writable.")
 
 
 def _write(results: dict[str, Any], folder: Path, console: Console) -> None:

@@ -1,4 +1,4 @@
-"""Looking about once a second."""
+"""Looking again and again, about once a second if nothing else is asked for."""
 
 from __future__ import annotations
 
@@ -12,10 +12,12 @@ from kata.rest_api import ApiUnavailable
 _LOOK_EVERY = (0.75, 1.25)
 
 
-def look_until(look: Callable[[], bool], seconds: float) -> bool:
+def look_until(look: Callable[[], bool], seconds: float, every: tuple[float, float] = _LOOK_EVERY) -> bool:
     """Look again and again until it is so, or the time is over; whether it was so.
 
     An API that is too busy to answer is asked again.
+
+    :param every: seconds between two looks, at least and at most.
     """
     over = time.monotonic() + seconds
     while True:
@@ -27,4 +29,4 @@ def look_until(look: Callable[[], bool], seconds: float) -> bool:
             pass
         if began >= over:
             return False
-        time.sleep(max(0.0, min(began + random.uniform(*_LOOK_EVERY), over) - time.monotonic()))
+        time.sleep(max(0.0, min(began + random.uniform(*every), over) - time.monotonic()))

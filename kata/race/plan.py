@@ -37,13 +37,14 @@ class Plan:
 def plan_of(waits: str, slots: str, hold: str) -> Plan:
     """The plan that somebody has asked for. Raises `WrongUsage` for what is no number, or too small or too large."""
     return Plan(
-        int(_number("WAITS", waits, int, 1, _MOST_WAITS)),
-        int(_number("SLOTS", slots, int, 1, _MOST_SLOTS)),
-        _number("HOLD", hold, float, 1, _LONGEST_HOLD),
+        int(number("WAITS", waits, int, 1, _MOST_WAITS)),
+        int(number("SLOTS", slots, int, 1, _MOST_SLOTS)),
+        number("HOLD", hold, float, 1, _LONGEST_HOLD),
     )
 
 
-def _number(name: str, text: str, kind: type[int] | type[float], least: int, most: int) -> float:
+def number(name: str, text: str, kind: type[int] | type[float], least: int, most: int) -> float:
+    """The number in an option. Raises `WrongUsage` for what is none, or too small or too large."""
     try:
         value = kind(text)
     except ValueError:

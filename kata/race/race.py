@@ -2,30 +2,25 @@
 
 from __future__ import annotations
 
-import os
-import platform
 from collections.abc import Callable, Sequence
-from datetime import date
 from pathlib import Path
 from typing import Any
 
-from kata.environment import airflow_version
 from kata.failures import BrokenSetup
 from kata.local.airflow import LocalAirflow
 from kata.local.own_airflow import own_airflow
 from kata.race.approach import APPROACHES, ORDINARY_DAG, Approach
+from kata.race.beforehand import circumstances
 from kata.race.component_usage import ComponentUsage
 from kata.race.database_commits import DatabaseCommits
 from kata.race.figures import figures
 from kata.race.heat import Heat
 from kata.race.idle import measure_idle
-from kata.race.patience import look_until
+from kata.race.loading import wait_until_loaded
 from kata.race.plan import INTERVAL, Plan
 from kata.race.sample import Sampler
 from kata.race.slots import Slots
 from kata.rest_api import ApiUnavailable
-
-_LOADED_AFTER = 60.0  # seconds
 
 
 class Race:
@@ -40,11 +35,7 @@ class Race:
         self._plan = plan
         self._approaches = approaches
         self.results: dict[str, Any] = {
-            "date": str(date.today()),
-            "airflow": airflow_version(),
-            "python": platform.python_version(),
-            "system": platform.system(),
-            "cores": os.cpu_count(),
+            **circumstances(),
             "waits": plan.waits,
             "slots": plan.slots,
             "hold_seconds": plan.hold,
@@ -60,7 +51,7 @@ class Race:
         :raises BrokenSetup: if Airflow, or the tree in it, does not do its part.
         """
         with own_airflow(self._tree, say, **self._settings()) as airflow:
-            self._wait_until_loaded(airflow, say)
+            wait_until_loaded(airflow, "race.py", {ORDINARY_DAG, *(each.dag_id for each in self._approaches)}, say)
             try:
                 self._measure(airflow, say)
             except ApiUnavailable as error:
@@ -82,20 +73,3 @@ class Race:
             # Airflow's own default: nobody changes a DAG here.
             "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "30",
         }
-
-    def _wait_until_loaded(self, airflow: LocalAirflow, say: Callable[[str], None]) -> None:
-        needed = {ORDINARY_DAG, *(approach.dag_id for approach in self._approaches)}
-
-        def loaded() -> bool:
-            say("waiting for the DAGs of the race")
-            airflow.check_alive()
-            for file, trace in airflow.api.import_errors().items():
-                if file.endswith("race.py"):
-                    raise BrokenSetup(
-                        f"Airflow cannot import dags/race.py, whose waits are made of the tree's sensor: "
-                        f"{trace.strip().splitlines()[-1]}\nWrite Step 4 first, or race the worked answer: make race"
-                    )
-            return needed <= airflow.api.dag_ids()
-
-        if not look_until(loaded, _LOADED_AFTER):
-            raise BrokenSetup(f"Airflow has not loaded dags/race.py after {_LOADED_AFTER:.0f} seconds.")

@@ -62,7 +62,7 @@ class Sampler:
 
     def idle(self, at: float) -> Sample:
         """One of an Airflow without waits."""
-        return self._take(at, other=len(self._slots.holders()))
+        return self._take(at, other=self._slots.holders().total())
 
     def waits(self, at: float, approach: Approach, tasks: Sequence[Task]) -> Sample:
         """One of the waits.
@@ -71,11 +71,11 @@ class Sampler:
         """
         holders = self._slots.holders()
         states = Counter(task.state for task in tasks)
-        held = sum(task.id in holders for task in tasks) if _TITLES else states["running"]
+        held = sum(holders[task.id] for task in tasks) if _TITLES else states["running"]
         return self._take(
             at,
             held=held,
-            other=max(0, len(holders) - held),
+            other=max(0, holders.total() - held),
             queued=states["queued"],
             running=states["running"],
             deferred=states["deferred"],

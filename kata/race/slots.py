@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import re
+from collections import Counter
 from collections.abc import Iterable
 
 import psutil
@@ -22,16 +23,19 @@ class Slots:
     def __init__(self, scheduler: int) -> None:
         self._scheduler = psutil.Process(scheduler)
 
-    def holders(self) -> set[str]:
-        """The ids of the task instances that hold one. Empty on macOS, where processes have no titles."""
+    def holders(self) -> Counter[str]:
+        """How many each task instance holds, by its id. Empty on macOS, where processes have no titles.
+
+        A task that goes on after its wait can hold two for a moment: the first has not noticed that it is free.
+        """
         with contextlib.suppress(psutil.NoSuchProcess):
             return holders(_title(process) for process in self._scheduler.children())
-        return set()
+        return Counter()
 
 
-def holders(titles: Iterable[str]) -> set[str]:
-    """The ids in the titles of the executor's processes."""
-    return {found[1] for title in titles if (found := _OCCUPIED.search(title))}
+def holders(titles: Iterable[str]) -> Counter[str]:
+    """The ids in the titles of the executor's processes, and how often each is there."""
+    return Counter(found[1] for title in titles if (found := _OCCUPIED.search(title)))
 
 
 def _title(process: psutil.Process) -> str:

@@ -1,0 +1,58 @@
+"""docs/measurements.md says what was measured, and its arithmetic is right."""
+
+from __future__ import annotations
+
+import json
+import math
+
+import pytest
+
+from kata.places import ROOT
+from kata.race.rows import component_rows, result_rows
+
+PAGE = (ROOT / "docs" / "measurements.md").read_text(encoding="utf-8")
+WORDS = " ".join(PAGE.split())
+RACE = json.loads((ROOT / "docs" / "race.json").read_text(encoding="utf-8"))
+MIB = 1024 * 1024
+
+
+@pytest.mark.parametrize(("name", "cells"), [*result_rows(RACE), *component_rows(RACE)])
+def test_the_race_stands_there_as_it_was_measured(name: str, cells: list[str]):
+    assert "| " + " | ".join([name.strip(), *cells]) + " |" in PAGE
+
+
+def test_what_is_said_of_the_race_was_measured():
+    poke, deferrable, from_trigger = (RACE["approaches"][key] for key in ("poke", "deferrable", "start_from_trigger"))
+    assert f"{poke['never_started']} of {RACE['waits']} waits had not begun" in WORDS
+    assert f"starts {poke['ordinary_start_ratio']:.0f} times as late" in WORDS
+    assert f"{deferrable['slot_seconds'] / RACE['waits']:.1f} slot-seconds in the mean" in WORDS
+    assert f"watched only after {deferrable['steady_seconds']:.0f} seconds" in WORDS
+    assert f"the last had ended {deferrable['last_ended_seconds']:.0f} seconds after the files" in WORDS
+    assert f"{RACE['waits']} waits were watched after {from_trigger['steady_seconds']:.1f} seconds" in WORDS
+    took, without = (way["waiting"]["memory_bytes"]["triggerer"] / MIB for way in (from_trigger, deferrable))
+    assert f"took {took:.0f} MiB with it, where it took {without:.0f}" in WORDS
+
+
+@pytest.mark.parametrize(("capacity", "said"), [(1000, "1,000"), (5000, "5,000")])
+def test_the_triggerers_on_paper(capacity: int, said: str):
+    needed = {waits: math.ceil(waits / capacity) + 1 for waits in (10_000, 100_000)}
+    taken_up = [waits / (50 * count) for waits, count in needed.items()]
+    lost = [30 + waits / count / (50 * (count - 1)) for waits, count in needed.items()]
+    few, many = needed.values()
+    assert f"| triggerers, capacity {said} | " in PAGE
+    assert f" | {few} | {many} |\n" in PAGE
+    assert f" | {taken_up[0]:.0f} s | {taken_up[1]:.0f} s |\n" in PAGE
+    assert f" | {lost[0]:.0f} s | {lost[1]:.0f} s |\n" in PAGE
+
+
+def test_the_rest_on_paper_follows_from_the_race():
+    waits, slots, deferrable = RACE["waits"], RACE["slots"], RACE["approaches"]["deferrable"]
+    a_second = waits / deferrable["last_ended_seconds"]
+    assert f"{slots} slots ended {a_second:.1f} waits a second" in WORDS
+    assert f"start {a_second / slots * 100:.0f} tasks a second" in WORDS
+    for seconds in (deferrable["steady_seconds"], deferrable["last_ended_seconds"]):
+        assert f"| {seconds / waits * 10_000 / 60:.0f} min | {seconds / waits * 100_000 / 3600:.1f} h |" in PAGE
+    grown = deferrable["waiting"]["memory_bytes"]["triggerer"] - RACE["idle"]["memory_bytes"]["triggerer"]
+    assert f"grew by {grown / 1e6:.0f} MB with {waits}" in WORDS
+    commits = deferrable["commits"] - deferrable["over_seconds"] * RACE["idle"]["commits_per_second"]
+    assert f"| {commits / waits:.0f} a wait in the race" in PAGE
