@@ -67,7 +67,7 @@ race: $(READY) ## measure what deferring saves, on a real Airflow; ten minutes  
 	@$(KATA) race --tree "$(if $(filter file,$(origin TREE)),solution,$(TREE))" \
 	  $(if $(WAITS),--waits "$(WAITS)") $(if $(SLOTS),--slots "$(SLOTS)") $(if $(HOLD),--hold "$(HOLD)")
 
-breakeven: $(READY) ## measure from which length of wait on deferring pays; seven minutes  [REPEATS=4]
+breakeven: $(READY) ## measure from which length of wait on deferring pays; nine minutes  [REPEATS=4]
 	@$(KATA) breakeven --tree "$(if $(filter file,$(origin TREE)),solution,$(TREE))" $(if $(REPEATS),--repeats "$(REPEATS)")
 
 test: lint ## test the kata itself

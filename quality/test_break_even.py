@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import statistics
 import subprocess
 import sys
 from pathlib import Path
@@ -13,9 +14,9 @@ import pytest
 from rich.console import Console
 
 from kata.break_even import command
-from kata.break_even.crossing import Line, break_even, line, rows, spread
+from kata.break_even.crossing import Line, break_even, line, more, rows, spread
 from kata.break_even.plan import INTERVAL, LONG, SHORT, WAYS, Plan, plan_of
-from kata.break_even.table import said, show
+from kata.break_even.table import cells, said, show
 from kata.environment import child_environment
 from kata.failures import WrongUsage
 from kata.places import ROOT, SOLUTION
@@ -170,3 +171,29 @@ def test_the_dags_load(tmp_path: Path):
     )
     loaded = json.loads(ended.stdout.splitlines()[-1])
     assert loaded == {"errors": {}, "intervals": {f"break_even_{way}": [INTERVAL] for way in WAYS}}
+
+
+def test_the_docs_say_what_was_measured():
+    measured = json.loads(MEASURED.read_text())
+    of = measured["waits"]
+    page = (ROOT / "docs" / "measurements.md").read_text()
+    words = " ".join(page.split())
+    for row in rows(of):
+        assert "| " + " | ".join(cells(row)) + " |" in page
+    assert (measured["break_even_seconds"], measured["break_even_spread"]) == (break_even(of), list(spread(of) or ()))
+    low, high = measured["break_even_spread"]
+    assert f"`make breakeven REPEATS={measured['repeats']}`" in words
+    assert f"**From {measured['break_even_seconds']:.1f} seconds on a deferrable wait holds its slots for less" in words
+    assert f"between {low:.1f} and {high:.1f} seconds in nine of ten draws" in words
+    waited = [wait for wait in of if wait["length_seconds"] > 0]
+    poke, deferrable = (statistics.mean(w["task_cpu_seconds"] for w in waited if w["way"] == way) for way in WAYS)
+    assert f"{deferrable:.2f} for {poke:.2f}" in words
+    late = more(row.late for row in rows(of) if row.length > 0)
+    assert f"the task ends {late:.1f} seconds later" in words
+    first = next(row for row in rows(of) if row.length == 1)
+    assert first.running[1] < first.running[0], "ahead at one second already"
+    ends = len(of) + sum(wait["way"] == "deferrable" for wait in waited)
+    noticed_late = sum(round((wait["slot_seconds"] - wait["running_seconds"]) / 5) for wait in of)
+    assert f"of {ends} ends of a process {noticed_late} were noticed after 5 seconds" in words
+    readme = " ".join((ROOT / "README.md").read_text().split())
+    assert f"from about {measured['break_even_seconds']:.0f} seconds on here" in readme
