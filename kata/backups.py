@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import tempfile
 from datetime import datetime
 from pathlib import Path
 
 from kata.failures import WrongUsage
 from kata.places import STATE, shown
+from kata.whole_file import write_whole
 
 BACKUPS = STATE / "backups"
 
@@ -22,11 +21,7 @@ def replace_file(file: Path, content: bytes) -> Path | None:
     file = file.resolve()
     try:
         copy = _copy(file) if file.exists() else None
-        handle, unfinished = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}.")
-        with os.fdopen(handle, "wb") as opened:
-            opened.write(content)
-        os.chmod(unfinished, file.stat().st_mode if copy else 0o644)
-        os.replace(unfinished, file)
+        write_whole(file, content, file.stat().st_mode if copy else 0o644)
     except OSError as error:
         raise WrongUsage(f"{shown(file)} cannot be replaced: {error.strerror}. Nothing was changed.") from None
     return copy

@@ -206,22 +206,22 @@ def _live(options: argparse.Namespace) -> bool:
 
 
 def _race(options: argparse.Namespace) -> bool:
-    from kata.places import DATA
+    from kata.places import MONITORING
     from kata.race.command import race
     from kata.race.plan import plan_of
 
     plan = plan_of(options.waits, options.slots, options.hold)
-    race(options.tree, plan, options.folder or DATA / "monitoring", Console(), Console(stderr=True))
+    race(options.tree, plan, options.folder or MONITORING, Console(), Console(stderr=True))
     return True
 
 
 def _break_even(options: argparse.Namespace) -> bool:
     from kata.break_even.command import measure_break_even
     from kata.break_even.plan import plan_of
-    from kata.places import DATA
+    from kata.places import MONITORING
 
     plan = plan_of(options.repeats)
-    measure_break_even(options.tree, plan, options.folder or DATA / "monitoring", Console(), Console(stderr=True))
+    measure_break_even(options.tree, plan, options.folder or MONITORING, Console(), Console(stderr=True))
     return True
 
 

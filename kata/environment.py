@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+import platform
+from datetime import date
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 from kata.places import STATE
 
@@ -28,6 +31,17 @@ _FILE_SYSTEM = '{"conn_type": "fs", "extra": {"path": "/"}}'
 
 def airflow_version() -> str:
     return version("apache-airflow")
+
+
+def circumstances() -> dict[str, Any]:
+    """When something is measured, with what, and on what kind of machine."""
+    return {
+        "date": str(date.today()),
+        "airflow": airflow_version(),
+        "python": platform.python_version(),
+        "system": platform.system(),
+        "cores": os.cpu_count(),
+    }
 
 
 def airflow_home() -> Path:

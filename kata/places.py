@@ -11,6 +11,7 @@ STATE = ROOT / ".kata"
 SUITE = ROOT / "tests"
 # What the DAGs of a running Airflow read and write.
 DATA = ROOT / "data"
+MONITORING = DATA / "monitoring"
 SOLUTION = ROOT / "solution" / f"{MODULE}.py"
 STARTER = ROOT / "kata" / "starter" / f"{MODULE}.py"
 

@@ -9,7 +9,7 @@ from typing import Any
 from kata.bench.measurement import Died, Measured
 from kata.bench.setting import HUNG, SETTINGS
 from kata.bench.table import contenders, rows
-from kata.places import DATA, ROOT, shown
+from kata.places import MONITORING, ROOT, shown
 from quality.measured_table import markdown, write_block
 
 PAGE = ROOT / "docs" / "measurements.md"
@@ -32,9 +32,8 @@ def tables(bench: dict[str, Any]) -> str:
 
 
 def main() -> None:
-    measured = DATA / "monitoring"
-    shutil.copyfile(measured / "bench.json", KEPT)
-    shutil.copyfile(measured / "bench.png", ROOT / "docs" / "pictures" / "bench.png")
+    shutil.copyfile(MONITORING / "bench.json", KEPT)
+    shutil.copyfile(MONITORING / "bench.png", ROOT / "docs" / "pictures" / "bench.png")
     write_block("bench", tables(json.loads(KEPT.read_text(encoding="utf-8"))), PAGE)
     print(f"Written: {shown(PAGE)}")
 

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import os
-import platform
 import re
 from collections.abc import Iterable
-from datetime import date
 from pathlib import Path
 
-from kata.environment import airflow_version
+from kata.environment import circumstances
 
 
 def where_measured() -> str:
     """When, with what and on what kind of machine."""
-    versions = f"Airflow {airflow_version()}, Python {platform.python_version()}"
-    return f"Measured on {date.today()}, {versions}, {os.cpu_count()} cores"
+    return "Measured on {date}, Airflow {airflow}, Python {python}, {cores} cores".format(**circumstances())
 
 
 def write_table(columns: Iterable[str], rows: Iterable[Iterable[str]], page: Path) -> None:

@@ -7,11 +7,8 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import platform
 import sys
 from dataclasses import asdict
-from datetime import date
 from pathlib import Path
 
 from rich.console import Console
@@ -23,9 +20,10 @@ from kata.bench.plan import WAITS, plan
 from kata.bench.setting import COMPARED
 from kata.bench.table import tables
 from kata.charts.drawing import draw
-from kata.environment import airflow_version
-from kata.failures import BrokenSetup
-from kata.places import DATA, MODULE, shown
+from kata.environment import circumstances
+from kata.failures import BrokenSetup, WrongUsage
+from kata.places import MODULE, MONITORING, shown
+from kata.race.beforehand import make_ready
 from kata.saying import Saying
 from kata.whole_file import write_whole
 
@@ -63,26 +61,26 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--seconds", type=float, default=20.0, help="how long each is measured")
     parser.add_argument("--interval", type=float, default=5.0, help="seconds between two looks at a directory")
     parser.add_argument("--only", type=lambda text: text.split(","), default=[], help="such as full,FileTriggers")
-    parser.add_argument("--folder", type=Path, default=DATA / "monitoring", help="where bench.json and its chart go")
+    parser.add_argument("--folder", type=Path, default=MONITORING, help="where bench.json and its chart go")
     options = parser.parse_args()
     if not (options.tree / f"{MODULE}.py").is_file():
         parser.error(f"there is no {MODULE}.py in {options.tree}")
     if min([options.seconds, options.interval, *options.waits], default=0) <= 0:
         parser.error("waits, seconds and interval must be more than 0")
+    try:
+        make_ready(options.folder)
+    except WrongUsage as error:
+        parser.error(str(error))
     return options
 
 
 def _write(results: list[Measured | Died], options: argparse.Namespace) -> None:
     where = {
-        "date": str(date.today()),
-        "airflow": airflow_version(),
-        "python": platform.python_version(),
-        "cores": os.cpu_count(),
+        **circumstances(),
         "seconds": options.seconds,
         "interval": options.interval,
         "settings": {setting.name: setting.short for setting in COMPARED},
     }
-    options.folder.mkdir(parents=True, exist_ok=True)
     text = json.dumps({**where, "results": [asdict(result) for result in results]}, indent=1)
     write_whole(options.folder / "bench.json", text + "\n")
 

@@ -9,10 +9,10 @@ from typing import Any
 from kata.break_even.crossing import break_even, spread
 from kata.break_even.one_wait import OneWait, Waited
 from kata.break_even.plan import INTERVAL, WAYS, Plan
+from kata.environment import circumstances
 from kata.failures import BrokenSetup
 from kata.local.airflow import LocalAirflow
 from kata.local.own_airflow import own_airflow
-from kata.race.beforehand import circumstances
 from kata.race.component_usage import ComponentUsage
 from kata.race.loading import wait_until_loaded
 from kata.race.slots import Slots

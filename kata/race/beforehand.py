@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 import os
-import platform
-from datetime import date
 from pathlib import Path
-from typing import Any
 
-from kata.environment import airflow_version
 from kata.failures import WrongUsage
 from kata.places import MODULE, shown
 from kata.preflight import find_tree, read_module
@@ -31,14 +27,3 @@ def make_ready(folder: Path) -> None:
         raise WrongUsage(f"The folder {shown(folder)} cannot be made: {error.strerror}.") from error
     if not os.access(folder, os.W_OK):
         raise WrongUsage(f"The folder {shown(folder)} cannot be written to: make it writable.")
-
-
-def circumstances() -> dict[str, Any]:
-    """When it is measured, with what, and on what kind of machine."""
-    return {
-        "date": str(date.today()),
-        "airflow": airflow_version(),
-        "python": platform.python_version(),
-        "system": platform.system(),
-        "cores": os.cpu_count(),
-    }

@@ -6,11 +6,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from kata.environment import circumstances
 from kata.failures import BrokenSetup
 from kata.local.airflow import LocalAirflow
 from kata.local.own_airflow import own_airflow
 from kata.race.approach import APPROACHES, ORDINARY_DAG, Approach
-from kata.race.beforehand import circumstances
 from kata.race.component_usage import ComponentUsage
 from kata.race.database_commits import DatabaseCommits
 from kata.race.figures import figures
