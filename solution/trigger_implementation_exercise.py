@@ -389,7 +389,7 @@ class MultiDirectoryTrigger(BaseTrigger):
 
 class _Threads:
     """
-    Daemon threads for what blocks: one as long as it keeps up, and more for those who cannot wait for it.
+    Daemon threads for what blocks: as few as keep up with it.
 
     The threads of ``asyncio.to_thread`` are few, and all that runs in the triggerer shares them: some dozen directories
     that hang would stop every trigger there, and with them the log through which Airflow itself passes on the events.
@@ -397,38 +397,67 @@ class _Threads:
     """
 
     def __init__(self) -> None:
-        self._calls: SimpleQueue[Callable[[], None]] = SimpleQueue()
-        self._waiting = threading.Lock()  # held by the one thread that waits for the next call; others wait for it
-        self._started = False
+        self._lock = threading.Lock()
+        self._calls: deque[tuple[Callable[[], None], float]] = deque()  # and when each was submitted
+        self._free: list[SimpleQueue[Callable[[], None]]] = []  # the last is taken first, so that the others can end
+        self._last_free = self._last_start = 0.0
 
     def submit(self, call: Callable[[], None]) -> None:
-        """Have it called when a thread is free; it must not raise."""
-        if self._started:
-            self._calls.put(call)
-        else:
-            self.start(call)
+        """Have it called when its turn comes; it must not raise."""
+        with self._lock:
+            self._calls.append((call, time.monotonic()))
+            is_next = len(self._calls) == 1  # otherwise somebody has been woken already, and works all of them off
+        if is_next and (self._free or not self._last_start):
+            self.start(_see_what_there_is)
 
     def start(self, call: Callable[[], None]) -> None:
-        """Have it called by a new thread, which then helps with what was submitted for as long as there is any."""
-        self._started = True
+        """Have it called at once, by a new thread if none is free."""
+        with self._lock:
+            if self._free:
+                self._free.pop().put(call)
+                return
+            self._last_start = time.monotonic()
         threading.Thread(target=self._work, args=[call], daemon=True).start()
 
-    def _work(self, call: Callable[[], None]) -> None:
-        while True:
+    def have_hung_for(self, seconds: float) -> bool:
+        """Whether none was free or new all the time."""
+        return time.monotonic() - max(self._last_free, self._last_start) > seconds
+
+    def _work(self, call: Callable[[], None] | None) -> None:
+        inbox: SimpleQueue[Callable[[], None]] = SimpleQueue()
+        while call:
             call()
             del call  # and all that it holds, which may be long before the next one comes
-            try:
-                call = self._calls.get_nowait()
-            except Empty:
-                if not self._waiting.acquire(timeout=_IDLE_SECONDS):
-                    return
-                try:
-                    call = self._calls.get()
-                finally:
-                    self._waiting.release()
+            call = self._next(inbox)
+
+    def _next(self, inbox: SimpleQueue[Callable[[], None]]) -> Callable[[], None] | None:
+        """The next call; None if there was none for long, and others wait for it too."""
+        while True:
+            with self._lock:
+                self._last_free = time.monotonic()
+                if not self._calls:
+                    self._free.append(inbox)
+                    break
+                call, since = self._calls.popleft()
+            is_late = self._last_free - since > _LATE_SECONDS
+            if not (is_late and (self._free or self._last_free - self._last_start > _LATE_SECONDS)):
+                return call
+            self.start(call)  # one more, and not from the event loop: to start one takes its time
+        while True:
+            with suppress(Empty):
+                return inbox.get(timeout=_IDLE_SECONDS)
+            with self._lock:
+                if inbox in self._free[:-1]:
+                    self._free.remove(inbox)
+                    return None
+
+
+def _see_what_there_is() -> None:
+    """All that a thread has to do that is woken."""
 
 
 _IDLE_SECONDS = 10.0
+_LATE_SECONDS = 0.1
 _THREADS = _Threads()
 
 
@@ -481,6 +510,7 @@ class _Lookout:
                 answered.set_result(None)
 
         def work() -> None:
+            self.began = loop.time()
             self._work_off()
             with suppress(RuntimeError):  # the loop is closed
                 loop.call_soon_threadsafe(tell)
@@ -493,14 +523,16 @@ class _Lookout:
             _THREADS.submit(work)
         else:
             answered.set_result(None)
+        whole = left = len(self._due)
         for more in (1, 2, 4, 8, 16, 32, 64):
             await asyncio.wait([answered], timeout=interval / 10)
-            if not self._due:
+            before, left = left, len(self._due)
+            if not left:
                 break
-            # No thread has been free for them, or it hangs in one.
-            self.began = loop.time()
-            for _ in range(min(more, len(self._due))):
-                _THREADS.start(work)
+            has_begun = left < whole
+            if left == before and (has_begun or _THREADS.have_hung_for(interval / 10)):
+                for _ in range(min(more, left)):
+                    _THREADS.start(work)
         await asyncio.wait([answered], timeout=patience - loop.time())
         answers = {directory: self._answers.pop(directory) for directory in list(self._answers)}
         self._silent.difference_update(answers)

@@ -18,7 +18,7 @@ from kata.places import ROOT
 from kata.scratch import scratch_folder
 
 # What a measurement takes at most besides its own seconds: to import Airflow, to start all triggers, to end.
-_MOST_SECONDS_BESIDES = 300.0
+_MOST_SECONDS_BESIDES = 180.0
 
 
 def measure(

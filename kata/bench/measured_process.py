@@ -33,7 +33,7 @@ from kata.bench.setting import SETTINGS
 from kata.processes import die_with_parent
 
 _INTERVALS_TO_START = 12  # then it is measured even if not all triggers could be started
-_INTERVALS_TO_SETTLE = 2  # what is not remembered from the last look has been looked at by then
+_INTERVALS_TO_SETTLE = 3  # what was needed only to start has ended by then
 _PATIENCE, _INTERVALS_OF_PATIENCE = 5.0, 3  # for events, in seconds and besides
 _PAUSE = 0.1  # seconds
 
