@@ -9,6 +9,8 @@ MODULE = "trigger_implementation_exercise"
 ROOT = Path(__file__).resolve().parent.parent
 STATE = ROOT / ".kata"
 SUITE = ROOT / "tests"
+# Further DAGs, which a running Airflow has beside those of the tree.
+DAGS = ROOT / "dags"
 # What the DAGs of a running Airflow read and write.
 DATA = ROOT / "data"
 MONITORING = DATA / "monitoring"

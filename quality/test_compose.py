@@ -68,7 +68,7 @@ def test_no_folder_of_the_host_is_made_by_a_typing_error(services: dict[str, dic
 def test_every_component_imports_from_the_tree_and_works_on_the_same_data(services: dict[str, dict[str, Any]]):
     for name in AT_WORK:
         environment = services[name]["environment"]
-        assert environment["PYTHONPATH"] == "/opt/kata/tree"
+        assert environment["PYTHONPATH"] == "/opt/kata/tree:/opt/kata/dags"
         assert environment["KATA_DATA_DIR"] == "/opt/kata/data"
         assert mounts(services[name])["/opt/kata/tree"]["source"] == "${KATA_TREE:-exercise}"
         assert mounts(services[name])["/opt/kata/data"]["source"] == "./data"

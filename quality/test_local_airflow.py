@@ -55,7 +55,7 @@ def test_a_component_that_ends_by_itself_is_explained(settings: Settings, log: s
 
 def test_all_components_share_what_a_trigger_needs(settings: Settings):
     environment = settings.environment()
-    assert environment["PYTHONPATH"] == str(ROOT / "solution")
+    assert environment["PYTHONPATH"] == f"{ROOT / 'solution'}:{ROOT / 'dags'}"
     bundles: list[dict[str, Any]] = json.loads(environment["AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST"])
     assert [bundle["kwargs"]["path"] for bundle in bundles] == [str(ROOT / "solution"), str(ROOT / "dags")]
     # Started at the same time on an empty AIRFLOW_HOME, each part would make a key of its own, and a trigger whose

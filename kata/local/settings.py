@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from kata.environment import child_environment
-from kata.places import ROOT
+from kata.places import DAGS
 from kata.ports import LOOPBACK, free_port
 
 # How many tasks may run at once; Airflow keeps a process of about 140 MB for each.
@@ -20,7 +20,7 @@ SLOTS = 4
 class Settings:
     """What is particular to one Airflow.
 
-    :param tree: folder of the learner's module; the triggerer imports triggers from there.
+    :param tree: folder of the learner's module.
     :param home: AIRFLOW_HOME, with `airflow.db` in it.
     :param data: folder that the DAGs read and write below.
     :param port: of the API server and its UI, on loopback.
@@ -39,11 +39,13 @@ class Settings:
 
     def environment(self) -> dict[str, str]:
         """The variables that all components share."""
-        bundles = [_bundle("tree", self.tree), _bundle("dags", ROOT / "dags")]
+        bundles = [_bundle("tree", self.tree), _bundle("dags", DAGS)]
         api = {"conn_type": "http", "host": f"http://{LOOPBACK}", "port": self.port}
         return {
             **child_environment(self.tree, database=self.home / "airflow.db", data=self.data),
             **_no_proxy(),
+            # A triggerer sees no DAG bundle: it imports the learner's triggers and those of the examples from here.
+            "PYTHONPATH": os.pathsep.join([str(self.tree), str(DAGS)]),
             "AIRFLOW_HOME": str(self.home),
             "AIRFLOW_CONN_AIRFLOW_API": json.dumps(api),
             "AIRFLOW__API__BASE_URL": self.address,
