@@ -10,8 +10,8 @@ READY := $(VENV)/.ready
 KATA := $(VENV)/bin/python -m kata
 
 .DEFAULT_GOAL := help
-.PHONY: help setup grade watch hint diff reset restore run up down ps logs standalone trigger drop live race breakeven bench test \
-  quality mutants reliability screenshots versions lint clean
+.PHONY: help setup grade watch hint diff reset restore run up down ps logs standalone trigger drop live pitfall race breakeven \
+  bench test quality mutants reliability screenshots versions lint clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -62,6 +62,10 @@ drop: $(READY) ## let files arrive where the DAG waits for them  [CLIENT=1..5] [
 
 live: $(READY) ## prove your work on a real scheduler, worker and triggerer  [TREE=…] [STACK=compose] [RESULTS=file.json]
 	@$(KATA) live --tree "$(TREE)" $(if $(STACK),--stack "$(STACK)") $(if $(RESULTS),--results "$(RESULTS)")
+
+# A NAME of the environment does not count: on WSL it is the machine's.
+pitfall: $(READY) ## let a mistake happen on a real Airflow, then its cure; without NAME they are listed  [NAME=…] [WRITE=1]
+	@$(KATA) pitfall $(if $(filter command,$(origin NAME)),"$(NAME)" $(if $(WRITE),--write))
 
 race: $(READY) ## measure what deferring saves, on a real Airflow; ten minutes  [WAITS=100] [SLOTS=8] [HOLD=60]
 	@$(KATA) race --tree "$(if $(filter file,$(origin TREE)),solution,$(TREE))" \

@@ -92,6 +92,9 @@ def _parser() -> argparse.ArgumentParser:
         "--stack", choices=("own", "compose"), default="own", help="which Airflow; default: one of its own"
     )
     live.add_argument("--results", metavar="FILE", type=Path, help="also write the results as JSON")
+    pitfall = command("pitfall", _pitfall, "let a mistake happen on a real Airflow, then its cure")
+    pitfall.add_argument("name", nargs="?", help="which; without it they are listed")
+    pitfall.add_argument("--write", action="store_true", help="also write what was seen into docs/pitfalls.md")
     raced = command("race", _race, "race poke, reschedule and deferrable sensors against each other on a real Airflow")
     raced.set_defaults(tree="solution")
     raced.add_argument("--waits", default="100", help="how many sensors wait at once; default: 100")
@@ -222,6 +225,16 @@ def _break_even(options: argparse.Namespace) -> bool:
 
     plan = plan_of(options.repeats)
     measure_break_even(options.tree, plan, options.folder or MONITORING, Console(), Console(stderr=True))
+    return True
+
+
+def _pitfall(options: argparse.Namespace) -> bool:
+    from kata.pitfalls.command import list_pitfalls, show_pitfall
+
+    if options.name:
+        show_pitfall(options.name, options.write, Console(), Console(stderr=True))
+    else:
+        list_pitfalls(Console())
     return True
 
 

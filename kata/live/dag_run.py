@@ -70,7 +70,10 @@ class DagRun:
     def returned(self, task_id: str) -> Any:
         """What the task returned, decoded."""
         value = self._api.get(f"{self._path}/taskInstances/{task_id}/xcomEntries/return_value")["value"]
-        return json.loads(value) if isinstance(value, str) else value
+        try:
+            return json.loads(value) if isinstance(value, str) else value
+        except ValueError:
+            return value  # plain text
 
     def log(self, task: Task) -> list[dict[str, Any]]:
         """The entries of the log of its last try, those of its triggers among them."""

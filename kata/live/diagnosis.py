@@ -88,7 +88,7 @@ _SIGNS = (
 
 def explain(deployment: Deployment, run: DagRun, task: Task, called: str, got: str) -> CheckFailed:
     """The failure of a check on a task, with its cause as far as the logs tell it."""
-    of_task = _lines_of(run, task)
+    of_task = lines_of(run, task)
     printed = _end_of(of_task)
     of_triggerer = reversed(deployment.log_of("triggerer").splitlines())
     if found := _known((*of_task, *of_triggerer)):
@@ -137,7 +137,8 @@ def _known(lines: Iterable[str]) -> dict[str, str]:
     return {}
 
 
-def _lines_of(run: DagRun, task: Task) -> list[str]:
+def lines_of(run: DagRun, task: Task) -> list[str]:
+    """The log of the task's last try, that of its triggers included, without what Airflow says about itself."""
     try:
         return list(_lines(run.log(task)))
     except ApiUnavailable as error:

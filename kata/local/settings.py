@@ -39,7 +39,7 @@ class Settings:
 
     def environment(self) -> dict[str, str]:
         """The variables that all components share."""
-        bundles = [_bundle("tree", self.tree), _bundle("dags", DAGS)]
+        bundles = [bundle("tree", self.tree), bundle("dags", DAGS)]
         api = {"conn_type": "http", "host": f"http://{LOOPBACK}", "port": self.port}
         return {
             **child_environment(self.tree, database=self.home / "airflow.db", data=self.data),
@@ -79,7 +79,8 @@ def _no_proxy() -> dict[str, str]:
     return {name: ",".join(filter(None, (hosts, LOOPBACK, "localhost"))) for name, hosts in past.items()}
 
 
-def _bundle(name: str, folder: Path) -> dict[str, object]:
+def bundle(name: str, folder: Path) -> dict[str, object]:
+    """A folder of DAGs, for the setting `dag_bundle_config_list`."""
     return {
         "name": name,
         "classpath": "airflow.dag_processing.bundles.local.LocalDagBundle",
