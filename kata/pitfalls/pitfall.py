@@ -48,7 +48,10 @@ class Pitfall:
 
 PITFALLS = (
     Pitfall("blocking_call", signs=(r"async thread was blocked",)),
+    Pitfall("serialization", signs=(r"Trigger failed to inflate", r"^TypeError", r"^TaskDeferralError")),
+    Pitfall("missing_error_handling", signs=(r"^PermissionError", r"^TaskDeferralError", r"^AirflowException")),
     Pitfall("class_path", signs=(r"Trigger failed to load code", r"^ModuleNotFoundError", r"^TaskDeferralError")),
+    Pitfall("no_timeout", signs=(r"^AirflowSensorTimeout",), patience=40),
 )
 
 

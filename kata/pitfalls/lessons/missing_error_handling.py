@@ -1,0 +1,58 @@
+"""
+An exception that leaves run()
+
+The task fails as `TaskDeferralError: Trigger failure`, whatever has happened. `execute_complete`, which could say what
+that means and what to do, is never called.
+
+The cure: make an event of what goes wrong, and let the operator raise.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+from airflow.sdk import DAG, Context
+from airflow.sdk.exceptions import AirflowException
+from airflow.triggers.base import BaseTrigger, TriggerEvent
+from wait import Wait
+
+
+async def ask() -> str:
+    await asyncio.sleep(3)
+    raise PermissionError("the token has expired")
+
+
+class Wrong(BaseTrigger):
+    def serialize(self) -> tuple[str, dict[str, Any]]:
+        return "missing_error_handling.Wrong", {}
+
+    async def run(self) -> AsyncIterator[TriggerEvent]:
+        yield TriggerEvent({"status": "success", "answer": await ask()})
+
+
+class Right(BaseTrigger):
+    def serialize(self) -> tuple[str, dict[str, Any]]:
+        return "missing_error_handling.Right", {}
+
+    async def run(self) -> AsyncIterator[TriggerEvent]:
+        try:
+            event = {"status": "success", "answer": await ask()}
+        except Exception as error:
+            event = {"status": "error", "message": str(error)}
+        yield TriggerEvent(event)
+
+
+class WaitForAnswer(Wait):
+    def execute_complete(self, context: Context, event: dict[str, str]) -> str:
+        if event["status"] != "success":
+            raise AirflowException(f"The partner was not asked, {event['message']}: renew it and clear this task.")
+        return event["answer"]
+
+
+with DAG("missing_error_handling_wrong", schedule=None):
+    WaitForAnswer(task_id="wait", trigger=Wrong())
+
+with DAG("missing_error_handling_right", schedule=None):
+    WaitForAnswer(task_id="wait", trigger=Right())

@@ -1,0 +1,50 @@
+"""
+A timeout that nobody passes on
+
+A sensor's `timeout` is for the sensor that pokes. What is deferred waits for as long as `defer()` was told, and without
+a word for ever: purple, with no error. `execution_timeout` does not help, Airflow 3.3.2 ignores it meanwhile.
+
+The cure: `self.defer(..., timeout=timedelta(seconds=self.timeout))`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from typing import Any
+
+from airflow.sdk import DAG, BaseSensorOperator, Context
+from airflow.triggers.base import BaseTrigger, TriggerEvent
+
+
+class Never(BaseTrigger):
+    def serialize(self) -> tuple[str, dict[str, Any]]:
+        return "no_timeout.Never", {}
+
+    async def run(self) -> AsyncIterator[TriggerEvent]:
+        await asyncio.sleep(3600)
+        yield TriggerEvent("an hour later")
+
+
+class Wrong(BaseSensorOperator):
+    def execute(self, context: Context) -> None:
+        self.defer(trigger=Never(), method_name="execute_complete")
+
+    def execute_complete(self, context: Context, event: str) -> str:
+        return event
+
+
+class Right(BaseSensorOperator):
+    def execute(self, context: Context) -> None:
+        self.defer(trigger=Never(), method_name="execute_complete", timeout=timedelta(seconds=self.timeout))
+
+    def execute_complete(self, context: Context, event: str) -> str:
+        return event
+
+
+with DAG("no_timeout_wrong", schedule=None):
+    Wrong(task_id="wait", timeout=5)
+
+with DAG("no_timeout_right", schedule=None):
+    Right(task_id="wait", timeout=5)
