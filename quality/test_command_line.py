@@ -23,7 +23,7 @@ from pathlib import Path
 from kata import grader
 from kata.command_line import main
 from kata.steps import Step
-steps = (Step("1", "One", 60, "test_one.py"), Step("2", "Two", 40, "test_two.py", ("1",)))
+steps = (Step("1", "One", 60, "test_one.py"), Step("2", "Two", 40, "test_two.py", depends_on=("1",)))
 suite = Path(sys.argv.pop(1))
 grader.Grader.__init__.__defaults__ = (suite, steps, suite / "no skeleton", grader.Deadlines())
 sys.exit(main(sys.argv[1:]))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -11,17 +12,38 @@ from kata.environment import airflow_version
 from kata.places import ROOT, SUITE
 from kata.session import Session
 from kata.steps import STEPS
+from quality.path_table import path_table
 from quality.silence import Silence
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
-TARGETS = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
+MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
+TARGETS = set(re.findall(r"^([a-z]+):", MAKEFILE, re.MULTILINE))
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_every_command_exists(page: Path):
-    code = " ".join(re.findall(r"```\w*\n.+?```|`[^`\n]+`", page.read_text(encoding="utf-8"), re.DOTALL))
-    assert set(re.findall(r"\bmake ([a-z]+)", code)) <= TARGETS
+    assert set(re.findall(r"\bmake ([a-z]+)", _code(page))) <= TARGETS
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_command_knows_what_it_is_given(page: Path):
+    for target, given in re.findall(r"\bmake ([a-z]+)((?: [A-Z]+=\S*)+)", _code(page)):
+        recipe = re.search(rf"^{target}:.*\n(?:\t.*\n)+", MAKEFILE, re.MULTILINE).group()
+        for name in set(re.findall(r"([A-Z]+)=", given)):
+            assert f"$({name})" in recipe, f"make {target} does not know {name}"
+
+
+def _code(page: Path) -> str:
+    return " ".join(re.findall(r"```\w*\n.+?```|`[^`\n]+`", page.read_text(encoding="utf-8"), re.DOTALL))
+
+
+@pytest.mark.parametrize("command", ["make", "make hint STEP=3", "make restore", "make pitfall"])
+def test_what_only_tells_something_does_so_at_once(command: str):
+    assert command in README
+    done = subprocess.run(command.split(), cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout
+    assert not done.stderr
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
@@ -49,6 +71,10 @@ def test_the_readme_shows_the_scorecard_as_it_is():
     versions = re.findall(r"^\| 3\.\d+\.\d+ \| .*$", README, re.MULTILINE)
     assert len(versions) == 4
     assert all(f"| {every}/{every} |" in line for line in versions), "The checks have changed. Run: make versions"
+
+
+def test_the_readme_shows_the_path_as_it_is():
+    assert path_table() in README, "Write it anew: python -m quality.path_table"
 
 
 def test_every_file_of_the_suite_is_a_step_s():

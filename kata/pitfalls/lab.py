@@ -13,6 +13,7 @@ from kata.live.dag_run import end_active_runs
 from kata.local.airflow import LocalAirflow
 from kata.local.own_airflow import own_airflow
 from kata.local.settings import bundle
+from kata.pitfalls.metrics import received_metrics
 from kata.pitfalls.observation import Observation, observe
 from kata.pitfalls.pitfall import LESSONS, Pitfall
 from kata.places import SOLUTION
@@ -53,15 +54,15 @@ def carry_out(pitfall: Pitfall, say: Callable[[str], None]) -> Experiment:
     :param say: told what happens.
     :raises BrokenSetup: if Airflow does not do its part.
     """
-    with own_airflow(SOLUTION.parent, say, **_SETTINGS) as airflow:
+    with received_metrics() as metrics, own_airflow(SOLUTION.parent, say, **_SETTINGS, **metrics.settings) as airflow:
         _wait_until_loaded(airflow, pitfall, say)
         say(f"{pitfall.name}: the mistake")
-        wrong = observe(airflow, pitfall, "wrong")
+        wrong = observe(airflow, metrics, pitfall, "wrong")
         say(f"{pitfall.name}: tidying up")
         end_active_runs(airflow.api)
         starts = _restart_triggerer(airflow)
         say(f"{pitfall.name}: the cure")
-        return Experiment(pitfall, wrong, observe(airflow, pitfall, "right"), starts)
+        return Experiment(pitfall, wrong, observe(airflow, metrics, pitfall, "right"), starts)
 
 
 def _wait_until_loaded(airflow: LocalAirflow, pitfall: Pitfall, say: Callable[[str], None]) -> None:

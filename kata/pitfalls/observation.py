@@ -13,6 +13,7 @@ import psutil
 from kata.live.dag_run import DagRun, Task
 from kata.live.diagnosis import lines_of
 from kata.local.airflow import LocalAirflow
+from kata.pitfalls.metrics import Metrics
 from kata.pitfalls.pitfall import Pitfall
 from kata.rest_api import ApiUnavailable
 
@@ -28,17 +29,21 @@ class Observation:
 
     :ivar events: who, what became of it, and after how many seconds.
     :ivar lines: those of the logs that show the mistake, with how often each was there.
+    :ivar metrics: how often the triggerer has raised each of its counters.
+    :ivar running: triggers that the triggerer runs at the end.
     :ivar open_files: of the triggerer, at the beginning and at the end.
     :ivar returned: the XCom of the task, None if there is none.
     """
 
     events: list[tuple[float, str, str]] = field(default_factory=list)
     lines: dict[str, int] = field(default_factory=dict)
+    metrics: dict[str, int] = field(default_factory=dict)
+    running: int = 0
     open_files: tuple[int, int] = (0, 0)
     returned: object = None
 
 
-def observe(airflow: LocalAirflow, pitfall: Pitfall, way: str) -> Observation:
+def observe(airflow: LocalAirflow, metrics: Metrics, pitfall: Pitfall, way: str) -> Observation:
     """Begin a run and look at it until its tasks have ended, or the pitfall's patience has."""
     seen = Observation()
     noted = {"triggerer": "healthy"}
@@ -49,7 +54,7 @@ def observe(airflow: LocalAirflow, pitfall: Pitfall, way: str) -> Observation:
             noted[who] = what
             seen.events.append((time.monotonic() - began, who, what))
 
-    open_files, log_began = _open_files(airflow), len(airflow.log_of("triggerer"))
+    open_files, log_began, counted = _open_files(airflow), len(airflow.log_of("triggerer")), metrics.counted()
     run = DagRun(airflow.api, f"{pitfall.name}_{way}")
     over = began + pitfall.patience
     while time.monotonic() < over:
@@ -62,6 +67,8 @@ def observe(airflow: LocalAirflow, pitfall: Pitfall, way: str) -> Observation:
                 over = min(over, time.monotonic() + pitfall.afterwards)
             note("triggerer", _triggerer(airflow))
         time.sleep(_LOOK_EVERY)
+    seen.metrics = dict(metrics.counted() - counted)
+    seen.running = metrics.running
     seen.open_files = (open_files, _open_files(airflow))
     seen.lines = _telling_lines(pitfall, airflow.log_of("triggerer")[log_began:].splitlines(), run)
     with contextlib.suppress(ApiUnavailable):

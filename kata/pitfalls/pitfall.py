@@ -50,8 +50,12 @@ PITFALLS = (
     Pitfall("blocking_call", signs=(r"async thread was blocked",)),
     Pitfall("serialization", signs=(r"Trigger failed to inflate", r"^TypeError", r"^TaskDeferralError")),
     Pitfall("missing_error_handling", signs=(r"^PermissionError", r"^TaskDeferralError", r"^AirflowException")),
+    Pitfall("resource_leak"),
     Pitfall("class_path", signs=(r"Trigger failed to load code", r"^ModuleNotFoundError", r"^TaskDeferralError")),
+    Pitfall("yields_a_dict", signs=(r"^\w+Error", r"xit"), patience=40),
+    Pitfall("swallowed_cancellation", signs=(r"Looking on after", r"^TaskDeferralTimeout"), afterwards=15),
     Pitfall("no_timeout", signs=(r"^AirflowSensorTimeout",), patience=40),
+    Pitfall("state_on_self", signs=(r"^AttributeError",)),
 )
 
 

@@ -25,6 +25,8 @@ def _told(seen: Observation) -> Iterator[str]:
         yield f"  returned: {seen.returned!r}"
     for line, count in seen.lines.items():
         yield f"  log: {line}" + (f"  ({_times(count)})" if count > 1 else "")
+    counted = ", ".join(f"{name} {count}" for name, count in seen.metrics.items())
+    yield f"  metrics: {counted or 'no trigger has ended'}; at the end triggers.running {seen.running}"
     before, after = seen.open_files
     yield f"  open files of the triggerer: {before} → {after or 'none, it is gone'}"
 

@@ -1,0 +1,50 @@
+"""
+State that is kept on self
+
+The task that comes back is a new process with a new operator: the DAG file is parsed again and `__init__` runs again.
+What `execute` has set on `self` is gone, and that shows only when the wait is over.
+
+The cure: hand it over with `self.defer(..., kwargs={...})`; it comes back as an argument.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+from airflow.sdk import DAG, BaseOperator, Context
+from airflow.triggers.base import BaseTrigger, TriggerEvent
+
+
+class Ready(BaseTrigger):
+    def serialize(self) -> tuple[str, dict[str, Any]]:
+        return "state_on_self.Ready", {}
+
+    async def run(self) -> AsyncIterator[TriggerEvent]:
+        await asyncio.sleep(3)
+        yield TriggerEvent("is ready")
+
+
+class Wrong(BaseOperator):
+    def execute(self, context: Context) -> None:
+        self.order = "order 17"
+        self.defer(trigger=Ready(), method_name="execute_complete")
+
+    def execute_complete(self, context: Context, event: str) -> str:
+        return f"{self.order} {event}"
+
+
+class Right(BaseOperator):
+    def execute(self, context: Context) -> None:
+        self.defer(trigger=Ready(), method_name="execute_complete", kwargs={"order": "order 17"})
+
+    def execute_complete(self, context: Context, event: str, order: str) -> str:
+        return f"{order} {event}"
+
+
+with DAG("state_on_self_wrong", schedule=None):
+    Wrong(task_id="wait")
+
+with DAG("state_on_self_right", schedule=None):
+    Right(task_id="wait")
