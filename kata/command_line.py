@@ -18,7 +18,7 @@ from kata.failures import BrokenSetup, WrongUsage
 from kata.steps import find_step
 
 if TYPE_CHECKING:
-    from kata.verdict import Grade
+    from kata.grading.verdict import Grade
 
 SUCCEEDED, FAILED, WRONG_USAGE, INTERRUPTED = 0, 1, 2, 130
 
@@ -109,8 +109,8 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _grade(options: argparse.Namespace) -> bool:
-    from kata.results_file import check_results_file, write_results
-    from kata.scorecard import show_scorecard
+    from kata.grading.results_file import check_results_file, write_results
+    from kata.grading.scorecard import show_scorecard
 
     if options.results is not None:
         check_results_file(options.results)
@@ -122,7 +122,7 @@ def _grade(options: argparse.Namespace) -> bool:
 
 
 def _graded(tree: str, step: str | None) -> Grade:
-    from kata.grader import Grader
+    from kata.grading.grader import Grader
     from kata.progress import progress_on
 
     with progress_on(Console(stderr=True)) as progress:
@@ -130,22 +130,22 @@ def _graded(tree: str, step: str | None) -> Grade:
 
 
 def _watch(options: argparse.Namespace) -> bool:
-    from kata.watch import watch
+    from kata.practice.watch import watch
 
     watch(options.tree, Console())
     return True
 
 
 def _hint(options: argparse.Namespace) -> bool:
-    from kata.hints import show_hint
+    from kata.practice.hints import show_hint
 
     show_hint(find_step(options.step), options.level, Console())
     return True
 
 
 def _diff(options: argparse.Namespace) -> bool:
-    from kata.diff import show_diff
-    from kata.preflight import find_tree, tree_option
+    from kata.grading.preflight import find_tree, tree_option
+    from kata.practice.diff import show_diff
 
     step, tree = find_step(options.step), find_tree(options.tree)
     if not options.peek and not _graded(options.tree, step.id).succeeded:
@@ -156,21 +156,21 @@ def _diff(options: argparse.Namespace) -> bool:
 
 
 def _reset(options: argparse.Namespace) -> bool:
-    from kata.reset import reset
+    from kata.practice.reset import reset
 
     reset(options.tree, find_step(options.step) if options.step else None, Console())
     return True
 
 
 def _restore(options: argparse.Namespace) -> bool:
-    from kata.reset import restore
+    from kata.practice.reset import restore
 
     restore(options.tree, options.name, Console())
     return True
 
 
 def _run(options: argparse.Namespace) -> bool:
-    from kata.run_dag import run_dag
+    from kata.run.run_dag import run_dag
 
     return run_dag(options.tree, Console())
 

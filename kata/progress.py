@@ -8,8 +8,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bars
 
+from kata.grading.verdict import Verdict
 from kata.steps import Step
-from kata.verdict import Verdict
 
 
 class LiveProgress:

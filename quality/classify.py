@@ -6,10 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from kata.grading.session import Session
+from kata.grading.verdict import StepGrade, Verdict, mark_blocked
 from kata.scratch import scratch_folder
-from kata.session import Session
 from kata.steps import STEPS, find_step
-from kata.verdict import StepGrade, Verdict, mark_blocked
 from quality.silence import Silence
 from quality.trees import RIGHT, WRONG, Wrong
 

@@ -10,15 +10,15 @@ from typing import Any
 
 import pytest
 
-from kata.collect_work import CollectWork
 from kata.environment import child_environment
+from kata.grading.collect_work import CollectWork
+from kata.grading.preflight import ImportWork
+from kata.grading.server_process import ServerProcess
+from kata.grading.step_work import STEP_DEADLINE, StepWork
+from kata.grading.supervisor import Supervisor
+from kata.grading.verdict import Problem, Verdict
 from kata.places import MODULE
-from kata.preflight import ImportWork
-from kata.server_process import ServerProcess
-from kata.step_work import STEP_DEADLINE, StepWork
 from kata.steps import Step
-from kata.supervisor import Supervisor
-from kata.verdict import Problem, Verdict
 
 SUITE_CONFTEST = f"""
 import importlib, sys

@@ -20,7 +20,7 @@ from quality.conftest import Workshop
 A_GRADE = """
 import sys
 from pathlib import Path
-from kata import grader
+from kata.grading import grader
 from kata.command_line import main
 from kata.steps import Step
 steps = (Step("1", "One", 60, "test_one.py"), Step("2", "Two", 40, "test_two.py", depends_on=("1",)))

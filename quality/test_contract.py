@@ -24,11 +24,11 @@ from pathlib import Path
 
 import pytest
 
-from kata.collect_work import CollectWork
+from kata.grading.collect_work import CollectWork
+from kata.grading.skeleton import skeleton
+from kata.grading.supervisor import Supervisor
 from kata.places import MODULE, ROOT, SOLUTION, SUITE
-from kata.skeleton import skeleton
 from kata.steps import STEPS
-from kata.supervisor import Supervisor
 
 FOLDER = Path(__file__).parent / "contract"
 STARTER = ROOT / "exercise" / f"{MODULE}.py"

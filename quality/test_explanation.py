@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from kata.mistakes import NOT_DONE, RAISES
-from kata.verdict import WRONG
+from kata.grading.mistakes import NOT_DONE, RAISES
+from kata.grading.verdict import WRONG
 from quality.conftest import Workshop
 
 

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from kata.diff import bare, show_diff
 from kata.failures import WrongUsage
-from kata.hints import show_hint
 from kata.places import MODULE, SOLUTION, STARTER
+from kata.practice.diff import bare, show_diff
+from kata.practice.hints import show_hint
 from kata.steps import STEPS, find_step, read_hints
 
 LEVELS = ("A nudge", "The concept", "Nearly the answer")

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from kata.verdict import CRASHED, HUNG, NOT_RUN, TAMPERED, WRONG
+from kata.grading.verdict import CRASHED, HUNG, NOT_RUN, TAMPERED, WRONG
 from quality.conftest import Workshop
 
 CALLED_IN_THE_MIDDLE = """

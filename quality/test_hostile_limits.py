@@ -6,7 +6,7 @@ import textwrap
 
 import pytest
 
-from kata.verdict import CRASHED, HUNG, NOT_RUN, WRONG
+from kata.grading.verdict import CRASHED, HUNG, NOT_RUN, WRONG
 from quality.conftest import Workshop
 
 MIDDLE = """

@@ -6,8 +6,8 @@ import textwrap
 
 import pytest
 
+from kata.grading.verdict import WRONG
 from kata.places import SUITE
-from kata.verdict import WRONG
 
 WITH_SUPPORT = f"import sys\nsys.path.insert(0, {str(SUITE)!r})\n"
 

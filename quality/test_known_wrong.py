@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 import pytest
 
+from kata.grading.session import Session
+from kata.grading.verdict import Verdict
 from kata.places import SOLUTION
-from kata.session import Session
 from kata.steps import STEPS, find_step
-from kata.verdict import Verdict
 from quality.silence import Silence
 from quality.trees import WRONG
 

@@ -14,15 +14,15 @@ from rich.console import Console
 
 from kata.failures import WrongUsage
 from kata.files_to_drop import drop_files, files_there
+from kata.grading.mistakes import MISTAKES
+from kata.grading.results_file import as_dict
 from kata.live.card import Card, CheckFailed
 from kata.live.dag_run import Task, active_runs, end_active_runs
 from kata.live.diagnosis import explain, loop_is_free, triggerer_ended, triggerer_trouble
 from kata.live.dropped_files import DroppedFiles
 from kata.live.parts import DEFERRED, FAULTS, LOADED, PARTS, RESUMED
-from kata.mistakes import MISTAKES
 from kata.places import ROOT
 from kata.ports import free_port
-from kata.results_file import as_dict
 from kata.running import running_airflow
 from quality.test_command_line import kata
 

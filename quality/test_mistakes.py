@@ -9,9 +9,9 @@ from itertools import chain
 
 import pytest
 
-from kata.mistakes import MISTAKES, NEVER_ENDS, NOT_DONE, RAISES, Mistake
+from kata.grading.mistakes import MISTAKES, NEVER_ENDS, NOT_DONE, RAISES, Mistake
+from kata.grading.skeleton import skeleton
 from kata.places import STARTER, SUITE
-from kata.skeleton import skeleton
 
 MOST_WORDS = 45
 TREES = [ast.parse(file.read_text(encoding="utf-8")) for file in sorted(SUITE.rglob("*.py"))]

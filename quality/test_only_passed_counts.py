@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kata.verdict import NOT_RUN, WRONG
+from kata.grading.verdict import NOT_RUN, WRONG
 from quality.conftest import Workshop
 
 

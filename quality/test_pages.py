@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from kata.environment import airflow_version
+from kata.grading.session import Session
 from kata.places import ROOT, SUITE
-from kata.session import Session
 from kata.steps import STEPS
 from quality.path_table import path_table
 from quality.silence import Silence

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from kata.failures import WrongUsage
+from kata.grading.verdict import BLOCKED, WRONG, Check, Grade, StepGrade, Verdict, mark_blocked
 from kata.steps import STEPS, Step, find_step, prerequisites
-from kata.verdict import BLOCKED, WRONG, Check, Grade, StepGrade, Verdict, mark_blocked
 
 
 def step_grade(step: Step, passed: int, failed: int) -> StepGrade:

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from kata.failures import WrongUsage
+from kata.grading.preflight import find_tree, read_module
 from kata.places import MODULE
-from kata.preflight import find_tree, read_module
 from quality.conftest import Workshop
 
 

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from kata import backups
 from kata.failures import WrongUsage
 from kata.places import MODULE, STARTER
-from kata.reset import reset, restore
-from kata.sections import section_of
+from kata.practice import backups
+from kata.practice.reset import reset, restore
+from kata.practice.sections import section_of
 from kata.steps import STEPS, find_step
 
 MINE = b"# mine \xc3\xa4\r\n"

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from kata import results_file
 from kata.failures import WrongUsage
-from kata.mistakes import MISTAKES
-from kata.results_file import as_dict, check_results_file, write_results
-from kata.verdict import Problem, StepGrade
+from kata.grading import results_file
+from kata.grading.mistakes import MISTAKES
+from kata.grading.results_file import as_dict, check_results_file, write_results
+from kata.grading.verdict import Problem, StepGrade
 from quality.test_points import grade_of, grades
 
 

@@ -6,9 +6,9 @@ import io
 
 from rich.console import Console
 
-from kata.mistakes import MISTAKES
-from kata.scorecard import show_scorecard
-from kata.verdict import NOT_IMPORTABLE, WRONG, Check, Grade, Problem, StepGrade, Verdict
+from kata.grading.mistakes import MISTAKES
+from kata.grading.scorecard import show_scorecard
+from kata.grading.verdict import NOT_IMPORTABLE, WRONG, Check, Grade, Problem, StepGrade, Verdict
 from quality.test_points import grade_of, grades
 
 HOSTILE = "[bold red]not markup[/] [/nonsense] \x1b[2J\x07 [link=x]"

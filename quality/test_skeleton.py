@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from kata.skeleton import differences, skeleton
+from kata.grading.skeleton import differences, skeleton
 
 SOURCE = '''
 LIMIT = 1

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
+from kata.grading.skeleton import skeleton
 from kata.places import MODULE, ROOT, STARTER
-from kata.skeleton import skeleton
 from kata.steps import STEPS
 
 

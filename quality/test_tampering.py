@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from kata.collect_work import CollectWork
+from kata.grading.collect_work import CollectWork
+from kata.grading.step_work import StepWork
+from kata.grading.supervisor import Supervisor
+from kata.grading.verdict import TAMPERED, Check, Verdict
 from kata.places import MODULE, SOLUTION, STARTER, SUITE
-from kata.step_work import StepWork
 from kata.steps import find_step
-from kata.supervisor import Supervisor
-from kata.verdict import TAMPERED, Check, Verdict
 
 STEP = find_step("1")
 FRAME = "test_the_dag_has_the_frame_that_is_asked_for"
@@ -101,8 +101,8 @@ PATCHES = {
         """,
     ),
     "the reporter": (
-        "kata.explanation.explain",
-        "import kata.explanation as it; it.explain.__code__ = (lambda error, learner_file: {}).__code__",
+        "kata.grading.explanation.explain",
+        "import kata.grading.explanation as it; it.explain.__code__ = (lambda error, learner_file: {}).__code__",
     ),
     "the function of a check": (
         FRAME,

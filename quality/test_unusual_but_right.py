@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from kata.session import Session
+from kata.grading.session import Session
 from quality.classify import grade_tree
 from quality.silence import Silence
 from quality.trees import RIGHT

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kata.places import SOLUTION, STARTER
-from kata.sections import section_of, with_section
+from kata.practice.sections import section_of, with_section
 from kata.steps import find_step
 
 _FOLDER = Path(__file__).parent

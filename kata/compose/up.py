@@ -16,8 +16,8 @@ from kata.compose.port import choose_port
 from kata.compose.stack import ComposeStack, compose_settings
 from kata.compose.startup import start_all
 from kata.failures import BrokenSetup, WrongUsage
+from kata.grading.preflight import find_tree, read_module
 from kata.places import MODULE, ROOT, shown
-from kata.preflight import find_tree, read_module
 
 _INTERRUPTED = 130  # the exit code
 _RESTART_DEADLINE = 120.0  # seconds

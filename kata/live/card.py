@@ -5,14 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 
+from kata.grading.verdict import NOT_RUN, WRONG, Grade, StepGrade, Verdict, mark_blocked
 from kata.live.parts import Part
-from kata.verdict import NOT_RUN, WRONG, Grade, StepGrade, Verdict, mark_blocked
 
 
 class CheckFailed(Exception):
     """A check has failed.
 
-    :param called: what was done; `got` what came of it; `mistake` its name in `kata.mistakes`, if it is known.
+    :param called: what was done; `got` what came of it; `mistake` its name in `kata.grading.mistakes`, if it is known.
     :param error: the line of a log that tells the cause; `printed` those around it.
     """
 

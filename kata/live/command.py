@@ -11,6 +11,9 @@ from kata.compose.docker import check_docker
 from kata.compose.stack import ComposeStack
 from kata.failures import WrongUsage
 from kata.files_to_drop import files_there
+from kata.grading.preflight import find_tree, read_module, tree_option
+from kata.grading.results_file import check_results_file, write_results
+from kata.grading.verdict import Grade, Problem
 from kata.live.card import Card
 from kata.live.dag_run import active_runs, end_active_runs
 from kata.live.dropped_files import DroppedFiles
@@ -20,10 +23,7 @@ from kata.live.scorecard import show_proof
 from kata.live.stages.faults import prove_faults
 from kata.local.own_airflow import own_airflow
 from kata.places import MODULE, shown
-from kata.preflight import find_tree, read_module, tree_option
-from kata.results_file import check_results_file, write_results
 from kata.saying import Saying
-from kata.verdict import Grade, Problem
 
 # A triggerer that is gone is missed after 30 seconds by default. Less time to wait, the same code.
 _SOONER = {

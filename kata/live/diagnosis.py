@@ -25,7 +25,7 @@ class _Sign:
     """What a known mistake leaves in a log.
 
     :param pattern: of one line.
-    :param mistake: its name in `kata.mistakes`.
+    :param mistake: its name in `kata.grading.mistakes`.
     :param words: what it means; the line follows.
     """
 

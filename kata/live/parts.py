@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from kata.grading.verdict import Check
 from kata.steps import Step
-from kata.verdict import Check
 
 
 @dataclass(frozen=True)

@@ -7,11 +7,11 @@ from rich.rule import Rule
 from rich.text import Text
 
 from kata.environment import airflow_version
-from kata.explained import show_problem, show_step
+from kata.grading.explained import show_problem, show_step
+from kata.grading.preflight import tree_option
+from kata.grading.scorecard import show_next, sum_of, table_of
+from kata.grading.verdict import Grade
 from kata.plain_text import plain
-from kata.preflight import tree_option
-from kata.scorecard import show_next, sum_of, table_of
-from kata.verdict import Grade
 
 
 def show_proof(grade: Grade, command: str, console: Console) -> None:

@@ -11,14 +11,14 @@ from pathlib import Path
 
 from rich.console import Console
 
-from kata.explained import show_problem
 from kata.failures import WrongUsage
+from kata.grading.explained import show_problem
+from kata.grading.preflight import find_tree, read_module
 from kata.local.airflow import LocalAirflow
 from kata.local.kept_processes import KeptProcesses
 from kata.local.settings import settings_for
 from kata.places import DATA, MODULE
 from kata.ports import is_free, wanted_port
-from kata.preflight import find_tree, read_module
 from kata.processes import die_with_parent
 from kata.running import ADDRESS
 from kata.saying import Saying

@@ -6,8 +6,8 @@ import os
 from pathlib import Path
 
 from kata.failures import WrongUsage
+from kata.grading.preflight import find_tree, read_module
 from kata.places import MODULE, shown
-from kata.preflight import find_tree, read_module
 
 
 def readable_tree(name: str) -> Path:

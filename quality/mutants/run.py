@@ -19,13 +19,13 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
+from kata.grading.session import Session
+from kata.grading.step_work import StepWork
+from kata.grading.supervisor import Ending
 from kata.places import MODULE, SOLUTION
+from kata.practice.sections import sections
 from kata.scratch import scratch_folder
-from kata.sections import sections
-from kata.session import Session
-from kata.step_work import StepWork
 from kata.steps import STEPS, Step, find_step
-from kata.supervisor import Ending
 from kata.tool_environment import python_with
 from quality.silence import Silence
 

@@ -16,13 +16,13 @@ from rich.console import Console
 from rich.text import Text
 
 from kata.arriving_files import ArrivingFiles
-from kata.dag_run_database import DagRunDatabase
-from kata.dag_run_log import DagRunLog
-from kata.dag_run_outcome import missing_tasks, show_outcome
 from kata.environment import child_environment
-from kata.explained import show_problem
+from kata.grading.explained import show_problem
+from kata.grading.preflight import find_tree, read_module
 from kata.places import MODULE, STATE, shown
-from kata.preflight import find_tree, read_module
+from kata.run.database import DagRunDatabase
+from kata.run.log import DagRunLog
+from kata.run.outcome import missing_tasks, show_outcome
 from kata.scratch import scratch_folder
 from kata.template_database import copy_template, make_template, template_file
 

@@ -41,7 +41,7 @@ class ServerProcess:
         own = {name: value for name, value in environment.items() if name != "PYTHONPATH"}
         with theirs, log.open("ab") as output:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "kata.fork_server", str(theirs.fileno())],
+                [sys.executable, "-m", "kata.grading.fork_server", str(theirs.fileno())],
                 cwd=ROOT,
                 env=own,
                 pass_fds=[theirs.fileno()],

@@ -8,7 +8,7 @@ import signal
 from collections.abc import Collection
 from pathlib import Path
 
-from kata import limits
+from kata.grading import limits
 
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 

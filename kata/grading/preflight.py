@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from kata.failures import WrongUsage
-from kata.hang import line_of_hang
-from kata.last_words import how_it_ended
+from kata.grading.hang import line_of_hang
+from kata.grading.last_words import how_it_ended
+from kata.grading.supervisor import Ending
+from kata.grading.verdict import Problem
 from kata.places import MODULE, ROOT, shown
-from kata.supervisor import Ending
-from kata.verdict import Problem
 
 IMPORT_DEADLINE = 10.0
 

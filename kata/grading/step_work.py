@@ -7,12 +7,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from kata.hang import line_of_hang
-from kata.last_words import how_it_ended
-from kata.mistakes import NEVER_ENDS
+from kata.grading.hang import line_of_hang
+from kata.grading.last_words import how_it_ended
+from kata.grading.mistakes import NEVER_ENDS
+from kata.grading.supervisor import Ending
+from kata.grading.verdict import CRASHED, HUNG, NOT_RUN, TAMPERED, WRONG, Check, Verdict, verdict_of
 from kata.steps import Step
-from kata.supervisor import Ending
-from kata.verdict import CRASHED, HUNG, NOT_RUN, TAMPERED, WRONG, Check, Verdict, verdict_of
 
 STEP_DEADLINE = 120.0
 _MOST_RESTARTS = 3

@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 import signal
 
-from kata.child import CHANNEL_LOST, OUT_OF_MEMORY
-from kata.limits import FILE_TOO_LARGE, MEMORY_EXCEEDED
-from kata.supervisor import Ending
+from kata.grading.child import CHANNEL_LOST, OUT_OF_MEMORY
+from kata.grading.limits import FILE_TOO_LARGE, MEMORY_EXCEEDED
+from kata.grading.supervisor import Ending
 
 
 def how_it_ended(ending: Ending) -> str:

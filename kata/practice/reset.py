@@ -7,11 +7,11 @@ from pathlib import Path
 from rich.console import Console
 from rich.text import Text
 
-from kata.backups import backups, find_backup, replace_file
 from kata.failures import WrongUsage
+from kata.grading.preflight import find_tree
 from kata.places import MODULE, STARTER, shown
-from kata.preflight import find_tree
-from kata.sections import section_of, with_section
+from kata.practice.backups import backups, find_backup, replace_file
+from kata.practice.sections import section_of, with_section
 from kata.steps import Step
 
 

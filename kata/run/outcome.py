@@ -10,10 +10,10 @@ from rich.console import Console
 from rich.text import Text
 
 from kata.arriving_files import ORDERS, WAITED_FOR_BY
-from kata.dag_run_database import DagRunDatabase
-from kata.dag_run_log import DagRunLog
 from kata.places import shown
 from kata.plain_text import plain
+from kata.run.database import DagRunDatabase
+from kata.run.log import DagRunLog
 
 # Without these no file can arrive, or nobody waits for it.
 _NEEDED = ("set_up_directories", *WAITED_FOR_BY.values())

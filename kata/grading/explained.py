@@ -10,10 +10,10 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from kata.mistakes import MISTAKES
+from kata.grading.mistakes import MISTAKES
+from kata.grading.verdict import BLOCKED, NOT_RUN, WRONG, Problem, StepGrade, Verdict
 from kata.places import shown
 from kata.plain_text import plain
-from kata.verdict import BLOCKED, NOT_RUN, WRONG, Problem, StepGrade, Verdict
 
 _MOST_NOTES = 5
 

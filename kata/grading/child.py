@@ -14,7 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn
 
-from kata.limits import limit_this_process
+from kata.grading.limits import limit_this_process
 from kata.processes import die_with_parent
 
 # Exit codes that the parent has a word for.
@@ -105,7 +105,7 @@ def _reporter_on(channel: int, seal: str) -> Report:
 
 
 def _import_module(job: dict[str, Any], report: Report) -> None:
-    from kata.explanation import explain
+    from kata.grading.explanation import explain
 
     sys.path.insert(0, job["tree"])
     report(event="start")
@@ -120,7 +120,7 @@ def _import_module(job: dict[str, Any], report: Report) -> None:
 def _run_pytest(job: dict[str, Any], report: Report) -> None:
     import pytest
 
-    from kata.reporter import Reporter
+    from kata.grading.reporter import Reporter
 
     suite = job["suite"]
     options = [

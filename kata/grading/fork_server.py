@@ -21,7 +21,7 @@ import sys
 from pathlib import Path
 from typing import Any, NoReturn
 
-from kata import child
+from kata.grading import child
 from kata.processes import adopt_orphans
 
 # What the tests and every answer import: the children find it done.
@@ -44,7 +44,7 @@ _IMPORTED_ONCE = (
     "airflow.providers.standard.triggers.file",
     "airflow.providers.standard.triggers.temporal",
     # Before any code of a learner's could write into its file.
-    "kata.reporter",
+    "kata.grading.reporter",
 )
 
 # What they import from one place or another: the first is that of Airflow 3.2 and later.

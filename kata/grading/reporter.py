@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from kata.explanation import explain
-from kata.guard import Guard
+from kata.grading.explanation import explain
+from kata.grading.guard import Guard
 
 _LONGEST_OUTPUT = 500
 

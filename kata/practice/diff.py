@@ -11,10 +11,10 @@ from rich.syntax import Syntax
 from rich.table import Table
 from rich.text import Text
 
+from kata.grading.preflight import read_module
 from kata.places import MODULE, SOLUTION
 from kata.plain_text import plain
-from kata.preflight import read_module
-from kata.sections import THE_DAGS, sections
+from kata.practice.sections import THE_DAGS, sections
 from kata.steps import Step
 
 _WIDE = 140  # columns from which two codes fit beside each other

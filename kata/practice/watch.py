@@ -8,20 +8,20 @@ from pathlib import Path
 from rich.console import Console
 from rich.text import Text
 
-from kata.diff import show_diff
-from kata.explained import show_problem, show_step
-from kata.hints import show_hint
-from kata.inbox import Inbox
-from kata.keys import Keys
+from kata.grading.explained import show_problem, show_step
+from kata.grading.preflight import find_tree, read_module
+from kata.grading.scorecard import show_scorecard
+from kata.grading.session import Session
+from kata.grading.supervisor import Interrupted
+from kata.grading.verdict import Grade, Problem, StepGrade, mark_blocked
 from kata.places import MODULE, shown
-from kata.preflight import find_tree, read_module
+from kata.practice.diff import show_diff
+from kata.practice.hints import show_hint
+from kata.practice.inbox import Inbox
+from kata.practice.keys import Keys
+from kata.practice.saves import Saves
 from kata.progress import progress_on
-from kata.saves import Saves
-from kata.scorecard import show_scorecard
-from kata.session import Session
 from kata.steps import STEPS, Step, read_hints
-from kata.supervisor import Interrupted
-from kata.verdict import Grade, Problem, StepGrade, mark_blocked
 
 SAVED = "saved"
 

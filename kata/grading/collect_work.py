@@ -6,9 +6,9 @@ import time
 from typing import Any
 
 from kata.failures import BrokenSetup
+from kata.grading.supervisor import Ending
+from kata.grading.verdict import Check
 from kata.steps import Step
-from kata.supervisor import Ending
-from kata.verdict import Check
 
 CHECK_DEADLINE = 15.0
 _DEADLINE = 60.0

@@ -8,11 +8,11 @@ from rich.table import Table
 from rich.text import Text
 
 from kata.environment import airflow_version
-from kata.explained import show_notes, show_problem, show_step
+from kata.grading.explained import show_notes, show_problem, show_step
+from kata.grading.preflight import tree_option
+from kata.grading.verdict import Grade, StepGrade
 from kata.places import MODULE
 from kata.plain_text import plain
-from kata.preflight import tree_option
-from kata.verdict import Grade, StepGrade
 
 
 def show_scorecard(grade: Grade, console: Console) -> None:

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from kata.failures import WrongUsage
-from kata.mistakes import MISTAKES
-from kata.verdict import WRONG, Grade, StepGrade, Verdict
+from kata.grading.mistakes import MISTAKES
+from kata.grading.verdict import WRONG, Grade, StepGrade, Verdict
 from kata.whole_file import write_whole
 
 

@@ -14,9 +14,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
-from kata import usage
-from kata.kept_files import KeptFiles
-from kata.server_process import ServerLost, ServerProcess
+from kata.grading import usage
+from kata.grading.kept_files import KeptFiles
+from kata.grading.server_process import ServerLost, ServerProcess
 
 # From the request to write the stack down to the end.
 _LAST_WORDS = 0.3

@@ -9,8 +9,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from kata.limits import beyond_a_limit
-from kata.mistakes import NOT_DONE, RAISES
+from kata.grading.limits import beyond_a_limit
+from kata.grading.mistakes import NOT_DONE, RAISES
 
 _LONGEST = 2000
 

@@ -6,12 +6,12 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from kata.grading.preflight import find_tree, read_module
+from kata.grading.session import Deadlines, Progress, Session
+from kata.grading.skeleton import differences
+from kata.grading.verdict import NOT_IMPORTABLE, TAMPERED, Check, Grade, Problem, StepGrade, Verdict, mark_blocked
 from kata.places import MODULE, SOLUTION, SUITE
-from kata.preflight import find_tree, read_module
-from kata.session import Deadlines, Progress, Session
-from kata.skeleton import differences
 from kata.steps import STEPS, Step, find_step, prerequisites
-from kata.verdict import NOT_IMPORTABLE, TAMPERED, Check, Grade, Problem, StepGrade, Verdict, mark_blocked
 
 
 @dataclass

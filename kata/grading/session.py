@@ -9,18 +9,18 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol, TypeVar
 
-from kata.collect_work import CHECK_DEADLINE, CollectWork
 from kata.environment import child_environment
-from kata.kept_files import KeptFiles
+from kata.grading.collect_work import CHECK_DEADLINE, CollectWork
+from kata.grading.kept_files import KeptFiles
+from kata.grading.preflight import IMPORT_DEADLINE, ImportWork
+from kata.grading.server_process import ServerProcess
+from kata.grading.step_work import STEP_DEADLINE, StepWork
+from kata.grading.supervisor import Supervisor
+from kata.grading.verdict import Check, Problem, StepGrade, Verdict
 from kata.places import MODULE, ROOT, STATE, SUITE, shown
-from kata.preflight import IMPORT_DEADLINE, ImportWork
 from kata.scratch import scratch_folder
-from kata.server_process import ServerProcess
-from kata.step_work import STEP_DEADLINE, StepWork
 from kata.steps import STEPS, Step
-from kata.supervisor import Supervisor
 from kata.template_database import copy_template, make_template, template_file
-from kata.verdict import Check, Problem, StepGrade, Verdict
 
 _Work = TypeVar("_Work", bound=StepWork)
 _AT_ONCE = max(2, os.cpu_count() or 2)

@@ -1,0 +1,1 @@
+"""`make run`: the DAG as `airflow dags test` runs it."""
