@@ -17,8 +17,34 @@ from airflow.providers.standard.operators import branch, empty  # noqa: F401  # 
 from airflow.sdk import DAG, Variable, timezone  # noqa: F401
 from airflow.triggers.base import BaseTrigger
 
-SLOW = 1.0  # seconds that whatever is asked takes to answer
 NOW = timezone.utcnow()
+TICKS = 3  # of the event loop, that whatever is asked takes to answer
+PATIENCE = 10.0  # seconds
+
+
+class Loop:
+    """What else goes on on the event loop.
+
+    :cvar ticks: so often it had its turn.
+    :cvar blocked: whether it had none while somebody waited for an answer.
+    """
+
+    ticks = 0
+    blocked = False
+
+    @classmethod
+    async def tick(cls) -> None:
+        while True:
+            cls.ticks += 1
+            await asyncio.sleep(0.01)
+
+    @classmethod
+    def wait_for_ticks(cls) -> None:
+        """Let it have its turn; where that cannot be, because this is called on the loop, say so after a while."""
+        enough, over = cls.ticks + TICKS, time.monotonic() + PATIENCE
+        while cls.ticks < enough and time.monotonic() < over:
+            time.sleep(0.01)
+        cls.blocked |= cls.ticks < enough
 
 
 def main() -> None:
@@ -27,7 +53,7 @@ def main() -> None:
         examples = importlib.import_module("trigger_examples")
     examples.CHECK_INTERVAL = 0.1
     decisions = iter(["", None, "maybe", "rejected"])
-    Variable.get = lambda key, default: (time.sleep(SLOW), next(decisions))[1]
+    Variable.get = lambda key, default: (Loop.wait_for_ticks(), next(decisions))[1]
     health = health_endpoint()
     tried = [
         try_out(examples.PauseTrigger(0.3)),
@@ -66,7 +92,7 @@ def health_endpoint() -> str:
 
     class Health(http.server.BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            time.sleep(SLOW)
+            Loop.wait_for_ticks()
             answer = answers.pop(0) if len(answers) > 1 else answers[0]
             self.send_response(500 if answer is None else 200)
             self.end_headers()
@@ -85,32 +111,25 @@ def try_out(trigger: BaseTrigger) -> dict[str, Any]:
     path, arguments = trigger.serialize()
     module, name = path.rsplit(".", 1)
     again = getattr(importlib.import_module(module), name)(**json.loads(json.dumps(arguments)))
-    payloads, lag = asyncio.run(run(again))
+    payloads = asyncio.run(run(again))
     return {
         "path": path,
         "arguments": sorted(arguments),
         "parameters": sorted(inspect.signature(type(trigger)).parameters),
         "is_as_it_was": again.serialize() == trigger.serialize(),
         "payloads": payloads,
-        "lag": lag,
+        "blocked": Loop.blocked,
+        "ticks": Loop.ticks,
     }
 
 
-async def run(trigger: BaseTrigger) -> tuple[list[Any], float]:
-    """The payloads of all its events, and the longest that something else on the loop had to wait, in seconds."""
-    lag = asyncio.create_task(longest_lag(over := asyncio.Event()))
+async def run(trigger: BaseTrigger) -> list[Any]:
+    """The payloads of all its events."""
+    Loop.ticks, Loop.blocked = 0, False
+    ticking = asyncio.create_task(Loop.tick())
     payloads = [event.payload async for event in trigger.run()]
-    over.set()
-    return payloads, await lag
-
-
-async def longest_lag(over: asyncio.Event) -> float:
-    longest = 0.0
-    while not over.is_set():
-        began = time.monotonic()
-        await asyncio.sleep(0.01)
-        longest = max(longest, time.monotonic() - began)
-    return longest
+    ticking.cancel()
+    return payloads
 
 
 async def cancel(trigger: BaseTrigger) -> bool:
