@@ -81,7 +81,7 @@ quality: $(READY) ## measure how far the grade can be trusted; about an hour  [R
 	@$(VENV)/bin/python -m quality.measure $(if $(REPEATS),--repeats "$(REPEATS)")
 
 bench: $(READY) ## what a trigger costs on one event loop; an hour  [TREE=solution] [WAITS=100,1000] [SECONDS=20] [ONLY=slow,FileTriggers]
-	@$(VENV)/bin/python -m kata.bench --tree "$(if $(filter file,$(origin TREE)),solution,$(TREE))" \
+	@$(KATA) bench --tree "$(if $(filter file,$(origin TREE)),solution,$(TREE))" \
 	  $(if $(WAITS),--waits "$(WAITS)") $(if $(SECONDS),--seconds "$(SECONDS)") $(if $(ONLY),--only "$(ONLY)")
 
 mutants: $(READY) ## change the worked answer mechanically and list what no check notices; half an hour  [STEP=1..7|c1..c3]

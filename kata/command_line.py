@@ -105,6 +105,13 @@ def _parser() -> argparse.ArgumentParser:
     even.set_defaults(tree="solution")
     even.add_argument("--repeats", default="4", help="how often each short wait is measured in each way; default: 4")
     even.add_argument("--folder", metavar="FOLDER", type=Path, help="where the results go; default: data/monitoring")
+    benched = command("bench", _bench, "measure what a trigger costs on one event loop, beside Airflow's own")
+    benched.set_defaults(tree="solution")
+    benched.add_argument("--waits", default="100,1000,5000", help="how many at once; default: 100,1000,5000")
+    benched.add_argument("--seconds", default="20", help="how long each is measured; default: 20")
+    benched.add_argument("--interval", default="5", metavar="SECONDS", help="between two looks; default: 5")
+    benched.add_argument("--only", default="", metavar="NAMES", help="such as full,FileTriggers")
+    benched.add_argument("--folder", metavar="FOLDER", type=Path, help="where the results go; default: data/monitoring")
     return parser
 
 
@@ -225,6 +232,18 @@ def _break_even(options: argparse.Namespace) -> bool:
 
     plan = plan_of(options.repeats)
     measure_break_even(options.tree, plan, options.folder or MONITORING, Console(), Console(stderr=True))
+    return True
+
+
+def _bench(options: argparse.Namespace) -> bool:
+    from kata.bench.command import bench
+    from kata.bench.plan import plan_of
+    from kata.places import MONITORING
+
+    plan = plan_of(options.waits, options.seconds, options.interval, options.only)
+    # A table that goes into a file need not fit the eighty columns of old.
+    console = Console(width=None if sys.stdout.isatty() else 120)
+    bench(options.tree, plan, options.folder or MONITORING, console, Console(stderr=True))
     return True
 
 

@@ -20,7 +20,7 @@ from kata.bench.contender import BLOCKING, CONTENDERS, REFERENCE, THREADS, TREE
 from kata.bench.late_answers import answer_late
 from kata.bench.loop_lag import LoopLag
 from kata.bench.measurement import Died, Measured, percentile
-from kata.bench.plan import Step, plan
+from kata.bench.plan import Plan, Step, plan_of
 from kata.bench.scene import DIRECTORIES, Scene
 from kata.bench.setting import EMPTY, FULL, HUNG, SLOW, Setting
 from kata.bench.table import FIGURES, ratio, tables
@@ -45,12 +45,12 @@ RESULT = Measured(
 
 
 def results_of(setting: Setting, contenders: list[str], waits: int = 2) -> list[Measured | Died]:
-    steps = [Step(setting, waits, contenders)]
-    return list(measure(steps, SOLUTION.parent, seconds=0.5, interval=0.5, say=lambda doing: None))
+    plan = Plan([Step(setting, waits, contenders)], seconds=0.5, interval=0.5)
+    return list(measure(plan, SOLUTION.parent, say=lambda doing: None))
 
 
 def bench(*options: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "kata.bench", *options]
+    command = [sys.executable, "-m", "kata", "bench", *options]
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
 
 
@@ -86,8 +86,8 @@ def test_a_directory_that_never_answers_freezes_whoever_looks_on_the_loop() -> N
 
 def test_a_process_that_dies_is_a_result(tmp_path: Path) -> None:
     (tmp_path / SOLUTION.name).write_text("import os\nos._exit(3)\n")
-    steps = [Step(EMPTY, 1, [TREE.name])]
-    [result] = measure(steps, tmp_path, seconds=0.1, interval=0.1, say=lambda doing: None)
+    plan = Plan([Step(EMPTY, 1, [TREE.name])], seconds=0.1, interval=0.1)
+    [result] = measure(plan, tmp_path, say=lambda doing: None)
     assert isinstance(result, Died)
     assert "died" in shown(result)
 
@@ -200,13 +200,13 @@ def test_percentiles_of_nothing() -> None:
 
 
 def test_the_whole_plan_and_a_part_of_it() -> None:
-    whole = plan([100, 1000], [])
+    whole = plan_of("100,1000", "20", "5", "").steps
     assert [(step.setting.name, step.waits) for step in whole] == [
         *[(name, count) for name in ("empty", "full", "slow") for count in (100, 1000)],
         ("hung", 100),
     ]
     assert {tuple(step.contenders) for step in whole} == {tuple(CONTENDERS)}
-    [step] = plan([100], ["slow", "FileTriggers", "multi"])
+    [step] = plan_of("100", "20", "5", "slow,FileTriggers,multi").steps
     assert (step.setting, step.contenders) == (SLOW, [REFERENCE.name, TREE.name])
 
 
@@ -222,5 +222,7 @@ def test_the_command_shows_tables_and_writes_what_was_measured(tmp_path: Path) -
 
 
 def test_wrong_options_are_told() -> None:
-    for wrong in (["--waits", "0"], ["--seconds", "0"], ["--tree", "docs"]):
-        assert bench(*wrong).returncode == 2
+    for wrong in (["--waits", "0"], ["--waits", "ten"], ["--seconds", "0"], ["--tree", "docs"]):
+        ended = bench(*wrong)
+        assert ended.returncode == 2
+        assert "Traceback" not in ended.stderr

@@ -11,7 +11,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from kata.bench.measurement import Died, Job, Measured
-from kata.bench.plan import Step
+from kata.bench.plan import Plan
 from kata.bench.scene import Scene
 from kata.environment import child_environment
 from kata.places import ROOT
@@ -21,19 +21,14 @@ from kata.scratch import scratch_folder
 _MOST_SECONDS_BESIDES = 180.0
 
 
-def measure(
-    steps: list[Step], tree: Path, seconds: float, interval: float, say: Callable[[str], None]
-) -> Iterator[Measured | Died]:
+def measure(plan: Plan, tree: Path, say: Callable[[str], None]) -> Iterator[Measured | Died]:
     """Yield what came out, measurement by measurement.
 
     :param tree: folder of the module that is measured.
-    :param seconds: how long each is measured.
-    :param interval: seconds between two looks at a directory.
     :param say: is told all the time what is being done.
     """
-    total = sum(len(step.contenders) for step in steps)
     done = 0
-    for step in steps:
+    for step in plan.steps:
         with scratch_folder() as scratch:
             folder = Path(scratch) / "scene"
             scene = Scene(folder, step.setting, step.waits)
@@ -41,8 +36,8 @@ def measure(
             scene.make()
             for contender in step.contenders:
                 done += 1
-                about = f"{done} of {total}: {step.waits} × {contender}, {step.setting.title}"
-                job = Job(contender, step.setting.name, step.waits, str(folder), seconds, interval)
+                about = f"{done} of {plan.measurements}: {step.waits} × {contender}, {step.setting.title}"
+                job = Job(contender, step.setting.name, step.waits, str(folder), plan.seconds, plan.interval)
                 yield _measure(job, tree, Path(scratch), lambda doing, about=about: say(f"{about}: {doing}"))
                 scene.take_files_away()
             say("removing them")

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from kata.beforehand import number
 from kata.bench.contender import CONTENDERS
 from kata.bench.setting import COMPARED, HUNG, Setting
 
-WAITS = [100, 1000, 5000]
 _HEALTHY = 100  # waits, beside the hung ones
+_MOST_WAITS = 10000
+_SHORTEST, _LONGEST = 0.1, 3600  # seconds
 
 
 @dataclass(frozen=True)
@@ -20,12 +22,37 @@ class Step:
     contenders: list[str]
 
 
-def plan(waits: list[int], only: list[str]) -> list[Step]:
-    """All measurements, or some of them.
-
-    :param waits: how many waits at once, one after the other.
-    :param only: parts of names of contenders and settings; for either, none that fits means all.
+@dataclass(frozen=True)
+class Plan:
     """
+    :param seconds: how long each contender is measured in each step.
+    :param interval: seconds between two looks at a directory.
+    """
+
+    steps: list[Step]
+    seconds: float
+    interval: float
+
+    @property
+    def measurements(self) -> int:
+        return sum(len(step.contenders) for step in self.steps)
+
+
+def plan_of(waits: str, seconds: str, interval: str, only: str) -> Plan:
+    """The plan that somebody has asked for. Raises `WrongUsage` for what is no number, or too small or too large.
+
+    :param waits: how many at once, one after the other: numbers with commas between them.
+    :param only: parts of names of contenders and settings, with commas; for either, none that fits means all.
+    """
+    counts = [int(number("WAITS", count, int, 1, _MOST_WAITS)) for count in waits.split(",")]
+    return Plan(
+        _steps(counts, only.split(",") if only else []),
+        number("SECONDS", seconds, float, _SHORTEST, _LONGEST),
+        number("INTERVAL", interval, float, _SHORTEST, _LONGEST),
+    )
+
+
+def _steps(waits: list[int], only: list[str]) -> list[Step]:
     contenders = _chosen(list(CONTENDERS), only)
     settings = _chosen([setting.name for setting in [*COMPARED, HUNG]], only)
     steps = [Step(setting, count, contenders) for setting in COMPARED for count in waits]

@@ -7,11 +7,11 @@ from pathlib import Path
 
 from rich.console import Console
 
+from kata.beforehand import make_ready, readable_tree
 from kata.break_even.measuring import BreakEven
 from kata.break_even.plan import Plan
 from kata.break_even.table import show
 from kata.places import shown
-from kata.race.beforehand import make_ready, readable_tree
 from kata.saying import Saying
 from kata.whole_file import write_whole
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from kata.race.plan import number
+from kata.beforehand import number
 
 WAYS = ("poke", "deferrable")
 # Seconds. The break-even lies among the short ones, and luck has a large part in each of them. The long ones only show

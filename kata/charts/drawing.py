@@ -22,6 +22,8 @@ def draw(name: str, results: Path, folder: Path) -> None:
     :param folder: where both are written.
     :raises BrokenSetup: if matplotlib cannot be installed, or the chart not be drawn.
     """
+    for kind in ("png", "svg"):
+        (folder / f"{name}.{kind}").unlink(missing_ok=True)  # an older one would show something else
     python = python_with("charts", *_PINNED)
     # A file, not a module of the kata, none of whose packages that environment has.
     command = [python, "-E", "-s", Path(__file__).with_name(f"{name}.py"), results, folder]

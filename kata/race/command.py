@@ -8,10 +8,10 @@ from typing import Any
 
 from rich.console import Console
 
+from kata.beforehand import make_ready, readable_tree
 from kata.charts.drawing import draw
 from kata.failures import BrokenSetup
 from kata.places import shown
-from kata.race.beforehand import make_ready, readable_tree
 from kata.race.page import page
 from kata.race.plan import Plan
 from kata.race.race import Race

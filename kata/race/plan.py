@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
-from kata.failures import WrongUsage
+from kata.beforehand import number
 
 # What the sensors of dags/race.py are given: seconds between two looks, ten as the trigger's own default.
 INTERVAL = 10.0
@@ -41,15 +40,3 @@ def plan_of(waits: str, slots: str, hold: str) -> Plan:
         int(number("SLOTS", slots, int, 1, _MOST_SLOTS)),
         number("HOLD", hold, float, 1, _LONGEST_HOLD),
     )
-
-
-def number(name: str, text: str, kind: type[int] | type[float], least: int, most: int) -> float:
-    """The number in an option. Raises `WrongUsage` for what is none, or too small or too large."""
-    try:
-        value = kind(text)
-    except ValueError:
-        value = math.nan
-    if not least <= value <= most:
-        what = "a whole number" if kind is int else "a number of seconds"
-        raise WrongUsage(f"{name}={text} does not do: take {what} from {least} to {most}.")
-    return value

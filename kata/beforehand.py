@@ -1,7 +1,8 @@
-"""What is looked at before an Airflow is started to measure something on it."""
+"""What is looked at before anything is measured: who asks for what cannot be shall not wait for it."""
 
 from __future__ import annotations
 
+import math
 import os
 from pathlib import Path
 
@@ -27,3 +28,15 @@ def make_ready(folder: Path) -> None:
         raise WrongUsage(f"The folder {shown(folder)} cannot be made: {error.strerror}.") from error
     if not os.access(folder, os.W_OK):
         raise WrongUsage(f"The folder {shown(folder)} cannot be written to: make it writable.")
+
+
+def number(name: str, text: str, kind: type[int] | type[float], least: float, most: float) -> float:
+    """The number in an option. Raises `WrongUsage` for what is none, or too small or too large."""
+    try:
+        value = kind(text)
+    except ValueError:
+        value = math.nan
+    if not least <= value <= most:
+        what = "a whole number" if kind is int else "a number of seconds"
+        raise WrongUsage(f"{name}={text} does not do: take {what} from {least} to {most}.")
+    return value
