@@ -18,6 +18,7 @@ from kata.charts.drawing import draw
 from kata.environment import child_environment
 from kata.failures import BrokenSetup, WrongUsage
 from kata.live.dag_run import Task
+from kata.looking import look_until
 from kata.places import ROOT, SOLUTION, STATE
 from kata.race import command
 from kata.race.approach import APPROACHES, DEFERRABLE, ORDINARY_DAG, POKE, RESCHEDULE, Approach
@@ -27,7 +28,6 @@ from kata.race.figures import by_phase, figures, slot_seconds, window
 from kata.race.heat import Outcome
 from kata.race.ordinary_tasks import OrdinaryTask, OrdinaryTasks, lateness
 from kata.race.page import page
-from kata.race.patience import look_until
 from kata.race.plan import INTERVAL, Plan, plan_of
 from kata.race.race import Race
 from kata.race.sample import Sample

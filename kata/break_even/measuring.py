@@ -10,13 +10,11 @@ from kata.break_even.crossing import break_even, spread
 from kata.break_even.one_wait import OneWait, Waited
 from kata.break_even.plan import INTERVAL, WAYS, Plan
 from kata.environment import circumstances
-from kata.failures import BrokenSetup
 from kata.local.airflow import LocalAirflow
+from kata.local.loading import NEEDS_STEP_4, wait_until_loaded
 from kata.local.own_airflow import own_airflow
 from kata.race.component_usage import ComponentUsage
-from kata.race.loading import wait_until_loaded
 from kata.race.slots import Slots
-from kata.rest_api import ApiUnavailable
 
 _SETTINGS = {
     # For the start of a wait, whose process may not have noticed yet that it is over, and for its end.
@@ -49,11 +47,8 @@ class BreakEven:
     def run(self, say: Callable[[str], None]) -> None:
         """Raises `BrokenSetup` if Airflow, or the tree in it, does not do its part."""
         with own_airflow(self._tree, say, **_SETTINGS) as airflow:
-            wait_until_loaded(airflow, "break_even.py", {_dag_id(way) for way in WAYS}, say)
-            try:
-                self._measure(airflow, say)
-            except ApiUnavailable as error:
-                raise BrokenSetup(f"Airflow does not answer as it should. {error}") from error
+            wait_until_loaded(airflow, "dags/break_even.py", {_dag_id(way) for way in WAYS}, say, NEEDS_STEP_4)
+            self._measure(airflow, say)
         self.results["break_even_seconds"] = break_even(self.results["waits"])
         self.results["break_even_spread"] = spread(self.results["waits"])
 

@@ -11,9 +11,9 @@ from kata.arriving_files import drop
 from kata.failures import BrokenSetup
 from kata.live.dag_run import DagRun, Task
 from kata.local.airflow import LocalAirflow
+from kata.looking import look_until
 from kata.race.component_usage import WORKERS, ComponentUsage
 from kata.race.figures import slot_seconds
-from kata.race.patience import look_until
 from kata.race.sample import Sample
 from kata.race.slots import Slots
 

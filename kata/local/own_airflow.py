@@ -6,9 +6,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from kata.failures import BrokenSetup
 from kata.local.airflow import LocalAirflow
 from kata.local.kept_processes import KeptProcesses
 from kata.local.settings import settings_for
+from kata.rest_api import ApiUnavailable
 from kata.scratch import scratch_folder
 
 
@@ -19,7 +21,7 @@ def own_airflow(tree: Path, say: Callable[[str], None], **more: str) -> Iterator
     :param tree: folder of the learner's module.
     :param say: told what is waited for.
     :param more: further settings, as environment variables.
-    :raises BrokenSetup: if it does not get healthy.
+    :raises BrokenSetup: if it does not get healthy, or does not answer when it is asked.
     """
     with scratch_folder() as folder, KeptProcesses() as processes:
         data = Path(folder) / "data"
@@ -28,4 +30,7 @@ def own_airflow(tree: Path, say: Callable[[str], None], **more: str) -> Iterator
         say("starting scheduler, API server, DAG processor and triggerer")
         airflow.start_all()
         airflow.wait_healthy(say)
-        yield airflow
+        try:
+            yield airflow
+        except ApiUnavailable as error:
+            raise BrokenSetup(f"Airflow does not answer as it should. {error}") from error

@@ -11,12 +11,13 @@ from dataclasses import dataclass
 from kata.failures import BrokenSetup
 from kata.live.dag_run import end_active_runs
 from kata.local.airflow import LocalAirflow
+from kata.local.loading import wait_until_loaded
 from kata.local.own_airflow import own_airflow
 from kata.local.settings import bundle
 from kata.pitfalls.metrics import received_metrics
 from kata.pitfalls.observation import Observation, observe
 from kata.pitfalls.pitfall import LESSONS, Pitfall
-from kata.places import SOLUTION
+from kata.places import SOLUTION, shown
 
 _SETTINGS = {
     # Nobody changes a lesson meanwhile, and SQLite has one writer at a time.
@@ -30,8 +31,7 @@ _SETTINGS = {
     "AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST": json.dumps([bundle("lessons", LESSONS)]),
     "PYTHONPATH": os.fspath(LESSONS),
 }
-_LOADED_AFTER = 60.0  # seconds at most
-_LIVES_AFTER = 8.0
+_LIVES_AFTER = 8.0  # seconds
 _MOST_STARTS = 5
 
 
@@ -55,7 +55,7 @@ def carry_out(pitfall: Pitfall, say: Callable[[str], None]) -> Experiment:
     :raises BrokenSetup: if Airflow does not do its part.
     """
     with received_metrics() as metrics, own_airflow(SOLUTION.parent, say, **_SETTINGS, **metrics.settings) as airflow:
-        _wait_until_loaded(airflow, pitfall, say)
+        wait_until_loaded(airflow, shown(pitfall.lesson), {f"{pitfall.name}_wrong", f"{pitfall.name}_right"}, say)
         say(f"{pitfall.name}: the mistake")
         wrong = observe(airflow, metrics, pitfall, "wrong")
         say(f"{pitfall.name}: tidying up")
@@ -63,18 +63,6 @@ def carry_out(pitfall: Pitfall, say: Callable[[str], None]) -> Experiment:
         starts = _restart_triggerer(airflow)
         say(f"{pitfall.name}: the cure")
         return Experiment(pitfall, wrong, observe(airflow, metrics, pitfall, "right"), starts)
-
-
-def _wait_until_loaded(airflow: LocalAirflow, pitfall: Pitfall, say: Callable[[str], None]) -> None:
-    say(f"waiting for the DAGs of {pitfall.lesson.name}")
-    patience = time.monotonic() + _LOADED_AFTER
-    while not {f"{pitfall.name}_wrong", f"{pitfall.name}_right"} <= airflow.api.dag_ids():
-        airflow.check_alive()
-        if time.monotonic() > patience:
-            errors = airflow.api.import_errors()
-            told = next((trace for file, trace in errors.items() if file.endswith(pitfall.lesson.name)), "")
-            raise BrokenSetup(f"Airflow has not loaded {pitfall.lesson.name} after {_LOADED_AFTER:.0f} seconds. {told}")
-        time.sleep(0.5)
 
 
 def _restart_triggerer(airflow: LocalAirflow) -> int:

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 from kata.live.dag_run import Task, end_active_runs
 from kata.local.airflow import LocalAirflow
+from kata.looking import look_until
 from kata.race.approach import Approach
 from kata.race.file_waits import FileWaits
 from kata.race.ordinary_tasks import OrdinaryTask, OrdinaryTasks
-from kata.race.patience import look_until
 from kata.race.plan import Plan
 from kata.race.sample import Sample, Sampler
 from kata.race.settling import Settling

@@ -7,9 +7,9 @@ from collections.abc import Callable
 from typing import Any
 
 from kata.local.airflow import LocalAirflow
+from kata.looking import look_until
 from kata.race.figures import usage
 from kata.race.ordinary_tasks import OrdinaryTasks, lateness
-from kata.race.patience import look_until
 from kata.race.plan import Plan
 from kata.race.sample import Sample, Sampler
 

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from kata.environment import circumstances
-from kata.failures import BrokenSetup
 from kata.local.airflow import LocalAirflow
+from kata.local.loading import NEEDS_STEP_4, wait_until_loaded
 from kata.local.own_airflow import own_airflow
 from kata.race.approach import APPROACHES, ORDINARY_DAG, Approach
 from kata.race.component_usage import ComponentUsage
@@ -16,11 +16,9 @@ from kata.race.database_commits import DatabaseCommits
 from kata.race.figures import figures
 from kata.race.heat import Heat
 from kata.race.idle import measure_idle
-from kata.race.loading import wait_until_loaded
 from kata.race.plan import INTERVAL, Plan
 from kata.race.sample import Sampler
 from kata.race.slots import Slots
-from kata.rest_api import ApiUnavailable
 
 
 class Race:
@@ -51,11 +49,10 @@ class Race:
         :raises BrokenSetup: if Airflow, or the tree in it, does not do its part.
         """
         with own_airflow(self._tree, say, **self._settings()) as airflow:
-            wait_until_loaded(airflow, "race.py", {ORDINARY_DAG, *(each.dag_id for each in self._approaches)}, say)
-            try:
-                self._measure(airflow, say)
-            except ApiUnavailable as error:
-                raise BrokenSetup(f"Airflow does not answer as it should. {error}") from error
+            wait_until_loaded(
+                airflow, "dags/race.py", {ORDINARY_DAG, *(each.dag_id for each in self._approaches)}, say, NEEDS_STEP_4
+            )
+            self._measure(airflow, say)
         self.results["interrupted"] = False
 
     def _measure(self, airflow: LocalAirflow, say: Callable[[str], None]) -> None:
