@@ -24,6 +24,9 @@ _SETTINGS = {
     "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "300",
     # Two waits at most are started at once.
     "AIRFLOW__CORE__PARALLELISM": "2",
+    # A slot is given back this late at most. The default, 5 seconds, can fall together with the end of so short a wait,
+    # and then Airflow 3.3.2 takes the task for one that was killed.
+    "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL": "1",
     # Less time to wait, the same code: by default 15 seconds, 5 and 30.
     "AIRFLOW__SCHEDULER__TRIGGER_TIMEOUT_CHECK_INTERVAL": "2",
     "AIRFLOW__TRIGGERER__JOB_HEARTBEAT_SEC": "2",
