@@ -24,7 +24,7 @@ class Pitfall:
     name: str
     signs: tuple[str, ...] = ()
     patience: float = 60.0
-    afterwards: float = 0.0
+    afterwards: float = 3.0
 
     @property
     def lesson(self) -> Path:
