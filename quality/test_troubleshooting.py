@@ -1,0 +1,67 @@
+"""docs/troubleshooting.md has a place for all that `make live` recognises, and quotes the kata as it speaks."""
+
+from __future__ import annotations
+
+import ast
+import re
+from functools import cache
+
+import pytest
+
+from kata.live import diagnosis
+from kata.mistakes import MISTAKES
+from kata.pitfalls.pitfall import PITFALLS
+from kata.places import ROOT
+
+PAGE = (ROOT / "docs" / "troubleshooting.md").read_text(encoding="utf-8")
+IN_BOLD = set(re.findall(r"\*\*([^*]+)\*\*", " ".join(PAGE.replace("\\_", "_").split())))
+# What logs say stands in boxes of the kind "text", what the kata says in those of the kind "console"; a line that is
+# indented there goes on with the one before.
+BOXES = re.findall(r"^```(\w+)\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+FROM_LOGS = [line for kind, box in BOXES if kind == "text" for line in box.splitlines()]
+FROM_THE_KATA = [line for kind, box in BOXES if kind == "console" for line in re.sub(r"\n  ", " ", box).splitlines()]
+IN_THE_TEXT = re.findall(r"`([^`\n]+)`", re.sub(r"^```.*?^```$", "", PAGE, flags=re.MULTILINE | re.DOTALL))
+
+# What `make live` tells by the state of a task, where no log gives it away.
+BY_STATE = {"waits in the worker", "never fires"}
+_SHORTEST = 5  # characters; what is shorter is in every message
+
+
+@pytest.mark.parametrize("sign", diagnosis._SIGNS, ids=lambda sign: sign.pattern)
+def test_every_sign_is_quoted(sign: diagnosis._Sign):
+    assert any(re.match(sign.pattern, line) for line in (*FROM_LOGS, *IN_THE_TEXT))
+
+
+def test_the_names_of_the_mistakes_are_those_that_make_live_shows():
+    assert IN_BOLD & set(MISTAKES) == {sign.mistake for sign in diagnosis._SIGNS} | BY_STATE
+
+
+@pytest.mark.parametrize("message", FROM_THE_KATA)
+def test_every_message_of_the_kata_is_still_spoken(message: str):
+    left = message
+    for piece in _pieces():
+        left = left.replace(piece, "")
+    assert len(left) <= len(message) / 2, f"nowhere in the kata: {left}"
+
+
+def test_every_link_to_a_part_leads_to_one():
+    parts = {_anchor(title) for title in re.findall(r"^#+ (.+)$", PAGE, re.MULTILINE)}
+    assert set(re.findall(r"\]\(#([^)]+)\)", PAGE)) <= parts
+    pitfalls = {_anchor(pitfall.title) for pitfall in PITFALLS}
+    assert set(re.findall(r"\]\(pitfalls\.md#([^)]+)\)", PAGE)) <= pitfalls
+
+
+@cache
+def _pieces() -> list[str]:
+    """All that stands in quotes in the kata's code, and what its Makefile echoes; the longest first."""
+    files = [file.read_text(encoding="utf-8") for file in (ROOT / "kata").rglob("*.py")]
+    constants = (node.value for file in files for node in ast.walk(ast.parse(file)) if isinstance(node, ast.Constant))
+    echoed = re.findall(r'echo "([^"]+)"', (ROOT / "Makefile").read_text(encoding="utf-8"))
+    quoted = [each for each in constants if isinstance(each, str)]
+    quoted += [piece for line in echoed for piece in re.split(r"\$\(\w+\)", line)]
+    return sorted((each for each in set(quoted) if len(each) >= _SHORTEST), key=len, reverse=True)
+
+
+def _anchor(title: str) -> str:
+    """As GitHub makes it of a heading."""
+    return re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-")
