@@ -1,9 +1,11 @@
-"""The workflows for a class agree with the registry and call what there is."""
+"""The workflows: those for a class agree with the registry, those of the kata run what has to be green."""
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -36,3 +38,28 @@ def test_every_workflow_can_be_read_and_calls_targets_that_exist(file: Path):
     called = set(re.findall(r"\bmake ([a-z]+)", text))
     assert called
     assert called <= targets
+
+
+def read(name: str) -> dict[str, Any]:
+    return yaml.safe_load((ROOT / ".github" / "workflows" / name).read_text(encoding="utf-8"))
+
+
+def test_ci_runs_what_has_to_be_green():
+    steps = [step for job in read("ci.yml")["jobs"].values() for step in job["steps"]]
+    assert ".ci/run" in [step.get("run") for step in steps]
+    assert os.access(ROOT / ".ci" / "run", os.X_OK)
+
+
+@pytest.mark.parametrize("name", ["ci.yml", "versions.yml"])
+def test_the_kata_is_tested_where_no_exercise_is_graded(name: str):
+    is_template = "github.event.repository.is_template"
+    for job in read(name)["jobs"].values():
+        assert job["if"] == f"${{{{ {is_template} || github.event_name == 'workflow_dispatch' }}}}"
+    assert read("grade.yml")["jobs"]["grade"]["if"] == f"${{{{ !{is_template} }}}}"
+
+
+@pytest.mark.parametrize("file", WORKFLOWS, ids=lambda file: file.name)
+def test_every_workflow_ends_and_changes_nothing(file: Path):
+    parsed = yaml.safe_load(file.read_text(encoding="utf-8"))
+    assert parsed["permissions"]["contents"] == "read"
+    assert all(job["timeout-minutes"] <= 45 for job in parsed["jobs"].values())
