@@ -8,8 +8,8 @@ from functools import cache
 
 import pytest
 
+from kata.grading.mistakes import MISTAKES
 from kata.live import diagnosis
-from kata.mistakes import MISTAKES
 from kata.pitfalls.pitfall import PITFALLS
 from kata.places import ROOT
 
