@@ -10,7 +10,6 @@ import pytest
 
 from kata.grading.mistakes import MISTAKES
 from kata.live import diagnosis
-from kata.pitfalls.pitfall import PITFALLS
 from kata.places import ROOT
 
 PAGE = (ROOT / "docs" / "troubleshooting.md").read_text(encoding="utf-8")
@@ -44,13 +43,6 @@ def test_every_message_of_the_kata_is_still_spoken(message: str):
     assert len(left) <= len(message) / 2, f"nowhere in the kata: {left}"
 
 
-def test_every_link_to_a_part_leads_to_one():
-    parts = {_anchor(title) for title in re.findall(r"^#+ (.+)$", PAGE, re.MULTILINE)}
-    assert set(re.findall(r"\]\(#([^)]+)\)", PAGE)) <= parts
-    pitfalls = {_anchor(pitfall.title) for pitfall in PITFALLS}
-    assert set(re.findall(r"\]\(pitfalls\.md#([^)]+)\)", PAGE)) <= pitfalls
-
-
 @cache
 def _pieces() -> list[str]:
     """All that stands in quotes in the kata's code, and what its Makefile echoes; the longest first."""
@@ -60,8 +52,3 @@ def _pieces() -> list[str]:
     quoted = [each for each in constants if isinstance(each, str)]
     quoted += [piece for line in echoed for piece in re.split(r"\$\(\w+\)", line)]
     return sorted((each for each in set(quoted) if len(each) >= _SHORTEST), key=len, reverse=True)
-
-
-def _anchor(title: str) -> str:
-    """As GitHub makes it of a heading."""
-    return re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-")
