@@ -37,10 +37,12 @@ def test_the_names_of_the_mistakes_are_those_that_make_live_shows():
 
 @pytest.mark.parametrize("message", FROM_THE_KATA)
 def test_every_message_of_the_kata_is_still_spoken(message: str):
+    message = re.sub(r" \(Docker says: .+\)", "", message)
     left = message
     for piece in _pieces():
         left = left.replace(piece, "")
-    assert len(left) <= len(message) / 2, f"nowhere in the kata: {left}"
+    # Ports, names and the like remain.
+    assert len(left) <= len(message) / 4, f"nowhere in the kata: {left}"
 
 
 @cache
