@@ -33,11 +33,11 @@ def trigger_dag(console: Console) -> None:
     )
     if health.get("triggerer") != "healthy":
         console.print("No triggerer is well: the waits will be deferred for ever, without an error. See make ps.")
-    if there := files_there():
+    elif there := files_there():
         console.print(
             f"{len(there)} files are there already, so the waits for them end at once. To see them wait, remove the "
             "files first: rm -r data/client_data data/uploads",
             soft_wrap=True,
         )
     else:
-        console.print("Both waits turn purple: deferred. Let files arrive with make drop.")
+        console.print("What waits turns purple: deferred. Let files arrive with make drop.")

@@ -35,14 +35,16 @@ NOT_IMPORTABLE = (
 NO_EVENT = "TypeError: TriggerEvent.__init__() missing 1 required positional argument: 'payload'"
 DIED = "2026-11-22T16:52:21.2Z [error    ] Trigger runner process has died! Exiting. [airflow.jobs] loc=x.py:684"
 BLOCKED = "2026-11-22T16:39:24.5Z [info     ] Triggerer's async thread was blocked for {} seconds, exceeding the"
+ESCAPES = "exception escapes run()"
 
 LOGS = [
     ([NOT_IMPORTABLE], "wrong class path"),
     (["x [error ] Trigger failed to inflate error=TypeError()"], "serialize() does not fit __init__"),
-    (["x [error ] Trigger returned a TriggerEvent rather than yielding it"], "returns in place of yielding"),
-    (["x [error ] Trigger d/r/t/-1/1 (ID 1) exited with error boom"], "exception escapes run()"),
+    (["x [error ] Trigger d/r/t/-1/1 (ID 1) exited with error boom"], ESCAPES),
     (["x [error ] Trigger exited without sending an event. Dependent"], "ends without an event"),
     ([NO_EVENT, DIED], "yields something that is no TriggerEvent"),
+    (["ValidationError: 1 validation error for TriggerStateChanges", DIED], "yields something that is no TriggerEvent"),
+    (["x [error ] Trigger d/r/t/-1/1 (ID 1) exited with error TriggerEvent.__init__() missing", NO_EVENT], ESCAPES),
     ([BLOCKED.format("10.02")], "blocking call on the event loop"),
     ([BLOCKED.format("0.43")], ""),
 ]

@@ -4,22 +4,28 @@ from __future__ import annotations
 
 import io
 import re
+import time
 from pathlib import Path
 
 import pytest
 from rich.console import Console
+from statsd import StatsClient
 
 from kata.failures import WrongUsage
 from kata.pitfalls import page
 from kata.pitfalls.command import list_pitfalls
 from kata.pitfalls.lab import Experiment, carry_out
+from kata.pitfalls.metrics import received_metrics
 from kata.pitfalls.observation import Observation
 from kata.pitfalls.pitfall import LESSONS, PITFALLS, Pitfall, find_pitfall
 from kata.pitfalls.telling import told
+from kata.ports import LOOPBACK
 from quality.test_command_line import kata
 
-WRONG = Observation([(1.5, "wait", "deferred"), (4.0, "triggerer", "process has ended")], {"boom": 3}, (20, 0))
-RIGHT = Observation([(1.25, "wait", "deferred"), (5.0, "wait", "success")], {}, (20, 21), "there")
+WRONG = Observation([(1.5, "wait", "deferred"), (4.0, "triggerer", "process has ended")], {"boom": 3}, {}, 1, (20, 0))
+RIGHT = Observation(
+    [(1.25, "wait", "deferred"), (5.0, "wait", "success")], {}, {"triggers.failed": 2}, 0, (20, 21), "there"
+)
 
 
 def test_all_are_listed():
@@ -58,6 +64,7 @@ def test_what_was_seen_is_told_wrong_before_right():
         "    1.5 s  wait       deferred",
         "    4.0 s  triggerer  process has ended",
         "  log: boom  (3 times)",
+        "  metrics: no trigger has ended; at the end triggers.running 1",
         "  open files of the triggerer: 20 → none, it is gone",
         "  The task was failed by hand; then the triggerer had to be started twice.",
         "",
@@ -65,8 +72,25 @@ def test_what_was_seen_is_told_wrong_before_right():
         "    1.2 s  wait       deferred",
         "    5.0 s  wait       success",
         "  returned: 'there'",
+        "  metrics: triggers.failed 2; at the end triggers.running 0",
         "  open files of the triggerer: 20 → 21",
     ]
+
+
+def test_what_airflow_sends_to_a_monitoring_is_received():
+    with received_metrics() as metrics:
+        port = int(metrics.settings["AIRFLOW__METRICS__STATSD_PORT"])
+        statsd = StatsClient(host=LOOPBACK, port=port)
+        statsd.gauge("triggers.running", 3)
+        statsd.gauge("triggers.running.a_host", 5)
+        statsd.incr("triggers.failed", 2)
+        statsd.incr("something.else")
+        statsd.incr("triggers.succeeded")
+        over = time.monotonic() + 30
+        while not metrics.counted()["triggers.succeeded"] and time.monotonic() < over:
+            time.sleep(0.01)
+    assert +metrics.counted() == {"triggers.succeeded": 1, "triggers.failed": 2}
+    assert metrics.running == 3
 
 
 def test_only_its_own_part_of_the_page_is_written_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

@@ -48,24 +48,19 @@ _SIGNS = (
         "The triggerer cannot build the trigger from what serialize() returns.",
     ),
     _Sign(
-        r"Trigger returned a TriggerEvent rather than yielding it.*",
-        "returns in place of yielding",
-        "run() returned the event. It is an async generator: it yields it.",
-    ),
-    _Sign(
         r".*requires an object with __aiter__ method.*",
         "run() is no async generator",
         "run() is no async generator: it has no `yield`.",
     ),
     _Sign(
-        r".*TriggerEvent.__init__\(\) .*",
-        "yields something that is no TriggerEvent",
-        "run() yielded something that is no TriggerEvent: that ends the triggerer, with all triggers in it.",
-    ),
-    _Sign(
         r"Trigger .* exited with error.*",
         "exception escapes run()",
         "run() raised. What goes wrong belongs into an event, or the task only learns that its trigger is gone.",
+    ),
+    _Sign(
+        r".*(TriggerEvent.__init__\(\) |validation error for TriggerStateChanges).*",
+        "yields something that is no TriggerEvent",
+        "run() yielded something that is no TriggerEvent: that ends the triggerer, with all triggers in it.",
     ),
     _Sign(
         r"Trigger exited without sending an event.*",

@@ -1,5 +1,5 @@
 """
-serialize() and __init__ that do not fit
+serialize() does not return what the constructor takes
 
 A trigger travels as a class path and keyword arguments, and the triggerer calls `__init__` with these. A name that
 `__init__` does not know fails the wait before it begins. One that is left out is worse: nobody complains, and the
