@@ -480,8 +480,7 @@ def _in_thread(function: Callable[..., Any], *args: Any) -> asyncio.Future[Any]:
 
 class _Lookout:
     """
-    Looks into directories without blocking the event loop: in one thread for all, and if one of them hangs, in a thread
-    each for the rest.
+    Looks into directories without blocking the event loop: in one thread, and if that hangs, in more for the rest.
 
     :param look: looks into one directory, blocking.
     :ivar began: when the last round began to look, in seconds on the event loop's clock.
