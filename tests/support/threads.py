@@ -39,7 +39,11 @@ class Activity:
     def is_any_at_work(self, except_for: set[int]) -> bool:
         """Whether a thread is, other than the calling one and those with these idents."""
         now, own = real_seconds(), threading.get_ident()
-        others = [each for each in threading.enumerate() if each.ident not in except_for and each.ident != own]
+        others = [
+            each
+            for each in threading.enumerate()
+            if each.ident not in except_for and each.ident != own and not _belongs_to_a_debugger(each)
+        ]
         # All are looked at each time: whether one rests shows only from one look to the next.
         return sum(self._is_at_work(thread, now) for thread in others) > 0
 
@@ -72,10 +76,20 @@ def on_the_clock_of(loop: JumpingClockLoop) -> Iterator[None]:
 
 def sleep(seconds: float) -> bool:
     """Let the calling thread sleep on the loop's clock; False if there is none to sleep on."""
-    if _loop is None:
+    if _loop is None or _belongs_to_a_debugger(_this_thread()):
         return False
     _loop.park_this_thread(seconds)
     return True
+
+
+def _belongs_to_a_debugger(thread: threading.Thread | None) -> bool:
+    """Whether it is one of debugpy's. While everything is stopped, the loop too, these go on, so by a real clock."""
+    return getattr(thread, "is_pydev_daemon_thread", False) is True
+
+
+def _this_thread() -> threading.Thread | None:
+    # Not current_thread(), which makes one for a thread that has none.
+    return threading._active.get(threading.get_ident())
 
 
 def _state(thread: threading.Thread) -> str | None:
@@ -117,6 +131,8 @@ _wait = threading.Condition.wait
 def _wait_on_the_loops_clock(self: threading.Condition, timeout: float | None = None) -> bool:
     loop = _loop
     if loop is None or timeout is None or timeout <= 0 or threading.get_ident() == loop.thread:
+        return _wait(self, timeout)
+    if _belongs_to_a_debugger(_this_thread()):
         return _wait(self, timeout)
     waiter, is_late = _thread.allocate_lock(), []
     waiter.acquire()
