@@ -111,6 +111,6 @@ $(READY): requirements.txt
 	  { echo "The kata needs Python 3.10 or later, and $(PYTHON) is older or missing. Try: make setup PYTHON=python3.12" >&2; exit 2; }
 	@echo "Installing Airflow into $(VENV) (once, about a minute) …"
 	@$(PYTHON) -m venv $(VENV)
-	@$(VENV)/bin/python -m pip install --disable-pip-version-check --progress-bar off --require-hashes \
+	@set -o pipefail; $(VENV)/bin/python -m pip install --disable-pip-version-check --progress-bar off --require-hashes \
 	  --requirement requirements.txt | awk '/^ *(Downloading|Installing)/ { print substr($$0, 1, 78); fflush() }'
 	@touch $(READY)
