@@ -401,6 +401,7 @@ class _Threads:
         self._calls: deque[tuple[Callable[[], None], float]] = deque()  # and when each was submitted
         self._free: list[SimpleQueue[Callable[[], None]]] = []  # the last is taken first, so that the others can end
         self._last_free = self._last_start = 0.0
+        self._used_at_start = 0.0  # of the processor, in seconds
 
     def submit(self, call: Callable[[], None]) -> None:
         """Have it called when its turn comes; it must not raise."""
@@ -416,12 +417,18 @@ class _Threads:
             if self._free:
                 self._free.pop().put(call)
                 return
-            self._last_start = time.monotonic()
+            self._last_start, self._used_at_start = time.monotonic(), time.process_time()
         threading.Thread(target=self._work, args=[call], daemon=True).start()
 
     def have_hung_for(self, seconds: float) -> bool:
         """Whether none was free or new all the time."""
         return time.monotonic() - max(self._last_free, self._last_start) > seconds
+
+    def _has_use_for_one_more(self) -> bool:
+        """Not where all wait for the processor, which has no more time for many; nor where one has just begun."""
+        passed = time.monotonic() - self._last_start
+        is_busy = time.process_time() - self._used_at_start > 0.7 * passed
+        return not is_busy and (bool(self._free) or passed > _LATE_SECONDS)
 
     def _work(self, call: Callable[[], None] | None) -> None:
         inbox: SimpleQueue[Callable[[], None]] = SimpleQueue()
@@ -439,8 +446,7 @@ class _Threads:
                     self._free.append(inbox)
                     break
                 call, since = self._calls.popleft()
-            is_late = self._last_free - since > _LATE_SECONDS
-            if not (is_late and (self._free or self._last_free - self._last_start > _LATE_SECONDS)):
+            if self._last_free - since < _LATE_SECONDS or not self._has_use_for_one_more():
                 return call
             self.start(call)  # one more, and not from the event loop: to start one takes its time
         while True:
