@@ -1,7 +1,6 @@
 # Every target but `setup` and `clean` makes what it needs first. A failing recipe lets make exit with 2 in any case;
 # `.venv/bin/python -m kata grade` tells 1 (a wrong solution) from 2 (wrong usage).
 SHELL := bash
-.SHELLFLAGS := -o pipefail -c
 PYTHON ?= python3
 KATA_TREE ?= exercise
 TREE ?= $(KATA_TREE)

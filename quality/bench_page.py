@@ -9,8 +9,9 @@ from typing import Any
 from kata.bench.measurement import Died, Measured
 from kata.bench.setting import HUNG, SETTINGS
 from kata.bench.table import contenders, rows
+from kata.marked_page import write_between_marks
 from kata.places import MONITORING, ROOT, shown
-from quality.measured_table import markdown, write_block
+from quality.measured_table import markdown
 
 PAGE = ROOT / "docs" / "measurements.md"
 KEPT = ROOT / "docs" / "bench.json"
@@ -34,7 +35,7 @@ def tables(bench: dict[str, Any]) -> str:
 def main() -> None:
     shutil.copyfile(MONITORING / "bench.json", KEPT)
     shutil.copyfile(MONITORING / "bench.png", ROOT / "docs" / "pictures" / "bench.png")
-    write_block("bench", tables(json.loads(KEPT.read_text(encoding="utf-8"))), PAGE)
+    write_between_marks("bench", tables(json.loads(KEPT.read_text(encoding="utf-8"))), PAGE)
     print(f"Written: {shown(PAGE)}")
 
 

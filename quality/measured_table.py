@@ -1,12 +1,12 @@
-"""A table that was measured, between two marks of a page, so that it can be taken anew."""
+"""A table that was measured, in a page."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from pathlib import Path
 
 from kata.environment import circumstances
+from kata.marked_page import write_between_marks
 
 
 def where_measured() -> str:
@@ -17,7 +17,7 @@ def where_measured() -> str:
 def write_table(columns: Iterable[str], rows: Iterable[Iterable[str]], page: Path) -> None:
     """Put the table in the place of the one that stands in the page."""
     table = markdown(columns, rows)
-    write_block("measured", f"{where_measured()}:\n\n{table}", page)
+    write_between_marks("measured", f"{where_measured()}:\n\n{table}", page)
 
 
 def markdown(columns: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
@@ -25,11 +25,3 @@ def markdown(columns: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
     header = list(columns)
     lines = [header, ["---"] * len(header), *rows]
     return "\n".join("| " + " | ".join(cells) + " |" for cells in lines)
-
-
-def write_block(name: str, text: str, page: Path) -> None:
-    """Put a text between the marks of this name in the page, in the place of the one that stands there."""
-    begin, end = f"<!-- {name}: begin -->", f"<!-- {name}: end -->"
-    block = f"{begin}\n{text}\n{end}"
-    new = re.sub(f"{begin}.*{end}", lambda _: block, page.read_text(encoding="utf-8"), flags=re.DOTALL)
-    page.write_text(new, encoding="utf-8")

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from kata.marked_page import write_between_marks
 from kata.places import ROOT
 from kata.steps import STEPS, Step, find_step
-from quality.measured_table import markdown, write_block
+from quality.measured_table import markdown
 
 README = ROOT / "README.md"
 
@@ -20,4 +21,4 @@ def _row(step: Step) -> list[str]:
 
 
 if __name__ == "__main__":
-    write_block("path", path_table(), README)
+    write_between_marks("path", path_table(), README)

@@ -12,18 +12,17 @@ from kata.environment import airflow_version
 from kata.grading.session import Session
 from kata.places import ROOT, SUITE
 from kata.steps import STEPS
+from quality.makefile import MAKEFILE, TARGETS, targets_named_in
 from quality.path_table import path_table
 from quality.silence import Silence
 
 PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").glob("*.md")), *sorted((ROOT / ".github").glob("*.md"))]
-MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
-TARGETS = set(re.findall(r"^([a-z]+):", MAKEFILE, re.MULTILINE))
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_every_command_exists(page: Path):
-    assert set(re.findall(r"\bmake ([a-z]+)", _code(page))) <= TARGETS
+    assert targets_named_in(_code(page)) <= TARGETS
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

@@ -13,6 +13,7 @@ import yaml
 from kata.places import ROOT
 from kata.ports import DEFAULT_PORT
 from kata.steps import STEPS
+from quality.makefile import TARGETS, targets_named_in
 
 DEV_CONTAINER = ROOT / ".devcontainer" / "devcontainer.json"
 HOOKS = ROOT / ".pre-commit-config.yaml"
@@ -32,8 +33,7 @@ def settings(name: str) -> dict[str, Any]:
 
 @pytest.mark.parametrize("file", CALLING, ids=lambda file: file.name)
 def test_every_target_that_is_called_exists(file: Path):
-    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
-    assert set(re.findall(r"\bmake ([a-z]+)", file.read_text(encoding="utf-8"))) <= targets
+    assert targets_named_in(file.read_text(encoding="utf-8")) <= TARGETS
 
 
 @pytest.mark.parametrize("file", [DEV_CONTAINER, *VSCODE], ids=lambda file: file.name)

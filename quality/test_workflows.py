@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ import yaml
 from kata.places import ROOT
 from kata.steps import STEPS
 from quality.classroom import WORKFLOW, workflow
+from quality.makefile import TARGETS, targets_named_in
 
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
 
@@ -34,10 +34,9 @@ def test_classroom_gives_the_points_of_the_registry():
 def test_every_workflow_can_be_read_and_calls_targets_that_exist(file: Path):
     text = file.read_text(encoding="utf-8")
     assert yaml.safe_load(text)["jobs"]
-    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
-    called = set(re.findall(r"\bmake ([a-z]+)", text))
+    called = targets_named_in(text)
     assert called
-    assert called <= targets
+    assert called <= TARGETS
 
 
 def read(name: str) -> dict[str, Any]:

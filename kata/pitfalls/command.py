@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import os
-import platform
-from datetime import date
-
 from rich.console import Console
 from rich.text import Text
 
-from kata.environment import airflow_version
+from kata.environment import circumstances
 from kata.pitfalls.lab import carry_out
 from kata.pitfalls.page import PAGE, write_part
 from kata.pitfalls.pitfall import PITFALLS, find_pitfall
@@ -39,6 +35,6 @@ def show_pitfall(name: str, write: bool, console: Console, progress: Console) ->
         console.print(Text(line, "bold" if line in ("wrong", "right") else ""), soft_wrap=True)
     console.print(f"\nBoth are in {shown(pitfall.lesson)}.", highlight=False, soft_wrap=True)
     if write:
-        versions = f"Airflow {airflow_version()}, Python {platform.python_version()}"
-        write_part(pitfall, f"Seen on {date.today()}, {versions}, {os.cpu_count()} cores", told(experiment))
+        when = "Seen on {date}, Airflow {airflow}, Python {python}, {cores} cores".format(**circumstances())
+        write_part(pitfall, when, told(experiment))
         console.print(f"Written into {shown(PAGE)}.", highlight=False)

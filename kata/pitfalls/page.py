@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import re
-
+from kata.marked_page import write_between_marks
 from kata.pitfalls.pitfall import Pitfall
-from kata.places import ROOT
+from kata.places import ROOT, shown
 
 PAGE = ROOT / "docs" / "pitfalls.md"
 
@@ -15,9 +14,6 @@ def write_part(pitfall: Pitfall, when: str, seen: list[str]) -> None:
 
     :param when: on which day, with what and on what kind of machine.
     """
-    begin, end = f"<!-- {pitfall.name}: begin -->", f"<!-- {pitfall.name}: end -->"
-    lesson = f"kata/pitfalls/lessons/{pitfall.lesson.name}"
-    told = f"`make pitfall NAME={pitfall.name}` runs [both]({'../' + lesson}). {when}:"
-    part = [begin, f"## {pitfall.title}", "", pitfall.story, "", told, "", "```text", *seen, "```", "", end]
-    text = PAGE.read_text(encoding="utf-8")
-    PAGE.write_text(re.sub(f"{begin}.*{end}", lambda _: "\n".join(part), text, flags=re.DOTALL), encoding="utf-8")
+    told = f"`make pitfall NAME={pitfall.name}` runs [both](../{shown(pitfall.lesson)}). {when}:"
+    part = [f"## {pitfall.title}", "", pitfall.story, "", told, "", "```text", *seen, "```", ""]
+    write_between_marks(pitfall.name, "\n".join(part), PAGE)
