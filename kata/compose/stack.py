@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 
@@ -15,9 +16,15 @@ from kata.rest_api import AirflowApi
 
 
 class ComposeStack:
-    """The containers of this clone. All methods raise `BrokenSetup` when Docker does not do its part."""
+    """The containers of this clone. All methods raise `BrokenSetup` when Docker does not do its part.
+
+    :param logs_since: with time zone; what was printed before is of no interest. None for all that there is.
+    """
 
     data: Path = DATA
+
+    def __init__(self, logs_since: datetime | None = None) -> None:
+        self._logs_since = logs_since
 
     @property
     def address(self) -> str:
@@ -46,13 +53,20 @@ class ComposeStack:
         """The folder that Airflow takes the exercise from; None while there is no Airflow."""
         return next((container.tree for container in self.containers() if container.tree), None)
 
+    @property
+    def is_older_than_its_code(self) -> bool:
+        """Whether the tree was saved after a triggerer had been started, which imports a module once."""
+        saved = max((file.stat().st_mtime for file in self.tree.glob("*.py")), default=0) if self.tree else 0
+        return any(container.started_at.timestamp() < saved for container in self.containers("triggerer"))
+
     def containers(self, service: str | None = None) -> list[Container]:
         """Those of a service, or all, by index; also those that have ended."""
         return [container for container in list_containers() if service in (None, container.service)]
 
     def log_of(self, service: str, lines: int | None = None) -> str:
         """What all containers of a service have printed; the last `lines` lines of each."""
-        log = compose("logs", "--no-color", "--no-log-prefix", "--tail", str(lines or "all"), service)
+        since = ("--since", self._logs_since.isoformat()) if self._logs_since else ()
+        log = compose("logs", "--no-color", "--no-log-prefix", "--tail", str(lines or "all"), *since, service)
         return log.replace("\x1b[2K", "")  # some versions clear the line that they write on, also in a pipe
 
     def kill(self, service: str, index: int = 1) -> None:

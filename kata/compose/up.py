@@ -45,7 +45,7 @@ def up(tree_name: str, console: Console) -> None:
     try:
         with coming_up_on(console) as progress:
             start_all(dict(compose_settings(tree, port)), _scales(before), progress.saw)
-            if _is_older_than_its_code(stack, tree):
+            if stack.is_older_than_its_code:
                 say("The code was saved after the triggerer had imported it: restarting the triggerer …")
                 stack.restart("triggerer")
                 stack.wait_healthy("triggerer", _RESTART_DEADLINE)
@@ -80,12 +80,6 @@ def _fetch_images(console: Console) -> None:
     console.print("Fetching the images of Airflow, PostgreSQL and Redis (once, about 2 GB) …", highlight=False)
     if not show_compose("pull", "--policy", "missing"):
         raise BrokenSetup(f"An image cannot be fetched (see above). Is this machine online? {WITHOUT_DOCKER}")
-
-
-def _is_older_than_its_code(stack: ComposeStack, tree: Path) -> bool:
-    """A triggerer imports a module once."""
-    saved = max((file.stat().st_mtime for file in tree.glob("*.py")), default=0)
-    return any(container.started_at.timestamp() < saved for container in stack.containers("triggerer"))
 
 
 def _take_down_again(console: Console) -> None:

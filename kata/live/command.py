@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime, timezone
 from pathlib import Path
 
 from rich.console import Console
@@ -67,7 +68,7 @@ def _on_own(tree_name: str, tree: Path, say: Say) -> Grade:
 
 def _on_compose(tree_name: str, tree: Path, say: Say) -> Grade:
     check_docker()
-    stack = ComposeStack()
+    stack = ComposeStack(logs_since=datetime.now(timezone.utc))
     _check_ready(stack, tree, tree_name)
     card = Card((*PARTS, FAULTS), say)
     try:
@@ -87,6 +88,8 @@ def _check_ready(stack: ComposeStack, tree: Path, tree_name: str) -> None:
         raise WrongUsage(f"The compose stack is not up. Start it: {start}")
     if stack.tree != tree:
         raise WrongUsage(f"The compose stack runs {shown(stack.tree or tree)}, not {tree_name}. Switch it: {start}")
+    if stack.is_older_than_its_code:
+        raise WrongUsage(f"{tree_name} was saved after the triggerer had imported it. Have it restarted: {start}")
     if active := active_runs(stack.api):
         raise WrongUsage(
             f"The proof needs the stack for itself, and a run of {active[0][0]} is not over. Let it end first."
