@@ -27,17 +27,24 @@ class Row(NamedTuple):
 
     :param value: None where an event has not come.
     :param aim: drawn as a line, in the same unit.
+    :param scale: of the axis; "log" where some are a hundred times as much as others.
     """
 
     title: str
     value: Callable[[dict[str, Any]], float | None]
     aim: Callable[[dict[str, Any]], float] | None = None
+    scale: str = "log"
 
 
 ROWS = (
     Row("loop lag p99\nmilliseconds", lambda result: result["lag_p99"] * 1000, lambda bench: 20),
     Row("CPU\npercent of a core", lambda result: result["cpu"] * 100),
-    Row("file to event, longest\nseconds", lambda result: _longest(result["delays"]), lambda bench: bench["interval"]),
+    Row(
+        "file to event, longest\nseconds",
+        lambda result: _longest(result["delays"]),
+        lambda bench: bench["interval"],
+        scale="linear",
+    ),
     Row("memory of a wait\nKiB", lambda result: result["memory"] / 1024),
 )
 
@@ -56,6 +63,8 @@ def draw(bench: dict[str, Any]) -> Figure:
         line[0].set_ylabel(row.title)
         for setting, axes in zip(settings, line, strict=True):
             _draw_row(axes, row, bench, ways, [result for result in measured if result["setting"] == setting])
+        if row.scale == "linear":
+            line[0].set_ylim(bottom=0)  # now that all is drawn: a limit is not widened any more
     for title, axes in zip(settings.values(), panels[0], strict=True):
         axes.set_title(title, weight="bold", loc="left", size=9.5)
     for axes in panels[-1]:
@@ -67,7 +76,7 @@ def draw(bench: dict[str, Any]) -> Figure:
 
 
 def _draw_row(axes: Axes, row: Row, bench: dict[str, Any], ways: list[str], results: list[dict[str, Any]]) -> None:
-    axes.set(xscale="log", yscale="log")
+    axes.set(xscale="log", yscale=row.scale)
     axes.grid(alpha=0.25)
     for way, colour, mark in zip(ways, COLOURS, MARKS, strict=False):
         of_way = [result for result in results if result["contender"] == way]
@@ -81,9 +90,10 @@ def _draw_row(axes: Axes, row: Row, bench: dict[str, Any], ways: list[str], resu
     counts = sorted({result["waits"] for result in results})
     axes.set_xticks(counts, [f"{count:,}" for count in counts])
     axes.set_xticks([], minor=True)
-    axes.yaxis.set_major_locator(LogLocator(subs=(1, 3)))
+    if row.scale == "log":
+        axes.yaxis.set_major_locator(LogLocator(subs=(1, 3)))
+        axes.yaxis.set_minor_formatter("")
     axes.yaxis.set_major_formatter("{x:g}")
-    axes.yaxis.set_minor_formatter("")
 
 
 def _longest(delays: list[float | None]) -> float | None:
