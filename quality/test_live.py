@@ -33,6 +33,11 @@ NOT_IMPORTABLE = (
     f"2026-11-22T16:50:01.1Z [error    ] {CODE} [triggerer] classpath=unusual_prefix_1f_x.MultiDirectoryTrigger"
 )
 NO_EVENT = "TypeError: TriggerEvent.__init__() missing 1 required positional argument: 'payload'"
+NOT_BUILT = (
+    "2026-11-23T03:05:40.8Z [error    ] Trigger runner failed          [airflow.jobs.triggerer_job_runner] "
+    "error_detail=[{'exc_type': 'KeyError', 'exc_value': \"'AIRFLOW_CTX_DAG_ID'\", 'frames': [{'filename': 'x.py', "
+    "'lineno': 1364, 'name': 'create_triggers'}, {'filename': 'y.py', 'name': '__init__'}]}] loc=x.py:1046"
+)
 DIED = "2026-11-22T16:52:21.2Z [error    ] Trigger runner process has died! Exiting. [airflow.jobs] loc=x.py:684"
 BLOCKED = "2026-11-22T16:39:24.5Z [info     ] Triggerer's async thread was blocked for {} seconds, exceeding the"
 ESCAPES = "exception escapes run()"
@@ -45,6 +50,12 @@ LOGS = [
     ([NO_EVENT, DIED], "yields something that is no TriggerEvent"),
     (["ValidationError: 1 validation error for TriggerStateChanges", DIED], "yields something that is no TriggerEvent"),
     (["x [error ] Trigger d/r/t/-1/1 (ID 1) exited with error TriggerEvent.__init__() missing", NO_EVENT], ESCAPES),
+    ([NOT_BUILT], "cannot be built in another process"),
+    (["KeyError: <Encoding.VAR: '__var'>", DIED], "trigger's arguments are not plain JSON"),
+    (
+        ["x [error ] Trigger 2 returned non-serializable result TriggerEvent<…>. Cancelling"],
+        "payload is not plain JSON",
+    ),
     ([BLOCKED.format("10.02")], "blocking call on the event loop"),
     ([BLOCKED.format("0.43")], ""),
 ]
@@ -84,7 +95,41 @@ def failure(log: list[str], state: str = "failed", *entries: dict[str, Any], wat
 def test_a_log_of_the_triggerer_gives_the_mistake_away(log: list[str], mistake: str):
     told = failure(log)
     assert told["mistake"] == mistake
-    assert not mistake or log[0] in told["error"]
+    assert not mistake or log[0][:300] in told["error"]
+
+
+CANNOT = [
+    {"exc_type": "TypeError", "exc_value": "Cannot serialize object of type <class 'pathlib.PosixPath'>. Give it"}
+]
+
+
+@pytest.mark.parametrize(
+    ("doing", "mistake"),
+    [
+        ("Pausing task as DEFERRED. ", "trigger's arguments are not plain JSON"),
+        ("Pushing xcom", "result is not plain JSON"),
+    ],
+)
+def test_where_the_task_was_tells_what_cannot_travel(doing: str, mistake: str):
+    failed = {"timestamp": "t", "event": "Task failed with exception", "error_detail": CANNOT}
+    told = failure([], "failed", {"timestamp": "t", "event": doing}, failed)
+    assert told["mistake"] == mistake
+    assert "PosixPath" in told["error"]
+
+
+@pytest.mark.parametrize(
+    ("line", "mistake"),
+    [
+        (
+            "TaskDeferralError: Could not resume the task: the event payload could not be serialized (TypeError: "
+            "Cannot serialize object of type <class 'bytes'>. Give",
+            "payload is not plain JSON",
+        ),
+        ("coroutine 'sleep' was never awaited", "turns without sleeping"),
+    ],
+)
+def test_a_line_in_the_log_of_the_task_gives_it_away(line: str, mistake: str):
+    assert failure([], "failed", {"timestamp": "t", "event": line})["mistake"] == mistake
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ IN_BOLD = set(re.findall(r"\*\*([^*]+)\*\*", " ".join(PAGE.replace("\\_", "_").s
 # What logs say stands in boxes of the kind "text", what the kata says in those of the kind "console"; a line that is
 # indented there goes on with the one before.
 BOXES = re.findall(r"^```(\w+)\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
-FROM_LOGS = [line for kind, box in BOXES if kind == "text" for line in box.splitlines()]
+FROM_LOGS = [box for kind, box in BOXES if kind == "text"]
 FROM_THE_KATA = [line for kind, box in BOXES if kind == "console" for line in re.sub(r"\n  ", " ", box).splitlines()]
 IN_THE_TEXT = re.findall(r"`([^`\n]+)`", re.sub(r"^```.*?^```$", "", PAGE, flags=re.MULTILINE | re.DOTALL))
 
@@ -28,7 +28,7 @@ _SHORTEST = 5  # characters; what is shorter is in every message
 
 @pytest.mark.parametrize("sign", diagnosis._SIGNS, ids=lambda sign: sign.pattern)
 def test_every_sign_is_quoted(sign: diagnosis._Sign):
-    assert any(re.match(sign.pattern, line) for line in (*FROM_LOGS, *IN_THE_TEXT))
+    assert any(re.search(rf"^({sign.pattern})", text, re.MULTILINE) for text in (*FROM_LOGS, *IN_THE_TEXT))
 
 
 def test_the_names_of_the_mistakes_are_those_that_make_live_shows():

@@ -24,7 +24,7 @@ _LONGEST_LINE = 300
 class _Sign:
     """What a known mistake leaves in a log.
 
-    :param pattern: of one line.
+    :param pattern: of a line, from the beginning of what it says; or of several, of which the last is shown.
     :param mistake: its name in `kata.grading.mistakes`.
     :param words: what it means; the line follows.
     """
@@ -48,27 +48,57 @@ _SIGNS = (
         "The triggerer cannot build the trigger from what serialize() returns.",
     ),
     _Sign(
-        r".*requires an object with __aiter__ method.*",
+        r".*requires an object with __aiter__ method",
         "run() is no async generator",
         "run() is no async generator: it has no `yield`.",
     ),
     _Sign(
-        r"Trigger .* exited with error.*",
+        r"Trigger .* exited with error",
         "exception escapes run()",
         "run() raised. What goes wrong belongs into an event, or the task only learns that its trigger is gone.",
     ),
     _Sign(
-        r".*(TriggerEvent.__init__\(\) |validation error for TriggerStateChanges).*",
+        r".*(TriggerEvent.__init__\(\) |validation error for TriggerStateChanges)",
         "yields something that is no TriggerEvent",
         "run() yielded something that is no TriggerEvent: that ends the triggerer, with all triggers in it.",
     ),
     _Sign(
-        r"Trigger exited without sending an event.*",
+        r"Trigger \d+ returned non-serializable result|.*event payload could not be serialized",
+        "payload is not plain JSON",
+        "run() yielded an event that cannot travel: bytes, an object, or a coroutine that lacks its `await`.",
+    ),
+    _Sign(
+        r"Pausing task as DEFERRED\.\nTask failed with exception\nTypeError: Cannot serialize object of type",
+        "trigger's arguments are not plain JSON",
+        "What serialize() returns, or defer(kwargs=...) was given, cannot travel.",
+    ),
+    _Sign(
+        r"Pushing xcom\nTask failed with exception\nTypeError: Cannot serialize object of type",
+        "result is not plain JSON",
+        "What the task returns cannot travel to the next one.",
+    ),
+    _Sign(
+        r"KeyError: <Encoding\.VAR: '__var'>",
+        "trigger's arguments are not plain JSON",
+        "serialize() returns a dataclass. It leaves the worker, and ends each triggerer that is to read it.",
+    ),
+    _Sign(
+        r"Trigger runner failed .*'name': 'create_triggers'}, .*'name': '__init__'",
+        "cannot be built in another process",
+        "__init__ raised on the triggerer: that ends it, with all triggers in it.",
+    ),
+    _Sign(
+        r"Trigger exited without sending an event",
         "ends without an event",
         "run() ended without yielding an event.",
     ),
     _Sign(
-        r".*event loop appears deadlocked.*",
+        r".*coroutine 'sleep' was never awaited",
+        "turns without sleeping",
+        "asyncio.sleep(...) lacks its `await`: run() turns without a pause, and lets nobody else have the event loop.",
+    ),
+    _Sign(
+        r".*event loop appears deadlocked",
         BLOCKED_LOOP,
         "A trigger blocks the event loop that all triggers share, for so long that the triggerer counts as dead.",
     ),
@@ -124,11 +154,11 @@ def triggerer_trouble(deployment: Deployment) -> str:
 
 def _known(lines: Iterable[str]) -> dict[str, str]:
     """The name of the mistake and the line that gives it away; empty if none is known."""
-    texts = [line.strip() for line in lines]
+    text = "\n".join(line.strip() for line in lines)
     for sign in _SIGNS:
-        for text in texts:
-            if re.search(rf"(^|\] ){sign.pattern}", text):
-                return {"mistake": sign.mistake, "error": f"{sign.words} {_short(text)}"}
+        if found := re.search(rf"(^|\] )({sign.pattern}).*", text, re.MULTILINE):
+            line = text[: found.end()].rpartition("\n")[2]
+            return {"mistake": sign.mistake, "error": f"{sign.words} {_short(line)}"}
     return {}
 
 

@@ -36,7 +36,7 @@ def _comes_back(deployment: Deployment, run: DagRun, task_id: str) -> None:
         got = f"still deferred {_TO_COME_BACK:.0f} seconds after its file arrived"
         raise explain(deployment, run, task, task_id, got)
     if task.state != "success":
-        raise explain(deployment, run, task, task_id, f"its state is {task.state} after its file arrived")
+        raise explain(deployment, run, task, task_id, f"its state is {task.state}, not success")
 
 
 def _clients(deployment: Deployment, run: DagRun) -> None:
