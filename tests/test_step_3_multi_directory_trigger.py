@@ -281,8 +281,9 @@ def test_only_files_count(trigger, clients):
 def test_of_several_files_it_reports_the_first(submission, clients):
     """The file reported is the first in the order of directories, then by name; files has all in that order."""
     order = [clients[4], clients[2], clients[5], clients[1], clients[3]]
-    for number, name in [(1, "a.csv"), (2, "z.csv"), (2, "b.csv"), (2, "m.csv"), (5, "a.csv")]:
+    for number, name in [(1, "a.csv"), (2, "z.csv"), (2, "m.csv"), (5, "a.csv")]:
         clients.drop(number, name)
+    os.utime(clients.drop(2, "b.csv", "id\n"), (1_700_000_000, 1_700_000_000))
     watched = watch(submission.MultiDirectoryTrigger(order), seconds=30, root=clients.root)
     due = [clients.path(2, name) for name in ("b.csv", "m.csv", "z.csv")]
     due += [clients.path(5, "a.csv"), clients.path(1, "a.csv")]
@@ -291,6 +292,9 @@ def test_of_several_files_it_reports_the_first(submission, clients):
     parts = [payload["directory"], payload["filename"]]
     called = f"{watched.called}: directory and filename"
     expect_equal(parts, [clients[2], "b.csv"], called=called, mistake="not the first in order")
+    parts = [payload["size"], datetime.fromisoformat(payload["modified"]).timestamp()]
+    called = f"{watched.called}: size in bytes, and modified in seconds since 1970"
+    expect_equal(parts, [3, 1_700_000_000.0], called=called, mistake="not the first in order")
     expect(set(due) <= set(payload["files"]), called=watched.called, got=payload, mistake="not all files listed")
     expect_equal(payload["files"], due, called=watched.called, mistake="files not in order")
     expect_equal(payload["total_files"], 5, called=watched.called, mistake="files counted wrongly")
