@@ -79,7 +79,7 @@ PARTS = (LOADED, DEFERRED, RESUMED, TIMED_OUT, SURVIVED)
 FAULTS = _part(
     "faults",
     "Nothing is lost when a part fails",
-    ("worker", "Worker killed as files arrive: every wait ends, once."),
+    ("worker", "Worker killed, files arrive, worker started: every wait ends, once."),
     ("redis", "Redis restarted as files arrive: every wait ends, once."),
     ("postgres", "PostgreSQL restarted while waits are deferred: every wait ends, once."),
     (
