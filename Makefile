@@ -87,7 +87,7 @@ mutants: $(READY) ## change the worked answer mechanically and list what no chec
 	@$(VENV)/bin/python -m quality.mutants.run $(if $(STEP),--step "$(STEP)")
 
 reliability: $(READY) ## inject faults into the running compose stack and write docs/reliability.md  [TREE=solution]
-	@$(KATA) live --stack compose --tree "$(TREE)" --results .kata/reliability.json
+	@$(KATA) live --stack compose --tree "$(if $(filter file,$(origin TREE)),solution,$(TREE))" --results .kata/reliability.json
 	@$(VENV)/bin/python -m quality.reliability .kata/reliability.json
 
 screenshots: $(READY) ## take the pictures of the README again; needs Chromium
