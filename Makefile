@@ -8,6 +8,11 @@ VENV := .venv
 READY := $(VENV)/.ready
 KATA := $(VENV)/bin/python -m kata
 
+# make takes any word for a variable: `make grade step=3` would grade all.
+ifneq ($(filter tree=% step=% level=% name=% results=% waits=% client=% service=% backup=% stack=% only=%,$(MAKEOVERRIDES)),)
+$(error Write it in capitals, such as STEP=3, not step=3)
+endif
+
 .DEFAULT_GOAL := help
 .PHONY: help setup grade watch hint diff reset restore run up down ps logs standalone trigger drop live pitfall race breakeven \
   bench test quality mutants reliability screenshots versions lint clean

@@ -88,8 +88,8 @@ def clean_up_directories(created: dict[str, list[str]] | None) -> list[str]:
     """
     Remove what ``set_up_directories`` made, and nothing else.
 
-    A directory in which something else lies (a client's upload, the report) stays, and so does what lies there. What
-    is gone already is passed over.
+    A directory in which something else lies (a client's upload, the report) stays, and so does what else lies there.
+    What is gone already is passed over.
 
     :param created: what ``set_up_directories`` returned; None if it never got so far, then nothing is removed.
     :return: the absolute paths that were removed.
@@ -149,7 +149,7 @@ class MultiDirectoryTrigger(BaseTrigger):
         """
         Keep the arguments; no look at the file system, no work.
 
-        :param directories: one or more paths, the most important first.
+        :param directories: one or more paths, the most important first; a list or a tuple.
         :param file_pattern: a shell pattern for the file's name.
         :param check_interval: seconds between two looks, more than 0.
         :raises ValueError: if ``directories`` is empty, or a single ``str`` in place of a list, if ``file_pattern`` is

@@ -151,7 +151,8 @@ def find_step(step_id: str, steps: tuple[Step, ...] = STEPS) -> Step:
     for step in steps:
         if step.id == step_id.lower():
             return step
-    raise WrongUsage(f"There is no step {step_id!r}. Choose one of: {', '.join(step.id for step in steps)}.")
+    what = f"There is no step {step_id!r}." if step_id else "Which step? Name it: STEP=3."
+    raise WrongUsage(f"{what} Choose one of: {', '.join(step.id for step in steps)}.")
 
 
 def prerequisites(step: Step, steps: tuple[Step, ...] = STEPS) -> tuple[Step, ...]:

@@ -11,6 +11,7 @@ from kata.failures import WrongUsage
 from kata.places import MODULE, SOLUTION, STARTER
 from kata.practice.diff import bare, show_diff
 from kata.practice.hints import show_hint
+from kata.practice.sections import THE_DAGS, dags_of, sections
 from kata.steps import STEPS, find_step, read_hints
 
 LEVELS = ("A nudge", "The concept", "Nearly the answer")
@@ -73,6 +74,30 @@ def test_both_codes_are_shown_whole(tmp_path: Path, width: int):
     assert "takes a worker slot; once it defers" in " ".join(text.split())
     assert "Log that a worker slot is taken from now on" not in text
     assert "on_execute_callback=log_worker_slot" in text
+
+
+OF_THE_DAGS = {
+    "1": ("trigger-exercise", "set_up_directories"),
+    "2": ("FileSensor(",),
+    "4": ("MultiDirectorySensorAsync(", "SENSOR_TASK_ID"),
+    "5": ("process_trigger_results", ">>"),
+    "c1": (),
+    "c3": ("trigger_orchestration_challenge", "wait_for_rule"),
+}
+
+
+@pytest.mark.parametrize("step_id", OF_THE_DAGS)
+def test_of_the_worked_dags_only_what_is_of_the_step_is_shown(step_id: str):
+    worked = sections(SOLUTION.read_text(encoding="utf-8"))[THE_DAGS]
+    shown = dags_of(find_step(step_id), worked)
+    assert {id for id, parts in OF_THE_DAGS.items() if parts and all(part in shown for part in parts)} <= {step_id}
+    assert all(part in shown for part in OF_THE_DAGS[step_id])
+
+
+def test_all_of_the_worked_dags_is_of_some_step():
+    worked = sections(SOLUTION.read_text(encoding="utf-8"))[THE_DAGS]
+    shown = {line for step in STEPS for line in dags_of(step, worked).splitlines()}
+    assert shown >= {line for line in worked.splitlines()[1:] if line}
 
 
 def test_a_file_without_headings_is_told_so(tmp_path: Path, console: Console):

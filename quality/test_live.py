@@ -17,7 +17,7 @@ from kata.files_to_drop import drop_files, files_there
 from kata.grading.mistakes import MISTAKES
 from kata.grading.results_file import as_dict
 from kata.live.card import Card, CheckFailed
-from kata.live.dag_run import Task, active_runs, end_active_runs
+from kata.live.dag_run import DagRun, Task, active_runs, end_active_runs
 from kata.live.diagnosis import explain, loop_is_free, triggerer_ended, triggerer_trouble
 from kata.live.dropped_files import DroppedFiles
 from kata.live.parts import DEFERRED, FAULTS, LOADED, PARTS, RESUMED
@@ -272,6 +272,22 @@ class OfApi:
     def patch(self, path: str, body: dict[str, str]) -> None:
         assert body == {"state": "failed"}
         self.failed.append(path)
+
+
+class OfEmptyDag:
+    """An API with a DAG that has no tasks yet."""
+
+    def post(self, path: str, body: dict[str, Any]) -> dict[str, str]:
+        return {"dag_run_id": "manual__1"}
+
+    def get(self, path: str, **query: Any) -> dict[str, Any]:
+        return {"task_instances": [], "total_entries": 0}
+
+
+def test_a_task_that_is_not_written_yet_fails_its_check():
+    run = DagRun(OfEmptyDag(), "trigger_implementation_exercise")  # type: ignore[arg-type]
+    with pytest.raises(CheckFailed, match="there is no process_trigger_results"):
+        run.task("process_trigger_results")
 
 
 def test_runs_that_are_not_over_are_ended_after_a_proof_on_a_shared_stack():

@@ -32,6 +32,8 @@ def test_the_consequence_is_short_and_in_whole_sentences(mistake: Mistake):
 def test_what_is_to_be_read_exists(mistake: Mistake):
     if mistake.read.startswith("https://airflow.apache.org/docs/apache-airflow/3.3.2/"):
         return
+    if mistake.read == "docstring of what was called":  # the explanation says above what that was
+        return
     name, part = re.fullmatch(r"docstring of ([\w. ]+?)(?:, '(.+)')?", mistake.read).groups()
     source = STARTER.read_text(encoding="utf-8")
     text = ast.get_docstring(ast.parse(source)) if name == "the file" else skeleton(source)[name].doc

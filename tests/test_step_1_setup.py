@@ -163,7 +163,7 @@ def test_clean_up_removes_what_set_up_made(submission, data_dir):
 
 
 def test_clean_up_leaves_uploads_and_reports(submission, data_dir):
-    """A directory in which something still lies is left with all that is in it."""
+    """A directory in which something else lies is left, and what else lies there."""
     made = submission.set_up_directories()
     upload = Path(submission.CLIENT_DIRECTORIES[2], "late.csv")
     report = Path(submission.REPORT_FILE)

@@ -134,7 +134,7 @@ def test_arguments_travel_as_plain_json(submission, clients):
         kwargs = triggers.arguments_of(submission.MultiDirectoryTrigger(directories, "*.json", 2.5))
         expect(
             is_plain_json(kwargs),
-            called="serialize()[1]",
+            called=f"serialize()[1], given a {type(directories).__name__} of paths",
             got=kwargs,
             mistake="trigger's arguments are not plain JSON",
         )

@@ -33,6 +33,7 @@ _OPERATORS = f"{_DOCS}/core-concepts/operators.html"
 _SETUP = f"{_DOCS}/howto/setup-and-teardown.html"
 _XCOMS = f"{_DOCS}/core-concepts/xcoms.html"
 
+_CALLED = "docstring of what was called"
 _FILE = "docstring of the file"
 _SET_UP = "docstring of set_up_directories"
 _CLEAN_UP = "docstring of clean_up_directories"
@@ -70,13 +71,13 @@ _ALL = (
     Mistake(
         NOT_DONE,
         "The task that comes to the starter's NotImplementedError fails, and so does its retry.",
-        _FILE,
+        _CALLED,
     ),
     Mistake(
         RAISES,
         "An exception that nobody expects fails the task, or the wait if it is a trigger's. A retry after two minutes "
         "ends the same way.",
-        _FILE,
+        _CALLED,
     ),
     Mistake(
         NEVER_ENDS,

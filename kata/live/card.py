@@ -41,7 +41,7 @@ class Card:
         """
         check = part.check(name)
         began = time.monotonic()
-        self._say(f"{part.title}: {check.title}")
+        self._say(f"checking: {check.title}")
         kind = None
         try:
             told = {"printed": carry_out() or ""}

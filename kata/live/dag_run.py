@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import quote
 
+from kata.live.card import CheckFailed
 from kata.rest_api import AirflowApi
 
 # States that a task does not leave by itself; before a retry it waits for minutes.
@@ -53,6 +54,7 @@ class DagRun:
 
     def __init__(self, api: AirflowApi, dag_id: str, conf: dict[str, Any] | None = None) -> None:
         self._api = api
+        self._dag_id = dag_id
         begun = api.post(f"/dags/{dag_id}/dagRuns", {"logical_date": None, "conf": conf or {}})
         self.run_id: str = begun["dag_run_id"]
         self._path = f"/dags/{dag_id}/dagRuns/{quote(self.run_id, safe='')}"
@@ -65,7 +67,11 @@ class DagRun:
         return [_task(each) for each in task_instances(self._api, self._path)]
 
     def task(self, task_id: str) -> Task:
-        return next(task for task in self.tasks() if task.task_id == task_id)
+        """Raises `CheckFailed` if the DAG has none of this name."""
+        for task in self.tasks():
+            if task.task_id == task_id:
+                return task
+        raise CheckFailed(f"the tasks of {self._dag_id}", f"there is no {task_id}", mistake="missing task")
 
     def returned(self, task_id: str) -> Any:
         """What the task returned, decoded."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from pathlib import Path
+from textwrap import dedent
 
 from rich.console import Console, RenderableType
 from rich.rule import Rule
@@ -14,7 +15,7 @@ from rich.text import Text
 from kata.grading.preflight import read_module
 from kata.places import MODULE, SOLUTION
 from kata.plain_text import plain
-from kata.practice.sections import THE_DAGS, sections
+from kata.practice.sections import THE_DAGS, dags_of, sections
 from kata.steps import Step
 
 _WIDE = 140  # columns from which two codes fit beside each other
@@ -30,8 +31,10 @@ def show_diff(tree: Path, step: Step, console: Console) -> bool:
         console.print(plain(f"{problem.place}: {problem.what} {problem.todo}"), soft_wrap=True)
         return False
     worked = SOLUTION.read_text(encoding="utf-8")
-    for name in (step.name, THE_DAGS):
-        _show_beside(name, sections(text).get(name), sections(worked)[name], console)
+    _show_beside(step.name, sections(text).get(step.name), bare(sections(worked)[step.name]), console)
+    # Of the DAGs no more than the step's: the next ones are still to be found.
+    if dags := dags_of(step, sections(worked)[THE_DAGS]):
+        _show_beside(THE_DAGS, sections(text).get(THE_DAGS), dedent(dags), console)
     console.print(Text(" The worked answer is one of many: yours may be as good.", "dim"))
     return True
 
@@ -43,7 +46,7 @@ def _show_beside(name: str, yours: str | None, worked: str, console: Console) ->
         if yours is not None
         else plain(f"Your file has no heading for {name} any more: look for it yourself.")
     )
-    right = Syntax(bare(worked), "python", word_wrap=True)
+    right = Syntax(worked, "python", word_wrap=True)
     if console.width >= _WIDE:
         table = Table(f"{name}: yours", "worked answer", expand=True)
         table.columns[0].ratio = table.columns[1].ratio = 1

@@ -15,8 +15,9 @@ from kata.plain_text import plain
 from kata.run.database import DagRunDatabase
 from kata.run.log import DagRunLog
 
-# Without these no file can arrive, or nobody waits for it.
-_NEEDED = ("set_up_directories", *WAITED_FOR_BY.values())
+_SET_UP, _WAITS = "set_up_directories", tuple(WAITED_FOR_BY.values())
+# Without these no file can arrive, nobody waits for it, or nothing comes of it.
+_NEEDED = (_SET_UP, *_WAITS, "process_trigger_results", "generate_trigger_report")
 _REPORT = "monitoring/trigger_report.html"
 _SHOWN_RESULTS = ("process_trigger_results", "monitor_resource_usage", "compare_approaches", "generate_trigger_report")
 
@@ -37,7 +38,7 @@ def show_outcome(exit_code: int | None, run: DagRunDatabase, data: Path, log: Da
         console.print(f"   {shown(data / _REPORT)}", soft_wrap=True, highlight=False)
     else:
         console.print(Text.assemble((" ✗ ", "bold red"), plain(wrong, "bold")), soft_wrap=True)
-        for line in [] if missing else log.errors():
+        for line in [] if missing or too_early(states) else log.errors():
             console.print(Text.assemble(("   | ", "cyan"), plain(line)), overflow="fold")
         console.print(f" The whole log: {shown(log.file)}", soft_wrap=True, highlight=False)
     console.print()
@@ -50,6 +51,11 @@ def missing_tasks(run: DagRunDatabase) -> list[str]:
     return [task_id for task_id in _NEEDED if task_ids and task_id not in task_ids]
 
 
+def too_early(states: dict[str, str]) -> list[str]:
+    """The waits that have begun though the directories are not made: they would wait for ever."""
+    return [wait for wait in _WAITS if states.get(wait) in ("running", "deferred") and states.get(_SET_UP) != "success"]
+
+
 def _what_went_wrong(exit_code: int | None, states: dict[str, str], missing: list[str], data: Path) -> str | None:
     failed = [task_id for task_id, state in states.items() if state == "failed"]
     unfinished = [f"{task_id} ({state})" for task_id, state in states.items() if state != "success"]
@@ -58,6 +64,8 @@ def _what_went_wrong(exit_code: int | None, states: dict[str, str], missing: lis
         return f"The task {failed[0]} failed."
     if missing:
         return f"The DAG does not have these tasks yet: {', '.join(missing)}. `make grade` says what to do first."
+    if early := too_early(states):
+        return f"{early[0]} has begun before {_SET_UP} has ended: let the DAG say that it comes after it (Step 7)."
     if exit_code is None:
         return f"The run did not end in time. Not done: {', '.join(unfinished) or 'no task had begun'}."
     if not states:

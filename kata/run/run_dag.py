@@ -22,7 +22,7 @@ from kata.grading.preflight import find_tree, read_module
 from kata.places import MODULE, STATE, shown
 from kata.run.database import DagRunDatabase
 from kata.run.log import DagRunLog
-from kata.run.outcome import missing_tasks, show_outcome
+from kata.run.outcome import missing_tasks, show_outcome, too_early
 from kata.scratch import scratch_folder
 from kata.template_database import copy_template, make_template, template_file
 
@@ -71,7 +71,7 @@ def _follow(environment: dict[str, str], run: DagRunDatabase, files: ArrivingFil
             for task_id, what in log.news():
                 begun_tasks.add(task_id)
                 _say(began, run.task_states().get(task_id, what) if what == "ended" else what, task_id, console)
-            if begun_tasks and missing_tasks(run):
+            if begun_tasks and (missing_tasks(run) or too_early(run.task_states())):
                 return None
             for file in files.drop_due(begun_tasks):
                 _say(began, "file arrives", shown(file), console)
