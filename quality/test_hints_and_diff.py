@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import re
 from pathlib import Path
 
 import pytest
@@ -37,6 +39,15 @@ def test_no_hint_holds_a_line_of_the_worked_answer(step):
     code = {line.strip() for hint in read_hints(step) for line in hint.text.splitlines() if line.startswith("    ")}
     given_away = {line for line in code & (worked - starter) if len(line) > 25}
     assert not given_away
+
+
+@pytest.mark.parametrize("step", STEPS, ids=lambda step: step.id)
+def test_the_code_of_a_hint_fits_into_a_narrow_terminal(step):
+    console = Console(record=True, width=80, file=io.StringIO())
+    show_hint(step, len(LEVELS), console)
+    shown = console.export_text()
+    [code] = re.findall(r"```python\n(.*?)```", read_hints(step)[-1].text, re.DOTALL)
+    assert not [line for line in code.splitlines() if line not in shown]
 
 
 def test_there_are_no_other_hints():

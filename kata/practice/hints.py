@@ -20,7 +20,7 @@ def show_hint(step: Step, level: int, console: Console) -> None:
         )
     hint = hints[level - 1]
     console.print(Text.assemble((f"\n {step.name}, {step.title}: ", "bold"), hint.title.lower()))
-    console.print(Padding(Markdown(hint.text), (1, 2, 1, 3)))
+    console.print(Padding(Markdown(hint.text), (1, 1)))
     for link in step.read if level == len(hints) else ():
         console.print(Text(f" Read: {link}"), soft_wrap=True)
     if level < len(hints):
