@@ -16,6 +16,7 @@ from kata.places import shown
 from kata.plain_text import plain
 
 _MOST_NOTES = 5
+_MOST_OTHERS = 8
 
 
 def show_step(grade: StepGrade, console: Console, printed_by: str = "Your code printed") -> None:
@@ -31,11 +32,19 @@ def show_step(grade: StepGrade, console: Console, printed_by: str = "Your code p
     others = Counter((each.check.title, _kind(each)) for each in grade.failing if each is not first)
     if others:
         console.print(Text(f"\n Also failing in {grade.step.name}:", "bold"))
-        for (title, kind), count in others.items():
-            times = f"{count} × " if count > 1 else ""
-            line = Text.assemble(("   ✗ ", "red"), (kind, "dim"), (times, "dim"), plain(title))
-            console.print(line, no_wrap=True, overflow="ellipsis")
+        console.print(_list_of(others))
     console.print()
+
+
+def _list_of(others: Counter[tuple[str, str]]) -> Table:
+    """The first of them; the rest, which mostly has the same cause, as a number."""
+    table = Table.grid(padding=(0, 1, 0, 0))
+    for (title, kind), count in [*others.items()][:_MOST_OTHERS]:
+        times = f"{count} × " if count > 1 else ""
+        table.add_row(Text("   ✗", "red"), Text.assemble((kind, "dim"), (times, "dim"), plain(title)))
+    if len(others) > _MOST_OTHERS:
+        table.add_row("", Text(f"and {len(others) - _MOST_OTHERS} more", "dim"))
+    return table
 
 
 def show_problem(problem: Problem, console: Console) -> None:
