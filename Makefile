@@ -7,6 +7,8 @@ TREE ?= $(KATA_TREE)
 VENV := .venv
 READY := $(VENV)/.ready
 KATA := $(VENV)/bin/python -m kata
+# What is measured is the worked answer, where nobody names a tree.
+worked_unless_given = $(if $(filter file,$(origin TREE)),solution,$(1))
 
 # make takes any word for a variable: `make grade step=3` would grade all.
 ifneq ($(filter tree=% step=% level=% name=% results=% waits=% client=% service=% backup=% stack=% only=%,$(MAKEOVERRIDES)),)
@@ -72,11 +74,11 @@ pitfall: $(READY) ## let a mistake happen on a real Airflow, then its cure; with
 	@$(KATA) pitfall $(if $(filter command,$(origin NAME)),"$(NAME)" $(if $(WRITE),--write))
 
 race: $(READY) ## measure what deferring saves, on a real Airflow; ten minutes  [WAITS=100] [SLOTS=8] [HOLD=60]
-	@$(KATA) race --tree "$(if $(filter file,$(origin TREE)),solution,$(TREE))" \
+	@$(KATA) race --tree "$(call worked_unless_given,$(TREE))" \
 	  $(if $(WAITS),--waits "$(WAITS)") $(if $(SLOTS),--slots "$(SLOTS)") $(if $(HOLD),--hold "$(HOLD)")
 
 breakeven: $(READY) ## measure from which length of wait on deferring pays; nine minutes  [REPEATS=4]
-	@$(KATA) breakeven --tree "$(if $(filter file,$(origin TREE)),solution,$(TREE))" $(if $(REPEATS),--repeats "$(REPEATS)")
+	@$(KATA) breakeven --tree "$(call worked_unless_given,$(TREE))" $(if $(REPEATS),--repeats "$(REPEATS)")
 
 test: lint ## test the kata itself
 	@$(VENV)/bin/python -m pytest quality --numprocesses 2 --dist loadfile --no-loadscope-reorder
@@ -85,14 +87,14 @@ quality: $(READY) ## measure how far the grade can be trusted; about an hour  [R
 	@$(VENV)/bin/python -m quality.measure $(if $(REPEATS),--repeats "$(REPEATS)")
 
 bench: $(READY) ## what a trigger costs on one event loop; an hour  [TREE=solution] [WAITS=100,1000] [SECONDS=20] [ONLY=slow,FileTriggers]
-	@$(KATA) bench --tree "$(if $(filter file,$(origin TREE)),solution,$(TREE))" \
+	@$(KATA) bench --tree "$(call worked_unless_given,$(TREE))" \
 	  $(if $(WAITS),--waits "$(WAITS)") $(if $(SECONDS),--seconds "$(SECONDS)") $(if $(ONLY),--only "$(ONLY)")
 
 mutants: $(READY) ## change the worked answer mechanically and list what no check notices; half an hour  [STEP=1..7|c1..c3]
 	@$(VENV)/bin/python -m quality.mutants.run $(if $(STEP),--step "$(STEP)")
 
 reliability: $(READY) ## inject faults into the running compose stack and write docs/reliability.md  [TREE=solution]
-	@$(KATA) live --stack compose --tree "$(if $(filter file,$(origin TREE)),solution,$(TREE))" --results .kata/reliability.json
+	@$(KATA) live --stack compose --tree "$(call worked_unless_given,$(TREE))" --results .kata/reliability.json
 	@$(VENV)/bin/python -m quality.reliability .kata/reliability.json
 
 screenshots: $(READY) ## take the pictures of the README again; needs Chromium
@@ -113,7 +115,7 @@ clean: ## remove .venv and .kata: all that was made, but not the copies of your 
 $(READY): requirements.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \
 	  { echo "The kata needs Python 3.10 or later, and $(PYTHON) is older or missing. Try: make setup PYTHON=python3.12" >&2; exit 2; }
-	@echo "Installing Airflow into $(VENV) (once, about a minute) …"
+	@echo "Installing Airflow into $(VENV) (once, a few minutes) …"
 	@$(PYTHON) -m venv $(VENV)
 	@set -o pipefail; $(VENV)/bin/python -m pip install --disable-pip-version-check --progress-bar off --require-hashes \
 	  --requirement requirements.txt | awk '/^ *(Downloading|Installing)/ { print substr($$0, 1, 78); fflush() }'

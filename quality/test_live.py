@@ -34,9 +34,9 @@ NOT_IMPORTABLE = (
 )
 NO_EVENT = "TypeError: TriggerEvent.__init__() missing 1 required positional argument: 'payload'"
 NOT_BUILT = (
-    "2026-11-23T03:05:40.8Z [error    ] Trigger runner failed          [airflow.jobs.triggerer_job_runner] "
+    "2026-11-23T03:05:40.8Z [error    ] Trigger runner failed [airflow.jobs.triggerer_job_runner] "
     "error_detail=[{'exc_type': 'KeyError', 'exc_value': \"'AIRFLOW_CTX_DAG_ID'\", 'frames': [{'filename': 'x.py', "
-    "'lineno': 1364, 'name': 'create_triggers'}, {'filename': 'y.py', 'name': '__init__'}]}] loc=x.py:1046"
+    "'name': 'create_triggers'}, {'filename': 'y.py', 'name': '__init__'}]}] loc=x.py:1046"
 )
 DIED = "2026-11-22T16:52:21.2Z [error    ] Trigger runner process has died! Exiting. [airflow.jobs] loc=x.py:684"
 BLOCKED = "2026-11-22T16:39:24.5Z [info     ] Triggerer's async thread was blocked for {} seconds, exceeding the"
@@ -95,7 +95,7 @@ def failure(log: list[str], state: str = "failed", *entries: dict[str, Any], wat
 def test_a_log_of_the_triggerer_gives_the_mistake_away(log: list[str], mistake: str):
     told = failure(log)
     assert told["mistake"] == mistake
-    assert not mistake or log[0][:300] in told["error"]
+    assert not mistake or log[0] in told["error"]
 
 
 CANNOT = [
