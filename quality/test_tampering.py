@@ -65,6 +65,14 @@ PATCHES = {
         "support.spy.WAITING",
         "import support.spy; support.spy.WAITING.clear()",
     ),
+    "a member of an enum": (
+        "support.mistakes.Mistake.MISSING_DAG",
+        "from support.mistakes import Mistake; type.__setattr__(Mistake, 'MISSING_DAG', None)",
+    ),
+    "the value of a member": (
+        "support.mistakes.Mistake.MISSING_DAG",
+        "from support.mistakes import Mistake; Mistake.MISSING_DAG._value_ = 'nothing'",
+    ),
     "the watching": ("support.watching.watch", "import support.watching as it; it.watch = lambda *_, **__: None"),
     "the ears": ("support.spy._notice", "import support.spy; support.spy._notice = lambda *_: None"),
     "a builtin": (

@@ -12,6 +12,7 @@ import pytest
 from airflow.triggers.base import BaseTrigger
 from support import triggers
 from support.contract import Broken, expect, expect_equal
+from support.mistakes import Mistake
 from support.spy import spying
 from support.watching import is_plain_json, watch
 
@@ -52,14 +53,19 @@ def test_every_argument_survives_the_way_to_the_triggerer(submission, clients, e
     cls = triggers.class_loaded_by_airflow(submission, "AdvancedMultiDirectoryTrigger")
     given = {"directories": {clients[2]: 5, clients[1]: 1}, **EVERY_ARGUMENT}
     class_path, kwargs = cls(**given).serialize()
-    expect_equal(class_path, CLASS_PATH, called="serialize()[0]", mistake="wrong class path")
+    expect_equal(class_path, CLASS_PATH, called="serialize()[0]", mistake=Mistake.WRONG_CLASS_PATH)
     expect_equal(
         {name: kwargs.get(name) for name in given},
         given,
         called="serialize()[1]",
         mistake=triggers.lost_or_changed(kwargs, given),
     )
-    expect(is_plain_json(kwargs), called="serialize()[1]", got=kwargs, mistake="trigger's arguments are not plain JSON")
+    expect(
+        is_plain_json(kwargs),
+        called="serialize()[1]",
+        got=kwargs,
+        mistake=Mistake.TRIGGERS_ARGUMENTS_ARE_NOT_PLAIN_JSON,
+    )
     triggers.expect_rebuilt(elsewhere, class_path, kwargs)
     triggers.expect_defaults(
         submission.AdvancedMultiDirectoryTrigger({clients[1]: 1}, ["*.csv"]),
@@ -77,7 +83,7 @@ def built_with_no_window(trigger) -> BaseTrigger:
         return trigger(stable_seconds=0, max_retries=0)
     except ValueError as error:
         called = "AdvancedMultiDirectoryTrigger(stable_seconds=0, max_retries=0)"
-        raise Broken(called, repr(error), "valid argument refused") from error
+        raise Broken(called, repr(error), Mistake.VALID_ARGUMENT_REFUSED) from error
 
 
 @pytest.mark.parametrize(
@@ -109,7 +115,7 @@ def test_construction_does_no_work(trigger, clients):
     triggers.expect_constructed(built)
     called = "AdvancedMultiDirectoryTrigger(...).serialize()"
     expect(
-        not spy.touched and not spy.written, called=called, got=spy.touched + spy.written, mistake="work in __init__"
+        not spy.touched and not spy.written, called=called, got=spy.touched + spy.written, mistake=Mistake.WORK_IN_INIT
     )
 
 
@@ -122,7 +128,7 @@ def test_a_finished_file_counts_after_the_window(trigger, clients):
     watched = watch(trigger(stable_seconds=25), seconds=120, root=clients.root)
     expect_equal(watched.found["path"], path, called=watched.called)
     got = f"reported after {watched.fired_at} seconds, stable after 25"
-    mistake = "unfinished file reported" if watched.fired_at < 25 else "stable file reported late"
+    mistake = Mistake.UNFINISHED_FILE_REPORTED if watched.fired_at < 25 else Mistake.STABLE_FILE_REPORTED_LATE
     expect(25 <= watched.fired_at <= 45, called=watched.called, got=got, mistake=mistake)
 
 
@@ -134,7 +140,7 @@ def test_a_growing_file_waits_until_it_is_finished(trigger, clients):
     expect_equal(watched.found["path"], path, called=watched.called)
     got = f"reported after {watched.fired_at} seconds; it last grew at {max(writing)} and had to rest for 25"
     early = watched.fired_at < max(writing) + 25
-    mistake = "unfinished file reported" if early else "stable file reported late"
+    mistake = Mistake.UNFINISHED_FILE_REPORTED if early else Mistake.STABLE_FILE_REPORTED_LATE
     right = not early and watched.fired_at <= max(writing) + 56
     expect(right, called=watched.called, got=got, mistake=mistake)
     expect_equal(watched.found["size"], 5 * len(writing), called=f'{watched.called}: payload["size"]')
@@ -150,11 +156,13 @@ def test_a_file_that_never_stops_growing_never_counts(trigger, clients):
         root=clients.root,
         at={**writing, 302: lambda: clients.drop(5, "a.csv")},
     )
-    watched.expect_event("waits for an unstable file")
+    watched.expect_event(Mistake.WAITS_FOR_AN_UNSTABLE_FILE)
     payload = watched.found
-    expect_equal(payload["path"], clients.path(5, "a.csv"), called=watched.called, mistake="unfinished file reported")
+    expect_equal(
+        payload["path"], clients.path(5, "a.csv"), called=watched.called, mistake=Mistake.UNFINISHED_FILE_REPORTED
+    )
     found = [payload["files"], payload["total_files"]]
-    expect_equal(found, [[clients.path(5, "a.csv")], 1], called=watched.called, mistake="unstable files listed")
+    expect_equal(found, [[clients.path(5, "a.csv")], 1], called=watched.called, mistake=Mistake.UNSTABLE_FILES_LISTED)
 
 
 def test_a_shrinking_file_is_not_finished(trigger, clients):
@@ -164,7 +172,12 @@ def test_a_shrinking_file_is_not_finished(trigger, clients):
     watched = watch(trigger(stable_seconds=25), seconds=200, root=clients.root, at=shrinking)
     watched.expect_found()
     got = f"reported after {watched.fired_at} seconds; it last shrank at {max(shrinking)}"
-    expect(watched.fired_at >= max(shrinking) + 25, called=watched.called, got=got, mistake="unfinished file reported")
+    expect(
+        watched.fired_at >= max(shrinking) + 25,
+        called=watched.called,
+        got=got,
+        mistake=Mistake.UNFINISHED_FILE_REPORTED,
+    )
 
 
 @pytest.mark.parametrize("what", ["modification time", "identity"])
@@ -188,7 +201,10 @@ def test_a_file_that_is_replaced_begins_anew(trigger, clients, what):
     watched.expect_found()
     got = f"reported after {watched.fired_at} seconds; it was last replaced at {max(changes)}"
     expect(
-        watched.fired_at >= max(changes) + 25, called=watched.called, got=got, mistake="replaced file not recognised"
+        watched.fired_at >= max(changes) + 25,
+        called=watched.called,
+        got=got,
+        mistake=Mistake.REPLACED_FILE_NOT_RECOGNISED,
     )
 
 
@@ -206,7 +222,7 @@ def test_a_file_that_vanishes_and_comes_back_begins_anew(trigger, clients):
     watched = watch(trigger(stable_seconds=35), seconds=200, root=clients.root, at=at)
     watched.expect_found()
     got = f"reported after {watched.fired_at} seconds; it was away from 12 to 33 and must rest for 35"
-    expect(watched.fired_at >= 33 + 35, called=watched.called, got=got, mistake="vanished file not recognised")
+    expect(watched.fired_at >= 33 + 35, called=watched.called, got=got, mistake=Mistake.VANISHED_FILE_NOT_RECOGNISED)
 
 
 def test_a_file_that_nobody_could_see_is_not_stable(trigger, clients):
@@ -223,7 +239,7 @@ def test_a_file_that_nobody_could_see_is_not_stable(trigger, clients):
     watched = watch(built, seconds=300, root=clients.root, faults=remember, at=at)
     watched.expect_found()
     got = f"reported after {watched.fired_at} seconds; from 10 to 100 its directory failed, and it grew at 75"
-    expect(watched.fired_at >= 75 + 35, called=watched.called, got=got, mistake="stable while nobody could look")
+    expect(watched.fired_at >= 75 + 35, called=watched.called, got=got, mistake=Mistake.STABLE_WHILE_NOBODY_COULD_LOOK)
 
 
 def test_a_file_whose_directory_vanishes_begins_anew(trigger, clients):
@@ -234,7 +250,7 @@ def test_a_file_whose_directory_vanishes_begins_anew(trigger, clients):
     watched = watch(trigger(stable_seconds=35), seconds=200, root=clients.root, at=at)
     watched.expect_found()
     got = f"reported after {watched.fired_at} seconds; its directory was away from 12 to 33 and it must rest for 35"
-    mistake = "files of a vanished directory remembered"
+    mistake = Mistake.FILES_OF_A_VANISHED_DIRECTORY_REMEMBERED
     expect(watched.fired_at >= 33 + 35, called=watched.called, got=got, mistake=mistake)
 
 
@@ -244,7 +260,7 @@ def test_with_no_window_a_file_counts_at_first_sight(trigger, clients):
     watched = watch(built_with_no_window(trigger), seconds=30, root=clients.root)
     expect_equal(watched.found["directory"], clients[4], called=watched.called)
     got = f"reported after {watched.fired_at} seconds"
-    expect(watched.fired_at < 10, called=watched.called, got=got, mistake="stable file reported late")
+    expect(watched.fired_at < 10, called=watched.called, got=got, mistake=Mistake.STABLE_FILE_REPORTED_LATE)
 
 
 def test_a_rebuilt_trigger_begins_anew(submission, trigger, clients):
@@ -259,7 +275,7 @@ def test_a_rebuilt_trigger_begins_anew(submission, trigger, clients):
         40 <= watched.fired_at <= 60,
         called="run() of the rebuilt trigger",
         got=f"reported after {watched.fired_at} seconds, stable after 40",
-        mistake="state shared by instances" if watched.fired_at < 40 else "stable file reported late",
+        mistake=Mistake.STATE_SHARED_BY_INSTANCES if watched.fired_at < 40 else Mistake.STABLE_FILE_REPORTED_LATE,
     )
 
 
@@ -277,7 +293,7 @@ def test_the_directory_that_matters_most_comes_first(submission, clients, order)
     by_priority = sorted(priorities, key=priorities.__getitem__)
     called = f"run() with the priorities {list(priorities.values())}"
     due = [by_priority[0], 10, [os.path.join(directory, "a.csv") for directory in by_priority]]
-    expect_equal(payload["directory"], due[0], called=called, mistake="not by priority")
+    expect_equal(payload["directory"], due[0], called=called, mistake=Mistake.NOT_BY_PRIORITY)
     expect_equal([payload["directory"], payload["priority"], payload["files"]], due, called=called)
 
 
@@ -288,7 +304,7 @@ def test_equal_priorities_go_by_name(submission, clients):
     built = submission.AdvancedMultiDirectoryTrigger({clients[3]: 1, clients[2]: 1}, ["*.csv"], stable_seconds=0)
     payload = watch(built, seconds=30, root=clients.root).found
     called = "run() with equal priorities"
-    expect_equal(payload["path"], clients.path(2, "b.csv"), called=called, mistake="not the first in order")
+    expect_equal(payload["path"], clients.path(2, "b.csv"), called=called, mistake=Mistake.NOT_THE_FIRST_IN_ORDER)
 
 
 def test_a_stable_file_does_not_wait_for_a_better_one(trigger, clients):
@@ -297,11 +313,11 @@ def test_a_stable_file_does_not_wait_for_a_better_one(trigger, clients):
     path = clients.path(1, "growing.csv")
     writing = {second: lambda: grow(path) for second in range(1, 100, 6)}
     watched = watch(trigger(stable_seconds=15), seconds=120, root=clients.root, at=writing)
-    watched.expect_event("waits for an unstable file")
-    mistake = "unfinished file reported" if watched.fired_at < 97 else "waits for an unstable file"
+    watched.expect_event(Mistake.WAITS_FOR_AN_UNSTABLE_FILE)
+    mistake = Mistake.UNFINISHED_FILE_REPORTED if watched.fired_at < 97 else Mistake.WAITS_FOR_AN_UNSTABLE_FILE
     expect_equal(watched.found["directory"], clients[5], called=watched.called, mistake=mistake)
     got = f"reported after {watched.fired_at} seconds"
-    expect(watched.fired_at <= 40, called=watched.called, got=got, mistake="stable file reported late")
+    expect(watched.fired_at <= 40, called=watched.called, got=got, mistake=Mistake.STABLE_FILE_REPORTED_LATE)
 
 
 @pytest.mark.parametrize(
@@ -315,11 +331,11 @@ def test_any_of_the_patterns_will_do(trigger, clients, name, pattern):
     clients.drop(2, name)
     built = trigger(file_patterns=["*.csv", "*.json", "report_?.txt", "report_*.csv"])
     watched = watch(built, seconds=30, root=clients.root)
-    called, mistake = "run() with four patterns", "name not matched as the contract says"
+    called, mistake = "run() with four patterns", Mistake.NAME_NOT_MATCHED_AS_THE_CONTRACT_SAYS
     watched.expect_event(mistake)
     payload = watched.found
     expect_equal(payload["filename"], name, called=called, mistake=mistake)
-    expect_equal(payload["pattern"], pattern, called=called, mistake="not the first pattern that matches")
+    expect_equal(payload["pattern"], pattern, called=called, mistake=Mistake.NOT_THE_FIRST_PATTERN_THAT_MATCHES)
     expect_equal(payload["files"], [clients.path(2, name)], called=called, mistake=mistake)
 
 
@@ -328,7 +344,7 @@ def test_names_the_first_pattern_in_the_order_given(trigger, clients):
     clients.drop(2, "report_1.csv")
     payload = watch(trigger(file_patterns=["x*", "report_*.csv", "*.csv"]), seconds=30, root=clients.root).found
     called = 'payload["pattern"], of ["x*", "report_*.csv", "*.csv"]'
-    expect_equal(payload["pattern"], "report_*.csv", called=called, mistake="not the first pattern that matches")
+    expect_equal(payload["pattern"], "report_*.csv", called=called, mistake=Mistake.NOT_THE_FIRST_PATTERN_THAT_MATCHES)
 
 
 # ── Backoff ──
@@ -359,13 +375,13 @@ def test_backs_off_from_a_failing_directory(submission, clients):
     """After the n-th failure in a row it waits min(backoff_base * 2 ** (n - 1), backoff_cap) seconds."""
     clients.drop(1, "a.csv")
     watched = failing(submission, clients, failures=6, seconds=200, backoff_base=0.5)
-    watched.expect_found("passing failure taken for final", because="Input/output error")
+    watched.expect_found(Mistake.PASSING_FAILURE_TAKEN_FOR_FINAL, because="Input/output error")
     waits = waits_between(watched.spy.looks[clients[1]])
     expect_equal(
         waits[:6],
         [0.5, 1.0, 2.0, 4.0, 8.0, 8.0],
         called=f"{watched.called}; seconds between looks",
-        mistake="backoff not doubled or not capped",
+        mistake=Mistake.BACKOFF_NOT_DOUBLED_OR_NOT_CAPPED,
     )
 
 
@@ -388,12 +404,12 @@ def test_a_good_look_resets_the_backoff(submission, clients):
     }
     watched = watch(built, seconds=200, root=clients.root, faults=fault, at=at)
     watched.called += "; twice three failures, max_retries=4"
-    watched.expect_found("backoff not reset", because="Input/output error")
+    watched.expect_found(Mistake.BACKOFF_NOT_RESET, because="Input/output error")
     waits = waits_between(watched.spy.looks[clients[1]])
     due = [1, 2, 4, 10, 1, 2, 4, 10]
     in_time = [0 <= wait - seconds <= seconds / 4 for wait, seconds in zip(waits, due, strict=False)]
     got = f"{waits[:8]} where about {due} was due"
-    expect(in_time == [True] * 8, called="seconds between looks", got=got, mistake="backoff not reset")
+    expect(in_time == [True] * 8, called="seconds between looks", got=got, mistake=Mistake.BACKOFF_NOT_RESET)
 
 
 def test_gives_a_directory_up_after_max_retries(submission, clients):
@@ -402,14 +418,14 @@ def test_gives_a_directory_up_after_max_retries(submission, clients):
     watched = failing(submission, clients, failures=100, seconds=300, max_retries=3)
     triggers.expect_error_event(watched.payload, "directory_access", called=f"{watched.called}; every look fails")
     errors = list(watched.payload["errors"])
-    expect_equal(errors, [clients[1]], called='payload["errors"]', mistake="unreadable directory not reported")
+    expect_equal(errors, [clients[1]], called='payload["errors"]', mistake=Mistake.UNREADABLE_DIRECTORY_NOT_REPORTED)
     waits = waits_between(watched.spy.looks[clients[1]])
     count = len(waits) == 3
     expect_equal(
         waits,
         [1.0, 2.0, 4.0],
         called=f"{watched.called}; seconds between looks",
-        mistake="backoff not doubled or not capped" if count else "one retry too few or too many",
+        mistake=Mistake.BACKOFF_NOT_DOUBLED_OR_NOT_CAPPED if count else Mistake.ONE_RETRY_TOO_FEW_OR_TOO_MANY,
     )
 
 
@@ -420,7 +436,7 @@ def test_the_backoff_never_overflows(submission, clients):
     triggers.expect_error_event(watched.payload, "directory_access", called=f"{watched.called}; 1,100 failures")
     longest = max(waits_between(watched.spy.looks[clients[1]]))
     called = f"{watched.called}; seconds between looks"
-    expect(longest <= 2.1, called=called, got=longest, mistake="backoff not doubled or not capped")
+    expect(longest <= 2.1, called=called, got=longest, mistake=Mistake.BACKOFF_NOT_DOUBLED_OR_NOT_CAPPED)
 
 
 def test_the_other_directories_keep_their_pace(trigger, clients):
@@ -477,14 +493,19 @@ def test_has_good_manners(trigger, clients):
     )
     watched.expect_found()
     watched.expect_unblocked()
-    expect(not watched.spy.written, called=watched.called, got=watched.spy.written, mistake="side effect in a trigger")
+    expect(
+        not watched.spy.written,
+        called=watched.called,
+        got=watched.spy.written,
+        mistake=Mistake.SIDE_EFFECT_IN_A_TRIGGER,
+    )
     watched.expect_nothing_left()
     most = max(len(times) for times in watched.spy.looks.values())
     expect(
         most <= 2 * 8,
         called=watched.called,
         got=f"{most} looks into one directory in 50 seconds",
-        mistake="looks too often",
+        mistake=Mistake.LOOKS_TOO_OFTEN,
     )
 
 
@@ -529,7 +550,7 @@ def test_an_unexpected_exception_becomes_an_error_event(trigger, clients):
         root=clients.root,
         faults=lambda spy: spy.fail(clients[1], *[ZeroDivisionError("odd")] * 9),
     )
-    watched.expect_event("no error event")
+    watched.expect_event(Mistake.NO_ERROR_EVENT)
     triggers.expect_error_event(watched.payload, "unexpected", called=watched.called)
 
 
@@ -539,17 +560,17 @@ def test_equal_files_make_equal_events(trigger, clients):
         clients.drop(2, f"{number:03}.csv")
     os.utime(clients.path(2, "000.csv"), (time.time(), 1_700_000_000))
     first, second = (watch(trigger(), seconds=30, root=clients.root).found for _ in range(2))
-    expect_equal(second, first, called="run(), twice over the same files", mistake="event depends on the run")
+    expect_equal(second, first, called="run(), twice over the same files", mistake=Mistake.EVENT_DEPENDS_ON_THE_RUN)
     expect_equal(
         datetime.fromisoformat(first["modified"]),
         datetime.fromtimestamp(1_700_000_000, tz=timezone.utc),
         called='payload["modified"]',
-        mistake="not the time of the last change",
+        mistake=Mistake.NOT_THE_TIME_OF_THE_LAST_CHANGE,
     )
     counts = [len(first["files"]), first["total_files"]]
-    mistake = "unbounded payload" if counts[0] > 100 else "files cut in the wrong place"
+    mistake = Mistake.UNBOUNDED_PAYLOAD if counts[0] > 100 else Mistake.FILES_CUT_IN_THE_WRONG_PLACE
     if counts[0] == 100:
-        mistake = "total counted after the cut" if counts[1] == 100 else "files counted wrongly"
+        mistake = Mistake.TOTAL_COUNTED_AFTER_THE_CUT if counts[1] == 100 else Mistake.FILES_COUNTED_WRONGLY
     expect_equal(counts, [100, 150], called="run() over 150 files", mistake=mistake)
 
 
@@ -563,10 +584,10 @@ def test_only_files_count(trigger, clients):
     os.mkfifo(clients.path(3, "pipe.csv"))
     os.symlink(clients.drop(4, "target.data"), clients.path(5, "link.csv"))
     watched = watch(trigger(), seconds=30, root=clients.root)
-    watched.expect_event("link to a file not counted")
+    watched.expect_event(Mistake.LINK_TO_A_FILE_NOT_COUNTED)
     found, link = watched.found["files"], clients.path(5, "link.csv")
-    expect(link in found, called=watched.called, got=found, mistake="link to a file not counted")
-    expect_equal(found, [link], called=watched.called, mistake="counts what is no file of this directory")
+    expect(link in found, called=watched.called, got=found, mistake=Mistake.LINK_TO_A_FILE_NOT_COUNTED)
+    expect_equal(found, [link], called=watched.called, mistake=Mistake.COUNTS_WHAT_IS_NO_FILE_OF_THIS_DIRECTORY)
 
 
 def test_serialize_says_the_same_after_a_run(trigger, clients):
@@ -582,10 +603,10 @@ def test_serialize_says_the_same_after_a_run(trigger, clients):
         at={35: lambda: during.append(repr(built.serialize())), 36: lambda: clients.drop(2, "late.csv")},
     )
     for said in (*during, repr(built.serialize())):
-        expect_equal(said, before, called="serialize()", mistake="state in serialize()")
-    watched.expect_found("one unreadable directory ends the wait", because=clients[4])
+        expect_equal(said, before, called="serialize()", mistake=Mistake.STATE_IN_SERIALIZE)
+    watched.expect_found(Mistake.ONE_UNREADABLE_DIRECTORY_ENDS_THE_WAIT, because=clients[4])
     got = f"it fired after {watched.fired_at:g} seconds, without a file"
-    expect(len(during) == 1, called=watched.called, got=got, mistake="ended while it should wait")
+    expect(len(during) == 1, called=watched.called, got=got, mistake=Mistake.ENDED_WHILE_IT_SHOULD_WAIT)
 
 
 def test_lets_the_interval_pass_between_two_looks(trigger, clients):
@@ -593,7 +614,7 @@ def test_lets_the_interval_pass_between_two_looks(trigger, clients):
     clients.drop(1, "a.csv")
     watched = watch(trigger(check_interval=30, stable_seconds=250), seconds=400, root=clients.root)
     watched.expect_found()
-    triggers.expect_pauses(watched, clients.directories, at_least=30, mistake="looks too often")
+    triggers.expect_pauses(watched, clients.directories, at_least=30, mistake=Mistake.LOOKS_TOO_OFTEN)
 
 
 def test_no_directory_has_two_threads(trigger, clients):
@@ -606,7 +627,7 @@ def test_no_directory_has_two_threads(trigger, clients):
         at={201: lambda: clients.drop(5, "a.csv")},
     )
     watched.expect_found()
-    triggers.expect_pauses(watched, [clients[2]], at_least=25, mistake="two looks into one directory at once")
+    triggers.expect_pauses(watched, [clients[2]], at_least=25, mistake=Mistake.TWO_LOOKS_INTO_ONE_DIRECTORY_AT_ONCE)
 
 
 def test_cancelling_leaves_nothing_behind(trigger, clients):

@@ -15,6 +15,7 @@ from jinja2 import UndefinedError
 from support import rest_api, rules, triggers
 from support.airflow_version import AirflowException, AirflowSensorTimeout, TaskDeferred
 from support.contract import Broken, Result, expect, expect_equal
+from support.mistakes import Mistake
 from support.task_instance import TaskInstance, context_for
 from support.watching import is_plain_json, watch
 
@@ -31,12 +32,12 @@ def deferral(submission, task_id: str) -> TaskDeferred:
         task.render_template_fields(context)
     except UndefinedError as error:
         called = f"the templates of {task_id}, in a run that was started by hand"
-        raise Broken(called, repr(error), "template cannot be rendered") from error
+        raise Broken(called, repr(error), Mistake.TEMPLATE_CANNOT_BE_RENDERED) from error
     try:
         result = task.execute(context)
     except TaskDeferred as deferred:
         return deferred
-    raise Broken(f"execute(context) of {task_id}", f"it did not defer but returned {result!r}", "does not defer")
+    raise Broken(f"execute(context) of {task_id}", f"it did not defer but returned {result!r}", Mistake.DOES_NOT_DEFER)
 
 
 def expect_rebuilt(submission, elsewhere, name: str, arguments: dict[str, Any]) -> None:
@@ -47,13 +48,13 @@ def expect_rebuilt(submission, elsewhere, name: str, arguments: dict[str, Any]) 
         class_path, kwargs = built.serialize()
     except ImportError as error:
         called = f"{name}({triggers.written(arguments)})"
-        raise Broken(called, f"{error!r}, before anybody has asked", "work in __init__") from error
+        raise Broken(called, f"{error!r}, before anybody has asked", Mistake.WORK_IN_INIT) from error
     triggers.expect_constructed(built)
-    expect_equal(class_path, f"{MODULE}.{name}", called=f"{name}(...).serialize()[0]", mistake="wrong class path")
+    expect_equal(class_path, f"{MODULE}.{name}", called=f"{name}(...).serialize()[0]", mistake=Mistake.WRONG_CLASS_PATH)
     given = {key: kwargs.get(key) for key in arguments}
     called = f"{name}(...).serialize()[1]"
     expect_equal(given, arguments, called=called, mistake=triggers.lost_or_changed(kwargs, arguments))
-    expect(is_plain_json(kwargs), called=called, got=kwargs, mistake="trigger's arguments are not plain JSON")
+    expect(is_plain_json(kwargs), called=called, got=kwargs, mistake=Mistake.TRIGGERS_ARGUMENTS_ARE_NOT_PLAIN_JSON)
     triggers.expect_rebuilt(elsewhere, class_path, kwargs)
 
 
@@ -105,16 +106,16 @@ def test_api_trigger_fires_when_the_answer_is_the_expected_one(asking, api):
     expect_equal({key: watched.found[key] for key in due}, due, called=watched.called)
     called = f"{watched.called}; the third answer is the expected one"
     got = f"the event came after {watched.fired_at} seconds"
-    mistake = "asks too often" if watched.fired_at < 55 else "asks too seldom"
+    mistake = Mistake.ASKS_TOO_OFTEN if watched.fired_at < 55 else Mistake.ASKS_TOO_SELDOM
     expect(55 <= watched.fired_at <= 95, called=called, got=got, mistake=mistake)
-    mistake = "asks too often" if len(api.requests) > 3 else ""
+    mistake = Mistake.ASKS_TOO_OFTEN if len(api.requests) > 3 else None
     expect_equal(len(api.requests), 3, called=f"{called}: requests", mistake=mistake)
 
 
 def test_api_trigger_waits_for_the_status_it_was_told(asking):
     """expected_status is the status that is waited for."""
     watched = asking((200, {"status": "ready"}), (200, {"status": "done"}), expected_status="done")
-    mistake = "expected_status ignored"
+    mistake = Mistake.EXPECTED_STATUS_IGNORED
     watched.expect_event(mistake)
     expect_equal(watched.found["answer"], {"status": "done"}, called=watched.called, mistake=mistake)
 
@@ -123,12 +124,12 @@ def test_api_trigger_waits_for_the_status_it_was_told(asking):
 def test_api_trigger_gives_up_when_it_will_not_get_better(asking, api, status):
     """An HTTP status from 400 to 499 will not get better: an error event of the type api that names the url."""
     watched = asking((status, {"detail": "no"}))
-    watched.expect_event("final answer asked for again")
+    watched.expect_event(Mistake.FINAL_ANSWER_ASKED_FOR_AGAIN)
     triggers.expect_error_event(watched.payload, "api", called=f"{watched.called}; the API answers {status}")
     named = list(watched.payload["errors"])
-    expect_equal(named, [api.url + STATUS], called='payload["errors"]', mistake="incomplete error event")
+    expect_equal(named, [api.url + STATUS], called='payload["errors"]', mistake=Mistake.INCOMPLETE_ERROR_EVENT)
     called = f"{watched.called}: requests"
-    expect_equal(len(api.requests), 1, called=called, mistake="final answer asked for again")
+    expect_equal(len(api.requests), 1, called=called, mistake=Mistake.FINAL_ANSWER_ASKED_FOR_AGAIN)
 
 
 @pytest.mark.parametrize(
@@ -140,11 +141,14 @@ def test_api_trigger_asks_again_when_it_may_pass(asking, api, answer):
     """Another answer and an HTTP status from 500 on may pass: it asks again at the next interval."""
     watched = asking(answer, answer, (200, {"status": "ready"}))
     watched.called += f"; two answers are {answer}"
-    watched.expect_event("passing failure taken for final")
-    watched.expect_found("passing failure taken for final")
+    watched.expect_event(Mistake.PASSING_FAILURE_TAKEN_FOR_FINAL)
+    watched.expect_found(Mistake.PASSING_FAILURE_TAKEN_FOR_FINAL)
     expect_equal(len(api.requests), 3, called=f"{watched.called}: requests")
     expect(
-        watched.fired_at >= 55, called=watched.called, got="it asked again at once", mistake="retries without waiting"
+        watched.fired_at >= 55,
+        called=watched.called,
+        got="it asked again at once",
+        mistake=Mistake.RETRIES_WITHOUT_WAITING,
     )
 
 
@@ -156,9 +160,9 @@ def test_api_trigger_asks_again_when_nobody_answers(submission, api):
     called = "ApiTrigger(…).run(), watched for 100 seconds; the connection is refused"
     trigger = submission.ApiTrigger(url, check_interval=30)
     watched = watch(trigger, seconds=100, root="/nowhere", called=called)
-    watched.expect_waiting("passing failure taken for final")
+    watched.expect_waiting(Mistake.PASSING_FAILURE_TAKEN_FOR_FINAL)
     ended = watched.cancelled_within is not None
-    expect(ended, called=called, got="it does not end on cancellation", mistake="swallows the cancellation")
+    expect(ended, called=called, got="it does not end on cancellation", mistake=Mistake.SWALLOWS_THE_CANCELLATION)
     api.bodies[STATUS] = [(200, {"status": "ready"})]
     found = watch(submission.ApiTrigger(api.url + STATUS), seconds=60, root="/nowhere")
     found.expect_found()
@@ -169,9 +173,14 @@ def test_api_trigger_does_not_wait_for_ever_for_an_answer(submission):
     callers: list[socket.socket] = []
     with rest_api.silent(callers) as url:
         watched = watch(submission.ApiTrigger(url + STATUS, check_interval=30), seconds=100, root="/nowhere")
-        watched.expect_waiting("passing failure taken for final")
+        watched.expect_waiting(Mistake.PASSING_FAILURE_TAKEN_FOR_FINAL)
         called = f"{watched.called}; the API is silent"
-        expect(len(callers) >= 3, called=called, got=f"{len(callers)} requests", mistake="request without a time limit")
+        expect(
+            len(callers) >= 3,
+            called=called,
+            got=f"{len(callers)} requests",
+            mistake=Mistake.REQUEST_WITHOUT_A_TIME_LIMIT,
+        )
 
 
 def test_api_trigger_does_not_block_the_event_loop(asking):
@@ -194,7 +203,7 @@ def test_api_trigger_asks_at_once(asking):
     watched = asking((200, {"status": "ready"}))
     watched.expect_found()
     got = f"the event came after {watched.fired_at} seconds, the answer was ready from the beginning"
-    watched.expect_pace(watched.fired_at < 15, got, "does not fire at the first yes")
+    watched.expect_pace(watched.fired_at < 15, got, Mistake.DOES_NOT_FIRE_AT_THE_FIRST_YES)
 
 
 def test_api_trigger_reports_the_unexpected(submission, asking):
@@ -202,7 +211,7 @@ def test_api_trigger_reports_the_unexpected(submission, asking):
     asking((200, {"status": "ready"})).expect_found()
     watched = watch(submission.ApiTrigger("no url at all", check_interval=30), seconds=100, root="/nowhere")
     watched.called += "; the url is 'no url at all'"
-    watched.expect_event("no error event")
+    watched.expect_event(Mistake.NO_ERROR_EVENT)
     triggers.expect_error_event(watched.payload, "unexpected", called=watched.called)
 
 
@@ -248,12 +257,12 @@ def test_rule_trigger_fires_when_the_rule_agrees(ruled):
     """It asks the rule about every check_interval seconds, and fires when it returns something true."""
     watched = ruled("agrees_at", times=3)
     due = {"status": "success", "rule": f"{RULES}.agrees_at"}
-    watched.expect_event("something true not taken for a yes")
+    watched.expect_event(Mistake.SOMETHING_TRUE_NOT_TAKEN_FOR_A_YES)
     expect_equal({key: watched.found[key] for key in due}, due, called=watched.called)
-    mistake = "asks too often" if len(rules.asked) > 3 else ""
+    mistake = Mistake.ASKS_TOO_OFTEN if len(rules.asked) > 3 else None
     expect_equal(len(rules.asked), 3, called=f"{watched.called}: questions", mistake=mistake)
     got = f"the event came after {watched.fired_at} seconds"
-    mistake = "asks too often" if watched.fired_at < 55 else "asks too seldom"
+    mistake = Mistake.ASKS_TOO_OFTEN if watched.fired_at < 55 else Mistake.ASKS_TOO_SELDOM
     expect(55 <= watched.fired_at <= 95, called=watched.called, got=got, mistake=mistake)
 
 
@@ -266,7 +275,7 @@ def test_rule_trigger_asks_in_a_thread(ruled):
         not on_loop,
         called=watched.called,
         got="the rule ran on the event loop",
-        mistake="blocking call on the event loop",
+        mistake=Mistake.BLOCKING_CALL_ON_THE_EVENT_LOOP,
     )
 
 
@@ -277,13 +286,13 @@ def test_rule_trigger_asks_in_a_thread(ruled):
 def test_rule_trigger_reports_a_broken_rule(ruled, rule, reason):
     """A rule that cannot be imported, or that raises, is broken: an error event of the type rule with the exception."""
     watched = ruled(rule)
-    watched.expect_event("broken rule taken for a no")
+    watched.expect_event(Mistake.BROKEN_RULE_TAKEN_FOR_A_NO)
     triggers.expect_error_event(watched.payload, "rule", called=f"{watched.called}; the rule {rule}")
     message = watched.payload["message"]
-    expect(reason in message, called='payload["message"]', got=message, mistake="error event without its cause")
+    expect(reason in message, called='payload["message"]', got=message, mistake=Mistake.ERROR_EVENT_WITHOUT_ITS_CAUSE)
     errors = watched.payload["errors"]
     named = list(errors) == [f"{RULES}.{rule}"] and reason in errors[f"{RULES}.{rule}"]
-    expect(named, called='payload["errors"]', got=errors, mistake="error event without its cause")
+    expect(named, called='payload["errors"]', got=errors, mistake=Mistake.ERROR_EVENT_WITHOUT_ITS_CAUSE)
 
 
 def test_rule_trigger_imports_in_a_thread(submission):
@@ -295,7 +304,9 @@ def test_rule_trigger_imports_in_a_thread(submission):
 
     on_loop = late_rules.imported_by == threading.get_ident()
     called = f"{watched.called}; the rule"
-    expect(not on_loop, called=called, got="imported on the event loop", mistake="blocking call on the event loop")
+    expect(
+        not on_loop, called=called, got="imported on the event loop", mistake=Mistake.BLOCKING_CALL_ON_THE_EVENT_LOOP
+    )
 
 
 def test_rule_trigger_ends_at_once_when_cancelled(ruled):
@@ -311,26 +322,26 @@ def test_rule_trigger_asks_at_once(ruled):
     watched = ruled("agrees_at", times=1)
     watched.expect_found()
     got = f"the event came after {watched.fired_at} seconds, the rule agreed from the beginning"
-    watched.expect_pace(watched.fired_at < 15, got, "does not fire at the first yes")
+    watched.expect_pace(watched.fired_at < 15, got, Mistake.DOES_NOT_FIRE_AT_THE_FIRST_YES)
 
 
 def test_rule_trigger_needs_no_arguments(submission):
     """rule_kwargs: None for none."""
     watched = watch(submission.BusinessRuleTrigger(f"{RULES}.agrees"), seconds=60, root="/nowhere")
     watched.called += "; without rule_kwargs"
-    watched.expect_found("fails without rule_kwargs")
+    watched.expect_found(Mistake.FAILS_WITHOUT_RULE_KWARGS)
 
 
 @pytest.mark.parametrize("place", ["message", "errors"])
 def test_rule_trigger_gives_type_and_text(ruled, place):
     """The exception stands with its type and its text in both, message and errors."""
     watched = ruled("raises")
-    watched.expect_event("broken rule taken for a no")
+    watched.expect_event(Mistake.BROKEN_RULE_TAKEN_FOR_A_NO)
     payload = watched.payload
-    mistake = "incomplete error event" if payload.get("status") == "error" else "no error event"
+    mistake = Mistake.INCOMPLETE_ERROR_EVENT if payload.get("status") == "error" else Mistake.NO_ERROR_EVENT
     text = str(Result(watched.called, payload, mistake)[place])
     told = "KeyError" in text and "no such client" in text
-    expect(told, called=f'payload["{place}"]', got=text, mistake="error event without its cause")
+    expect(told, called=f'payload["{place}"]', got=text, mistake=Mistake.ERROR_EVENT_WITHOUT_ITS_CAUSE)
 
 
 def test_rule_trigger_outlives_a_rule_that_exits(ruled):
@@ -339,13 +350,13 @@ def test_rule_trigger_outlives_a_rule_that_exits(ruled):
         watched = ruled("exits")
     except SystemExit as error:
         called = "BusinessRuleTrigger(…).run(); the rule calls sys.exit"
-        raise Broken(called, f"{error!r} came out of run()", "rule ends the triggerer") from None
+        raise Broken(called, f"{error!r} came out of run()", Mistake.RULE_ENDS_THE_TRIGGERER) from None
     watched.called += "; the rule calls sys.exit"
-    watched.expect_event("broken rule taken for a no")
+    watched.expect_event(Mistake.BROKEN_RULE_TAKEN_FOR_A_NO)
     triggers.expect_error_event(watched.payload, "rule", called=watched.called)
     message = watched.payload["message"]
     told = "SystemExit" in message
-    expect(told, called='payload["message"]', got=message, mistake="error event without its cause")
+    expect(told, called='payload["message"]', got=message, mistake=Mistake.ERROR_EVENT_WITHOUT_ITS_CAUSE)
 
 
 def test_enough_clients_delivered(submission, clients):
@@ -363,10 +374,12 @@ def test_enough_clients_delivered(submission, clients):
         answers.append(submission.enough_clients_delivered(directories, 3))
     except OSError as error:
         raise Broken(
-            f"{called}; one is missing, one is a file", repr(error), "fails over a missing directory"
+            f"{called}; one is missing, one is a file", repr(error), Mistake.FAILS_OVER_A_MISSING_DIRECTORY
         ) from error
     answers = [bool(answer) for answer in answers]
-    mistake = "counts files, not clients" if answers == [False, True, True, True] else "clients counted wrongly"
+    mistake = (
+        Mistake.COUNTS_FILES_NOT_CLIENTS if answers == [False, True, True, True] else Mistake.CLIENTS_COUNTED_WRONGLY
+    )
     expect_equal(answers, [False, False, True, False], called=called, mistake=mistake)
 
 
@@ -376,7 +389,7 @@ def test_a_directory_is_no_delivery(submission, clients):
     os.mkdir(clients.path(2, "a.csv"))
     answers = [bool(submission.enough_clients_delivered(clients.directories, minimum)) for minimum in (1, 2)]
     called = "enough_clients_delivered(...), with a file a.csv and a directory a.csv, for 1, then for 2"
-    expect_equal(answers, [True, False], called=called, mistake="clients counted wrongly")
+    expect_equal(answers, [True, False], called=called, mistake=Mistake.CLIENTS_COUNTED_WRONGLY)
 
 
 # ── WaitForTrigger ──
@@ -392,17 +405,17 @@ def test_wait_for_trigger_defers_and_returns_the_event(submission):
     except TaskDeferred as raised:
         deferred = raised
     else:
-        raise Broken("WaitForTrigger(...).execute(context)", "it did not defer", "does not defer")
+        raise Broken("WaitForTrigger(...).execute(context)", "it did not defer", Mistake.DOES_NOT_DEFER)
     expect_equal(deferred.trigger.serialize(), trigger.serialize(), called="the trigger that it defers to")
     timeout = deferred.timeout
     seconds = timeout.total_seconds() if isinstance(timeout, timedelta) else timeout
-    mistake = "no timeout" if timeout is None else "wrong timeout"
+    mistake = Mistake.NO_TIMEOUT if timeout is None else Mistake.WRONG_TIMEOUT
     expect(seconds == 45, called="defer(timeout=...); the sensor's timeout is 45", got=timeout, mistake=mistake)
     event = {"status": "success", "answer": {"status": "ready"}}
     again = submission.WaitForTrigger(task_id="wait", trigger=trigger, timeout=45)
     kwargs = {**(deferred.kwargs or {}), "event": event}
     returned = again.resume_execution(deferred.method_name, kwargs, context)
-    mistake = "returns nothing" if returned is None else "event not passed on"
+    mistake = Mistake.RETURNS_NOTHING if returned is None else Mistake.EVENT_NOT_PASSED_ON
     passed_on = {key: returned.get(key) for key in event} if isinstance(returned, dict) else returned
     expect_equal(passed_on, event, called="execute_complete(context, event)", mistake=mistake)
 
@@ -419,16 +432,16 @@ def test_wait_for_trigger_raises_for_all_else(submission, event):
     except AirflowException as error:
         told = not event or "message" not in event or event["message"] in str(error)
         got = f"{error!r}, without the event's message"
-        expect(told, called=called, got=got, mistake="error raised without the event's message")
+        expect(told, called=called, got=got, mistake=Mistake.ERROR_RAISED_WITHOUT_THE_EVENTS_MESSAGE)
     except NotImplementedError:
         raise
     except (AttributeError, KeyError, TypeError) as error:
-        raise Broken(called, repr(error), "event not looked at before it is used") from error
+        raise Broken(called, repr(error), Mistake.EVENT_NOT_LOOKED_AT_BEFORE_IT_IS_USED) from error
     except Exception as error:
-        raise Broken(called, repr(error), "raises something else than AirflowException") from error
+        raise Broken(called, repr(error), Mistake.RAISES_SOMETHING_ELSE_THAN_AIRFLOWEXCEPTION) from error
     else:
         is_error = bool(event) and event.get("status") == "error"
-        mistake = "error event taken for a success" if is_error else "unknown event taken for a success"
+        mistake = Mistake.ERROR_EVENT_TAKEN_FOR_A_SUCCESS if is_error else Mistake.UNKNOWN_EVENT_TAKEN_FOR_A_SUCCESS
         raise Broken(called, f"it returned {result!r}", mistake)
 
 
@@ -448,9 +461,9 @@ def test_three_waits_defer_to_triggers_of_our_own(submission, task_id, name):
     deferred = deferral(submission, task_id)
     class_path, kwargs = deferred.trigger.serialize()
     expect_equal(
-        class_path, f"{MODULE}.{name}", called=f"the trigger of {task_id}", mistake="defers to another trigger"
+        class_path, f"{MODULE}.{name}", called=f"the trigger of {task_id}", mistake=Mistake.DEFERS_TO_ANOTHER_TRIGGER
     )
-    expect(deferred.timeout is not None, called=f"the timeout of {task_id}", got=None, mistake="no timeout")
+    expect(deferred.timeout is not None, called=f"the timeout of {task_id}", got=None, mistake=Mistake.NO_TIMEOUT)
     due = {
         "wait_for_data": ("directories", submission.CLIENT_DIRECTORIES),
         "wait_for_api": ("url", submission.PARTNER_API_URL),
@@ -458,7 +471,7 @@ def test_three_waits_defer_to_triggers_of_our_own(submission, task_id, name):
     }
     key, value = due[task_id]
     called = f"the trigger of {task_id}: {key}"
-    expect_equal(Result(called, kwargs, "argument not serialized")[key], value, called=called)
+    expect_equal(Result(called, kwargs, Mistake.ARGUMENT_NOT_SERIALIZED)[key], value, called=called)
     failing = submission.task(task_id, DAG_ID)
     try:
         failing.resume_execution("__fail__", {"error": "Trigger timeout"}, context_for(TaskInstance(task_id)))
@@ -471,7 +484,12 @@ def test_the_fourth_waits_for_a_moment(submission):
     """wait_for_window is a deferrable sensor that waits for a moment with a DateTimeTrigger, without a logical date."""
     trigger = deferral_in_the_future(submission).trigger
     called = "the trigger of wait_for_window"
-    expect(isinstance(trigger, DateTimeTrigger), called=called, got=type(trigger), mistake="defers to another trigger")
+    expect(
+        isinstance(trigger, DateTimeTrigger),
+        called=called,
+        got=type(trigger),
+        mistake=Mistake.DEFERS_TO_ANOTHER_TRIGGER,
+    )
 
 
 def deferral_in_the_future(submission) -> TaskDeferred:
@@ -502,9 +520,9 @@ def test_approve_runs_as_soon_as_one_agrees(submission):
         sorted(approve.upstream_task_ids), ["wait_for_api", "wait_for_rule"], called="what comes before approve"
     )
     rule = str(getattr(approve.trigger_rule, "value", approve.trigger_rule))
-    mistake = "waits for both" if rule in WAITS_FOR_BOTH else ""
+    mistake = Mistake.WAITS_FOR_BOTH if rule in WAITS_FOR_BOTH else None
     expect(rule in ("one_success", "one_done"), called="approve.trigger_rule", got=rule, mistake=mistake)
-    expect_equal(rule, "one_success", called="approve.trigger_rule", mistake="content with a failure")
+    expect_equal(rule, "one_success", called="approve.trigger_rule", mistake=Mistake.CONTENT_WITH_A_FAILURE)
 
 
 def test_publish_runs_when_all_have_succeeded(submission):
@@ -513,7 +531,7 @@ def test_publish_runs_when_all_have_succeeded(submission):
     before = sorted(publish.upstream_task_ids)
     expect_equal(before, ["approve", "wait_for_data", "wait_for_window"], called="what comes before publish")
     rule = str(getattr(publish.trigger_rule, "value", publish.trigger_rule))
-    mistake = "publishes in spite of a failure"
+    mistake = Mistake.PUBLISHES_IN_SPITE_OF_A_FAILURE
     expect_equal(rule, "all_success", called="publish.trigger_rule", mistake=mistake)
 
 
@@ -528,11 +546,11 @@ def test_publish_runs_when_all_have_succeeded(submission):
 def test_three_waits_are_sensors_of_our_own(submission, task_id, name):
     """wait_for_data is a MultiDirectorySensorAsync, wait_for_api and wait_for_rule are each a WaitForTrigger."""
     kinds = [cls.__name__ for cls in type(submission.task(task_id, DAG_ID)).__mro__]
-    expect(name in kinds, called=f"the task {task_id}", got=kinds[0], mistake="not the sensor that was asked for")
+    expect(name in kinds, called=f"the task {task_id}", got=kinds[0], mistake=Mistake.NOT_THE_SENSOR_THAT_WAS_ASKED_FOR)
 
 
 def test_the_fourth_is_a_sensor_of_airflows_own(submission):
     """wait_for_window is a sensor of Airflow's own."""
     kind = type(submission.task("wait_for_window", DAG_ID))
     own = kind.__module__.partition(".")[0] == "airflow" and issubclass(kind, BaseSensorOperator)
-    expect(own, called="the task wait_for_window", got=kind, mistake="not the sensor that was asked for")
+    expect(own, called="the task wait_for_window", got=kind, mistake=Mistake.NOT_THE_SENSOR_THAT_WAS_ASKED_FOR)

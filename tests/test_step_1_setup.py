@@ -9,6 +9,7 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 from support.contract import Broken, Result, expect, expect_equal
+from support.mistakes import Mistake
 from support.task_instance import TaskInstance, context_for
 from support.watching import is_plain_json
 
@@ -39,7 +40,10 @@ def test_tasks_are_retried_once_after_two_minutes(submission):
     wrong = [task.task_id for task in tasks if (task.retries, task.retry_delay) != (1, timedelta(minutes=2))]
     got = f"not 1 and 2 minutes: {wrong}"
     expect(
-        not wrong, called="retries and retry_delay of the tasks", got=got, mistake="retries not as asked for every task"
+        not wrong,
+        called="retries and retry_delay of the tasks",
+        got=got,
+        mistake=Mistake.RETRIES_NOT_AS_ASKED_FOR_EVERY_TASK,
     )
 
 
@@ -48,7 +52,7 @@ def test_importing_warns_of_nothing(submission, elsewhere):
     submission.task("set_up_directories")
     warned = elsewhere.run(warnings_when_imported, submission.path.stem)
     deprecated = any("deprecat" in text.lower() for text in warned)
-    mistake = "deprecated import" if deprecated else "warns when imported"
+    mistake = Mistake.DEPRECATED_IMPORT if deprecated else Mistake.WARNS_WHEN_IMPORTED
     expect(not warned, called="import trigger_implementation_exercise", got=warned, mistake=mistake)
 
 
@@ -67,13 +71,13 @@ def test_set_up_and_clean_up_are_setup_and_teardown(submission):
         clean_up.is_teardown is True,
         called='the task "clean_up_directories"',
         got="it is no teardown task",
-        mistake="no teardown",
+        mistake=Mistake.NO_TEARDOWN,
     )
     expect(
         set_up.is_setup is True,
         called='the task "set_up_directories"',
         got="it is no setup task",
-        mistake="no setup task",
+        mistake=Mistake.NO_SETUP_TASK,
     )
     upstream = clean_up.upstream_task_ids
     expect("set_up_directories" in upstream, called="the tasks before clean_up_directories", got=sorted(upstream))
@@ -85,7 +89,7 @@ def test_set_up_makes_all_directories(submission, data_dir):
     clients = submission.CLIENT_DIRECTORIES
     due = [os.path.dirname(submission.UPLOAD_FILE), os.path.dirname(submission.REPORT_FILE), *clients]
     missing = [directory for directory in due if not os.path.isdir(directory)]
-    expect(not missing, called="set_up_directories()", got=f"missing: {missing}", mistake="directory not made")
+    expect(not missing, called="set_up_directories()", got=f"missing: {missing}", mistake=Mistake.DIRECTORY_NOT_MADE)
     for directory in clients:
         readme = Path(directory, "README.txt")
         expect(readme.is_file() and bool(readme.read_text().strip()), called="set_up_directories()", got=f"no {readme}")
@@ -95,13 +99,13 @@ def test_set_up_says_exactly_what_it_made(submission, data_dir):
     """Returns exactly what this call made, absolute paths, a parent before what lies in it, as plain JSON."""
     made = submission.set_up_directories()
     called = "set_up_directories()"
-    expect(is_plain_json(made), called=called, got=made, mistake="result is not plain JSON")
+    expect(is_plain_json(made), called=called, got=made, mistake=Mistake.RESULT_IS_NOT_PLAIN_JSON)
     expect(set(Result(called, made)) >= {"directories", "files"}, called=called, got=made)
     expect_equal(
         sorted(made["directories"] + made["files"]),
         sorted(everything_below(data_dir)),
         called=called,
-        mistake="says it made more or less than it did",
+        mistake=Mistake.SAYS_IT_MADE_MORE_OR_LESS_THAN_IT_DID,
     )
     order = made["directories"]
     wrong = [path for number, path in enumerate(order) if os.path.dirname(path) in order[number:]]
@@ -121,11 +125,11 @@ def test_set_up_leaves_alone_what_exists(submission, data_dir):
         [readme.read_text(), upload.read_text()],
         ["ours", "id\n1\n"],
         called="set_up_directories(), files before",
-        mistake="set-up overwrites what was there",
+        mistake=Mistake.SET_UP_OVERWRITES_WHAT_WAS_THERE,
     )
     made = Result("set_up_directories()", made)
     kept = first not in made["directories"] and str(readme) not in made["files"]
-    mistake = "says it made more or less than it did"
+    mistake = Mistake.SAYS_IT_MADE_MORE_OR_LESS_THAN_IT_DID
     expect(kept, called="set_up_directories()", got=f"{made}, though {first} was there", mistake=mistake)
     called = "set_up_directories(), for the second time"
     again = Result(called, again)
@@ -139,9 +143,9 @@ def test_set_up_puts_a_readme_into_a_directory_that_is_there(submission, data_di
     made = submission.set_up_directories()
     readme = os.path.join(first, "README.txt")
     called = f"set_up_directories(), {first} is there, without a README.txt"
-    expect(os.path.isfile(readme), called=called, got="it has none", mistake="no README.txt")
+    expect(os.path.isfile(readme), called=called, got="it has none", mistake=Mistake.NO_README_TXT)
     told = readme in Result(called, made)["files"]
-    expect(told, called=called, got=made, mistake="says it made more or less than it did")
+    expect(told, called=called, got=made, mistake=Mistake.SAYS_IT_MADE_MORE_OR_LESS_THAN_IT_DID)
 
 
 def test_clean_up_removes_what_set_up_made(submission, data_dir):
@@ -152,13 +156,13 @@ def test_clean_up_removes_what_set_up_made(submission, data_dir):
         sorted(everything_below(data_dir)),
         [],
         called="what is left after clean_up_directories(...)",
-        mistake="clean-up leaves what the set-up made",
+        mistake=Mistake.CLEAN_UP_LEAVES_WHAT_THE_SET_UP_MADE,
     )
     expect_equal(
         sorted(removed or []),
         sorted(made["directories"] + made["files"]),
         called="clean_up_directories(...)",
-        mistake="says it removed more or less than it did",
+        mistake=Mistake.SAYS_IT_REMOVED_MORE_OR_LESS_THAN_IT_DID,
     )
 
 
@@ -172,11 +176,11 @@ def test_clean_up_leaves_uploads_and_reports(submission, data_dir):
     removed = submission.clean_up_directories(made)
     called = "clean_up_directories(...)"
     left = upload.is_file() and report.is_file()
-    expect(left, called=called, got="it removed a client's upload", mistake="clean-up deletes data")
+    expect(left, called=called, got="it removed a client's upload", mistake=Mistake.CLEAN_UP_DELETES_DATA)
     kept = not {str(upload.parent), str(report.parent), data_dir} & set(removed)
-    expect(kept, called=called, got=f"{removed}", mistake="says it removed more or less than it did")
+    expect(kept, called=called, got=f"{removed}", mistake=Mistake.SAYS_IT_REMOVED_MORE_OR_LESS_THAN_IT_DID)
     emptied = not os.path.exists(submission.CLIENT_DIRECTORIES[0])
-    expect(emptied, called=called, got="client_1 is left", mistake="clean-up leaves what the set-up made")
+    expect(emptied, called=called, got="client_1 is left", mistake=Mistake.CLEAN_UP_LEAVES_WHAT_THE_SET_UP_MADE)
 
 
 def test_clean_up_leaves_what_was_there_before(submission, data_dir):
@@ -189,7 +193,7 @@ def test_clean_up_leaves_what_was_there_before(submission, data_dir):
         os.path.isdir(first),
         called="clean_up_directories(...)",
         got=f"{first} is gone",
-        mistake="clean-up removes what it did not make",
+        mistake=Mistake.CLEAN_UP_REMOVES_WHAT_IT_DID_NOT_MAKE,
     )
 
 
@@ -202,7 +206,10 @@ def test_clean_up_is_given_what_set_up_returned(submission, data_dir):
     clean_up.execute(context)
     left = sorted(everything_below(data_dir))
     expect_equal(
-        left, [], called="what is left after the task clean_up_directories", mistake="set-up and clean-up not joined"
+        left,
+        [],
+        called="what is left after the task clean_up_directories",
+        mistake=Mistake.SET_UP_AND_CLEAN_UP_NOT_JOINED,
     )
 
 
@@ -213,9 +220,11 @@ def test_clean_up_removes_nothing_if_nothing_was_made(submission, data_dir):
     removed = submission.clean_up_directories(None)
     left = everything_below(data_dir)
     expect_equal(
-        left, before, called="what is left after clean_up_directories(None)", mistake="None taken for everything"
+        left, before, called="what is left after clean_up_directories(None)", mistake=Mistake.NONE_TAKEN_FOR_EVERYTHING
     )
-    expect_equal(removed, [], called="clean_up_directories(None)", mistake="says it removed more or less than it did")
+    expect_equal(
+        removed, [], called="clean_up_directories(None)", mistake=Mistake.SAYS_IT_REMOVED_MORE_OR_LESS_THAN_IT_DID
+    )
 
 
 def test_clean_up_copes_with_less(submission, data_dir):
@@ -230,16 +239,16 @@ def test_clean_up_copes_with_less(submission, data_dir):
         raise
     except Exception as error:
         called = "clean_up_directories(...), of which something is gone, and of None"
-        raise Broken(called, repr(error), "fails over what is gone") from error
+        raise Broken(called, repr(error), Mistake.FAILS_OVER_WHAT_IS_GONE) from error
     expect_equal(
         [nothing, none],
         [[], []],
         called="clean_up_directories(...), of which all is gone, and of None",
-        mistake="says it removed more or less than it did",
+        mistake=Mistake.SAYS_IT_REMOVED_MORE_OR_LESS_THAN_IT_DID,
     )
     expect_equal(
         sorted(everything_below(data_dir)),
         [],
         called="what is left after clean_up_directories(...)",
-        mistake="clean-up leaves what the set-up made",
+        mistake=Mistake.CLEAN_UP_LEAVES_WHAT_THE_SET_UP_MADE,
     )

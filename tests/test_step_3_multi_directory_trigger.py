@@ -14,6 +14,7 @@ from airflow.triggers.base import BaseTrigger, TriggerEvent
 from support import triggers
 from support.airflow_version import deserialize, serialize
 from support.contract import Broken, Result, expect, expect_equal
+from support.mistakes import Mistake
 from support.spy import spying
 from support.watching import begun, is_plain_json, watch
 
@@ -40,7 +41,7 @@ def test_is_a_trigger(trigger):
     """MultiDirectoryTrigger is a BaseTrigger, constructed as one."""
     built = trigger()
     called = "isinstance(MultiDirectoryTrigger(...), BaseTrigger)"
-    expect(isinstance(built, BaseTrigger), called=called, got=type(built).__mro__, mistake="not a trigger")
+    expect(isinstance(built, BaseTrigger), called=called, got=type(built).__mro__, mistake=Mistake.NOT_A_TRIGGER)
     triggers.expect_constructed(built)
 
 
@@ -54,7 +55,7 @@ def test_takes_its_arguments_by_position_and_by_keyword(submission, clients):
         by_position.serialize()[1],
         by_keyword.serialize()[1],
         called="serialize() of both",
-        mistake="argument lost or changed on the way",
+        mistake=Mistake.ARGUMENT_LOST_OR_CHANGED_ON_THE_WAY,
     )
     built = submission.MultiDirectoryTrigger(clients.directories)
     triggers.expect_defaults(built, file_pattern="*.csv", check_interval=10)
@@ -88,15 +89,15 @@ def test_construction_does_no_work(trigger, clients):
             trigger(directories=[clients[1], missing]).serialize()
         except (OSError, ValueError) as error:
             got = f"{error!r}, for a directory that is not there"
-            raise Broken(called, got, "work in __init__") from error
+            raise Broken(called, got, Mistake.WORK_IN_INIT) from error
     expect(
-        not spy.touched and not spy.written, called=called, got=spy.touched + spy.written, mistake="work in __init__"
+        not spy.touched and not spy.written, called=called, got=spy.touched + spy.written, mistake=Mistake.WORK_IN_INIT
     )
 
 
 def test_serializes_to_the_literal_class_path(trigger):
     """serialize() returns the class path trigger_implementation_exercise.MultiDirectoryTrigger, to the letter."""
-    expect_equal(trigger().serialize()[0], CLASS_PATH, called="serialize()[0]", mistake="wrong class path")
+    expect_equal(trigger().serialize()[0], CLASS_PATH, called="serialize()[0]", mistake=Mistake.WRONG_CLASS_PATH)
 
 
 def test_a_triggerer_can_build_it_from_what_the_worker_sent(submission, clients, elsewhere):
@@ -112,19 +113,24 @@ def test_every_argument_survives_the_way_to_the_triggerer(submission, trigger):
     class_path, kwargs = built.serialize()
     parameters = triggers.parameters(submission.MultiDirectoryTrigger)
     missing = [name for name in parameters if name not in kwargs]
-    expect(not missing, called="serialize()[1]", got=f"{kwargs}, without {missing}", mistake="argument not serialized")
+    expect(
+        not missing,
+        called="serialize()[1]",
+        got=f"{kwargs}, without {missing}",
+        mistake=Mistake.ARGUMENT_NOT_SERIALIZED,
+    )
     expect_equal(
         [kwargs["file_pattern"], kwargs["check_interval"]],
         ["report_*.json", 3.5],
         called="serialize()[1]",
-        mistake="argument lost or changed on the way",
+        mistake=Mistake.ARGUMENT_LOST_OR_CHANGED_ON_THE_WAY,
     )
     again = submission.MultiDirectoryTrigger(**deserialize(serialize(kwargs)))
     expect_equal(
         again.serialize(),
         (class_path, kwargs),
         called="serialize() of the trigger rebuilt from serialize()",
-        mistake="rebuilt trigger is another",
+        mistake=Mistake.REBUILT_TRIGGER_IS_ANOTHER,
     )
 
 
@@ -136,13 +142,13 @@ def test_arguments_travel_as_plain_json(submission, clients):
             is_plain_json(kwargs),
             called=f"serialize()[1], given a {type(directories).__name__} of paths",
             got=kwargs,
-            mistake="trigger's arguments are not plain JSON",
+            mistake=Mistake.TRIGGERS_ARGUMENTS_ARE_NOT_PLAIN_JSON,
         )
         expect_equal(
             kwargs["directories"],
             clients.directories,
             called='serialize()[1]["directories"]',
-            mistake="path rewritten",
+            mistake=Mistake.PATH_REWRITTEN,
         )
 
 
@@ -159,8 +165,8 @@ def test_serialize_says_the_same_after_a_run(trigger, clients):
         at={35: lambda: during.append(repr(built.serialize())), 36: lambda: clients.drop(2, "late.csv")},
     )
     for said in (*during, repr(built.serialize())):
-        expect_equal(said, before, called="serialize()", mistake="state in serialize()")
-    watched.expect_found("one unreadable directory ends the wait", because=clients[4])
+        expect_equal(said, before, called="serialize()", mistake=Mistake.STATE_IN_SERIALIZE)
+    watched.expect_found(Mistake.ONE_UNREADABLE_DIRECTORY_ENDS_THE_WAIT, because=clients[4])
     expect(len(during) == 1, called=watched.called, got=f"it fired after {watched.fired_at:g} seconds, without a file")
 
 
@@ -174,7 +180,7 @@ def test_run_is_an_async_generator(trigger):
         inspect.isasyncgen(running) or hasattr(running, "__anext__"),
         called="MultiDirectoryTrigger(...).run()",
         got=type(running),
-        mistake="run() is no async generator",
+        mistake=Mistake.RUN_IS_NO_ASYNC_GENERATOR,
     )
 
 
@@ -183,18 +189,18 @@ def test_finds_a_file_that_is_there_before(trigger, clients):
     path = clients.drop(3, "orders.csv", "id\n1\n")
     os.utime(path, (1_700_000_000, 1_700_000_000))
     watched = watch(trigger(), seconds=30, root=clients.root)
-    watched.expect_event("file that is there already not reported")
+    watched.expect_event(Mistake.FILE_THAT_IS_THERE_ALREADY_NOT_REPORTED)
     payload = watched.found
     missing = SUCCESS_KEYS - set(payload)
     expect(
         not missing,
         called=watched.called,
         got=f"{payload}, without {sorted(missing)}",
-        mistake="event without a key",
+        mistake=Mistake.EVENT_WITHOUT_A_KEY,
     )
     errors = payload["errors"]
     foreign = isinstance(errors, dict) and not set(errors) <= set(clients.directories)
-    mistake = "state shared by instances" if foreign else "readable directory reported as broken"
+    mistake = Mistake.STATE_SHARED_BY_INSTANCES if foreign else Mistake.READABLE_DIRECTORY_REPORTED_AS_BROKEN
     expect_equal(errors, {}, called=f"{watched.called}: errors", mistake=mistake)
     known = {key: payload[key] for key in SUCCESS_KEYS - {"modified"}}
     due = {"status": "success", "directory": clients[3], "filename": "orders.csv", "path": path, "size": 5}
@@ -204,19 +210,19 @@ def test_finds_a_file_that_is_there_before(trigger, clients):
         modified.utcoffset() is not None,
         called='payload["modified"]',
         got=payload["modified"],
-        mistake="time without a zone",
+        mistake=Mistake.TIME_WITHOUT_A_ZONE,
     )
     expect_equal(
         modified,
         datetime.fromtimestamp(1_700_000_000, tz=timezone.utc),
         called='payload["modified"]',
-        mistake="not the time of the last change",
+        mistake=Mistake.NOT_THE_TIME_OF_THE_LAST_CHANGE,
     )
     expect(
         watched.fired_at < 10,
         called=watched.called,
         got=f"the event came after {watched.fired_at} seconds",
-        mistake="sleeps before the first look",
+        mistake=Mistake.SLEEPS_BEFORE_THE_FIRST_LOOK,
     )
 
 
@@ -228,14 +234,14 @@ def test_finds_a_file_that_comes_later(trigger, clients):
         42 <= watched.fired_at <= 62,
         called=watched.called,
         got=f"reported after {watched.fired_at} seconds, made at 42",
-        mistake="reports too late",
+        mistake=Mistake.REPORTS_TOO_LATE,
     )
 
 
 def test_finds_a_file_in_the_fifth_directory(trigger, clients):
     """All directories are watched at once, the fifth as well as the first."""
     watched = watch(trigger(), seconds=60, root=clients.root, at={15: lambda: clients.drop(5, "fifth.csv")})
-    watched.expect_event("not all directories watched")
+    watched.expect_event(Mistake.NOT_ALL_DIRECTORIES_WATCHED)
     expect_equal(watched.found["directory"], clients[5], called=watched.called)
 
 
@@ -254,7 +260,7 @@ def test_matches_the_name_as_a_shell_does(trigger, clients, pattern, matching, o
     for name in [*others, matching]:
         clients.drop(2, name)
     watched = watch(trigger(file_pattern=pattern), seconds=30, root=clients.root)
-    mistake = "name not matched as the contract says"
+    mistake = Mistake.NAME_NOT_MATCHED_AS_THE_CONTRACT_SAYS
     called = f"{watched.called}, pattern {pattern}"
     watched.expect_event(mistake)
     expect_equal(watched.found["files"], [clients.path(2, matching)], called=called, mistake=mistake)
@@ -270,11 +276,11 @@ def test_only_files_count(trigger, clients):
     target = clients.drop(4, "target.data")
     os.symlink(target, clients.path(5, "link.csv"))
     watched = watch(trigger(), seconds=30, root=clients.root)
-    mistake = "counts what is no file of this directory"
-    watched.expect_event("link to a file not counted")
+    mistake = Mistake.COUNTS_WHAT_IS_NO_FILE_OF_THIS_DIRECTORY
+    watched.expect_event(Mistake.LINK_TO_A_FILE_NOT_COUNTED)
     found = watched.found["files"]
     link = clients.path(5, "link.csv")
-    expect(link in found, called=watched.called, got=found, mistake="link to a file not counted")
+    expect(link in found, called=watched.called, got=found, mistake=Mistake.LINK_TO_A_FILE_NOT_COUNTED)
     expect_equal(found, [link], called=watched.called, mistake=mistake)
 
 
@@ -288,16 +294,16 @@ def test_of_several_files_it_reports_the_first(submission, clients):
     due = [clients.path(2, name) for name in ("b.csv", "m.csv", "z.csv")]
     due += [clients.path(5, "a.csv"), clients.path(1, "a.csv")]
     payload = watched.found
-    expect_equal(payload["path"], due[0], called=watched.called, mistake="not the first in order")
+    expect_equal(payload["path"], due[0], called=watched.called, mistake=Mistake.NOT_THE_FIRST_IN_ORDER)
     parts = [payload["directory"], payload["filename"]]
     called = f"{watched.called}: directory and filename"
-    expect_equal(parts, [clients[2], "b.csv"], called=called, mistake="not the first in order")
+    expect_equal(parts, [clients[2], "b.csv"], called=called, mistake=Mistake.NOT_THE_FIRST_IN_ORDER)
     parts = [payload["size"], datetime.fromisoformat(payload["modified"]).timestamp()]
     called = f"{watched.called}: size in bytes, and modified in seconds since 1970"
-    expect_equal(parts, [3, 1_700_000_000.0], called=called, mistake="not the first in order")
-    expect(set(due) <= set(payload["files"]), called=watched.called, got=payload, mistake="not all files listed")
-    expect_equal(payload["files"], due, called=watched.called, mistake="files not in order")
-    expect_equal(payload["total_files"], 5, called=watched.called, mistake="files counted wrongly")
+    expect_equal(parts, [3, 1_700_000_000.0], called=called, mistake=Mistake.NOT_THE_FIRST_IN_ORDER)
+    expect(set(due) <= set(payload["files"]), called=watched.called, got=payload, mistake=Mistake.NOT_ALL_FILES_LISTED)
+    expect_equal(payload["files"], due, called=watched.called, mistake=Mistake.FILES_NOT_IN_ORDER)
+    expect_equal(payload["total_files"], 5, called=watched.called, mistake=Mistake.FILES_COUNTED_WRONGLY)
 
 
 def test_a_directory_named_twice_counts_once(trigger, clients):
@@ -306,7 +312,10 @@ def test_a_directory_named_twice_counts_once(trigger, clients):
     payload = watch(trigger(directories=[clients[1], clients[2], clients[1]]), seconds=30, root=clients.root).found
     found = [payload["files"], payload["total_files"]]
     expect_equal(
-        found, [[path], 1], called="run(), a directory is named twice", mistake="directory named twice counted twice"
+        found,
+        [[path], 1],
+        called="run(), a directory is named twice",
+        mistake=Mistake.DIRECTORY_NAMED_TWICE_COUNTED_TWICE,
     )
 
 
@@ -319,7 +328,7 @@ def test_reports_the_directory_as_it_was_written(trigger, clients, monkeypatch, 
     found = [payload["directory"], payload["path"], payload["files"]]
     path = os.path.join(written, "a.csv")
     called = f"run() of a trigger for {written!r}"
-    expect_equal(found, [written, path, [path]], called=called, mistake="path rewritten")
+    expect_equal(found, [written, path, [path]], called=called, mistake=Mistake.PATH_REWRITTEN)
 
 
 @pytest.fixture(scope="module")
@@ -341,11 +350,11 @@ def test_ten_thousand_files_make_a_small_event(trigger, clients, crowded):
     due = [path, *(os.path.join(crowded, f"{number:05}.csv") for number in range(99))]
     called = "run() over 10,001 files"
     counts = [len(payload["files"]), payload["total_files"]]
-    mistake = "unbounded payload" if counts[0] > 100 else "files cut in the wrong place"
+    mistake = Mistake.UNBOUNDED_PAYLOAD if counts[0] > 100 else Mistake.FILES_CUT_IN_THE_WRONG_PLACE
     expect_equal(counts[0], 100, called=f"{called}: files listed", mistake=mistake)
-    mistake = "total counted after the cut" if counts[1] == 100 else "files counted wrongly"
+    mistake = Mistake.TOTAL_COUNTED_AFTER_THE_CUT if counts[1] == 100 else Mistake.FILES_COUNTED_WRONGLY
     expect_equal(counts[1], 10_001, called=f"{called}: total_files", mistake=mistake)
-    expect_equal(payload["files"], due, called=called, mistake="files not in order")
+    expect_equal(payload["files"], due, called=called, mistake=Mistake.FILES_NOT_IN_ORDER)
 
 
 def test_a_file_that_vanishes_again_does_not_count(trigger, clients):
@@ -358,7 +367,7 @@ def test_a_file_that_vanishes_again_does_not_count(trigger, clients):
     }
     watched = watch(trigger(), seconds=90, root=clients.root, at=at)
     path = watched.found["path"]
-    mistake = "looks too often" if path == gone and 12 <= watched.fired_at < 13 else ""
+    mistake = Mistake.LOOKS_TOO_OFTEN if path == gone and 12 <= watched.fired_at < 13 else None
     expect_equal(path, clients.path(2, "stays.csv"), called=f"{watched.called} every 10", mistake=mistake)
 
 
@@ -369,12 +378,12 @@ def test_a_link_in_a_circle_hides_no_file(trigger, clients):
     path = clients.drop(2, "file.csv")
     watched = watch(trigger(), seconds=30, root=clients.root)
     watched.called += ", beside links that lead to themselves"
-    watched.expect_event("file beside a dead link not found")
-    watched.expect_found("file beside a dead link not found", because="_circle.csv")
+    watched.expect_event(Mistake.FILE_BESIDE_A_DEAD_LINK_NOT_FOUND)
+    watched.expect_found(Mistake.FILE_BESIDE_A_DEAD_LINK_NOT_FOUND, because="_circle.csv")
     files = watched.found["files"]
-    expect(path in files, called=watched.called, got=files, mistake="file beside a dead link not found")
+    expect(path in files, called=watched.called, got=files, mistake=Mistake.FILE_BESIDE_A_DEAD_LINK_NOT_FOUND)
     counted = [files, watched.found["total_files"]]
-    expect_equal(counted, [[path], 1], called=watched.called, mistake="counts what is no file of this directory")
+    expect_equal(counted, [[path], 1], called=watched.called, mistake=Mistake.COUNTS_WHAT_IS_NO_FILE_OF_THIS_DIRECTORY)
 
 
 def test_says_the_time_in_utc(trigger, clients):
@@ -382,7 +391,7 @@ def test_says_the_time_in_utc(trigger, clients):
     clients.drop(2, "a.csv")
     modified = watch(trigger(), seconds=30, root=clients.root).found["modified"]
     right = modified.endswith("+00:00")
-    expect(right, called='payload["modified"]', got=modified, mistake="offset is not +00:00")
+    expect(right, called='payload["modified"]', got=modified, mistake=Mistake.OFFSET_IS_NOT_00_00)
 
 
 # ── Directories that cannot be read ──
@@ -399,21 +408,21 @@ def test_a_missing_directory_is_watched_until_it_is_made(trigger, clients):
     watched = watch(trigger(directories=[clients[1], late]), seconds=120, root=clients.root, at={55: make})
     triggers.expect_waited_for(watched, late)
     found = [watched.found["directory"], watched.found["errors"]]
-    expect_equal(found, [late, {}], called=watched.called, mistake="missing directory taken for broken")
+    expect_equal(found, [late, {}], called=watched.called, mistake=Mistake.MISSING_DIRECTORY_TAKEN_FOR_BROKEN)
 
 
 def test_only_missing_directories_are_still_waited_for(trigger, clients):
     """Directories that are all missing are no reason to end."""
     missing = [os.path.join(clients.root, name) for name in ("one", "two")]
     watched = watch(trigger(directories=missing), seconds=200, root=clients.root)
-    watched.expect_waiting("missing directory not waited for")
+    watched.expect_waiting(Mistake.MISSING_DIRECTORY_NOT_WAITED_FOR)
     looks = [len(watched.spy.looks.get(directory, [])) for directory in missing]
     triggers.expect_it_works(trigger(), clients)
     expect(
         watched.cancelled_within is not None,
         called=watched.called,
         got=f"looks {looks}, and no end on cancellation",
-        mistake="swallows the cancellation",
+        mistake=Mistake.SWALLOWS_THE_CANCELLATION,
     )
 
 
@@ -426,7 +435,7 @@ def test_a_path_that_is_a_file_is_left_out_and_named(trigger, clients):
         root=clients.root,
         at={31: lambda: clients.drop(2, "a.csv")},
     )
-    watched.expect_found("one unreadable directory ends the wait", because=path)
+    watched.expect_found(Mistake.ONE_UNREADABLE_DIRECTORY_ENDS_THE_WAIT, because=path)
     triggers.expect_left_out(watched, path)
     expect_equal(watched.found["directory"], clients[2], called=watched.called)
 
@@ -440,7 +449,7 @@ def test_a_directory_without_permission_is_left_out_and_named(trigger, clients):
         faults=lambda spy: spy.deny(clients[2]),
         at={31: lambda: clients.drop(4, "a.csv")},
     )
-    watched.expect_found("one unreadable directory ends the wait", because=clients[2])
+    watched.expect_found(Mistake.ONE_UNREADABLE_DIRECTORY_ENDS_THE_WAIT, because=clients[2])
     triggers.expect_left_out(watched, clients[2])
     expect_equal(watched.found["directory"], clients[4], called=watched.called)
     triggers.expect_logged_once(watched, clients[2])
@@ -459,7 +468,7 @@ def test_ends_with_an_error_when_no_directory_is_left(trigger, clients):
     triggers.expect_error_event(payload, "directory_access", called=watched.called)
     named = sorted(payload["errors"])
     due = sorted([path, clients[2]])
-    expect_equal(named, due, called='payload["errors"]', mistake="unreadable directory not reported")
+    expect_equal(named, due, called='payload["errors"]', mistake=Mistake.UNREADABLE_DIRECTORY_NOT_REPORTED)
 
 
 def test_a_passing_error_is_tried_again(trigger, clients):
@@ -473,11 +482,11 @@ def test_a_passing_error_is_tried_again(trigger, clients):
         faults=lambda spy: spy.fail(clients[1], *failures),
     )
     called = f"{watched.called}; the first 12 looks raise EIO"
-    watched.expect_event("passing failure taken for final")
-    watched.expect_found("passing failure taken for final")
-    expect_equal(watched.found["errors"], {}, called=called, mistake="passing failure taken for final")
+    watched.expect_event(Mistake.PASSING_FAILURE_TAKEN_FOR_FINAL)
+    watched.expect_found(Mistake.PASSING_FAILURE_TAKEN_FOR_FINAL)
+    expect_equal(watched.found["errors"], {}, called=called, mistake=Mistake.PASSING_FAILURE_TAKEN_FOR_FINAL)
     got = f"an event after {watched.fired_at:g} seconds, so the looks did not wait for each other; {called}"
-    watched.expect_pace(watched.fired_at >= 100, got, "retries without waiting")
+    watched.expect_pace(watched.fired_at >= 100, got, Mistake.RETRIES_WITHOUT_WAITING)
 
 
 def test_an_unexpected_exception_becomes_an_error_event(trigger, clients):
@@ -489,11 +498,11 @@ def test_an_unexpected_exception_becomes_an_error_event(trigger, clients):
         root=clients.root,
         faults=lambda spy: spy.fail(clients[1], *[broken] * 50),
     )
-    watched.expect_event("no error event")
+    watched.expect_event(Mistake.NO_ERROR_EVENT)
     triggers.expect_error_event(watched.payload, "unexpected", called=watched.called)
     message = watched.payload["message"]
     told = "ZeroDivisionError" in message and "the disk is imaginary" in message
-    expect(told, called='payload["message"]', got=message, mistake="error event without its cause")
+    expect(told, called='payload["message"]', got=message, mistake=Mistake.ERROR_EVENT_WITHOUT_ITS_CAUSE)
 
 
 # ── Good manners ──
@@ -513,7 +522,7 @@ def test_does_not_calculate_on_the_event_loop(trigger, clients, crowded):
     watched = watch(built, seconds=60, root=clients.root, at={15: lambda: clients.drop(5, "a.json")})
     watched.expect_found()
     got = f"one step of {watched.busiest:.3f} seconds of CPU on the event loop, with 10,000 files in a directory"
-    expect(watched.busiest < 0.25, called=watched.called, got=got, mistake="long calculation on the event loop")
+    expect(watched.busiest < 0.25, called=watched.called, got=got, mistake=Mistake.LONG_CALCULATION_ON_THE_EVENT_LOOP)
 
 
 @pytest.mark.deadline(6)
@@ -552,8 +561,13 @@ def test_a_hanging_directory_is_asked_only_once_at_a_time(trigger, clients):
         at={333: lambda: clients.drop(5, "a.csv")},
     )
     hanging = len(watched.spy.looks.get(clients[1], []))
-    expect(hanging <= 3, called=watched.called, got=f"{hanging} looks hang in one directory", mistake="threads pile up")
-    watched.expect_event("one directory waits for another")
+    expect(
+        hanging <= 3,
+        called=watched.called,
+        got=f"{hanging} looks hang in one directory",
+        mistake=Mistake.THREADS_PILE_UP,
+    )
+    watched.expect_event(Mistake.ONE_DIRECTORY_WAITS_FOR_ANOTHER)
     watched.expect_found()
 
 
@@ -569,7 +583,7 @@ def test_looks_no_more_often_than_asked(trigger, clients):
         most <= 2 * 22,
         called=watched.called,
         got=f"{most} looks into one directory in 610 seconds",
-        mistake="looks too often",
+        mistake=Mistake.LOOKS_TOO_OFTEN,
     )
 
 
@@ -606,8 +620,13 @@ def test_only_looks(trigger, clients):
     before = clients.tree()
     watched = watch(trigger(), seconds=30, root=clients.root)
     watched.expect_found()
-    expect(not watched.spy.written, called=watched.called, got=watched.spy.written, mistake="side effect in a trigger")
-    expect_equal(clients.tree(), before, called="the files after the run", mistake="side effect in a trigger")
+    expect(
+        not watched.spy.written,
+        called=watched.called,
+        got=watched.spy.written,
+        mistake=Mistake.SIDE_EFFECT_IN_A_TRIGGER,
+    )
+    expect_equal(clients.tree(), before, called="the files after the run", mistake=Mistake.SIDE_EFFECT_IN_A_TRIGGER)
 
 
 def test_two_runs_over_the_same_files_yield_equal_events(trigger, clients):
@@ -616,7 +635,7 @@ def test_two_runs_over_the_same_files_yield_equal_events(trigger, clients):
         clients.drop(number, "a.csv")
     first = watch(trigger(), seconds=30, root=clients.root).payload
     second = watch(trigger(), seconds=30, root=clients.root).payload
-    expect_equal(second, first, called="run(), twice over the same files", mistake="event depends on the run")
+    expect_equal(second, first, called="run(), twice over the same files", mistake=Mistake.EVENT_DEPENDS_ON_THE_RUN)
 
 
 def test_can_be_moved_in_the_middle_of_a_wait(trigger, submission, clients):
@@ -636,16 +655,19 @@ def test_instances_share_nothing(submission, clients):
     clients.drop(2, "b.json")
     first = watch(other, seconds=30, root=clients.root, faults=lambda spy: spy.deny(clients[3])).found
     found = [first["path"], list(first["errors"])]
-    mistake = "" if set(first["errors"]) <= {clients[2], clients[3]} else "state shared by instances"
+    mistake = None if set(first["errors"]) <= {clients[2], clients[3]} else Mistake.STATE_SHARED_BY_INSTANCES
     expect_equal(found, [clients.path(2, "b.json"), [clients[3]]], called="run() of one", mistake=mistake)
     second = watch(one, seconds=30, root=clients.root).found
     due = [clients.path(1, "a.csv"), {}]
     expect_equal(
-        [second["path"], second["errors"]], due, called="run() of another", mistake="state shared by instances"
+        [second["path"], second["errors"]], due, called="run() of another", mistake=Mistake.STATE_SHARED_BY_INSTANCES
     )
     directories = triggers.arguments_of(one)["directories"]
     expect_equal(
-        directories, [clients[3], clients[1]], called="serialize() of another", mistake="state shared by instances"
+        directories,
+        [clients[3], clients[1]],
+        called="serialize() of another",
+        mistake=Mistake.STATE_SHARED_BY_INSTANCES,
     )
 
 
@@ -657,7 +679,7 @@ def test_a_hundred_waits_at_once(submission, clients):
     watched = watch(*waits, seconds=120, root=clients.root, at=drop_all, called="run() of 100 triggers side by side")
     watched.expect_run()
     payloads = [event.payload for _, event in watched.events if isinstance(event, TriggerEvent)]
-    found = sorted(Result(watched.called, payload, "event without a key")["filename"] for payload in payloads)
+    found = sorted(Result(watched.called, payload, Mistake.EVENT_WITHOUT_A_KEY)["filename"] for payload in payloads)
     expect_equal(found, sorted(f"{number}.csv" for number in range(100)), called=watched.called)
     watched.expect_unblocked()
 
@@ -669,10 +691,10 @@ async def test_runs_on_an_ordinary_event_loop(trigger, clients):
     path = clients.drop(4, "a.csv")
     events = [event async for event in begun(trigger())]
     called = "[event async for event in run()]"
-    expect(len(events) == 1, called=called, got=events, mistake="not exactly one event")
+    expect(len(events) == 1, called=called, got=events, mistake=Mistake.NOT_EXACTLY_ONE_EVENT)
     is_event = isinstance(events[0], TriggerEvent)
-    expect(is_event, called=called, got=events, mistake="yields something that is no TriggerEvent")
-    expect_equal(Result(called, events[0].payload, "event without a key")["path"], path, called=called)
+    expect(is_event, called=called, got=events, mistake=Mistake.YIELDS_SOMETHING_THAT_IS_NO_TRIGGEREVENT)
+    expect_equal(Result(called, events[0].payload, Mistake.EVENT_WITHOUT_A_KEY)["path"], path, called=called)
 
 
 def test_spares_the_log(trigger, clients):
@@ -687,7 +709,10 @@ def test_spares_the_log(trigger, clients):
     watched.expect_found()
     lines = [line.text for line in watched.logs if line.level >= logging.INFO]
     expect(
-        len(lines) <= 10, called=watched.called, got=f"{len(lines)} lines, such as {lines[-1:]}", mistake="log flood"
+        len(lines) <= 10,
+        called=watched.called,
+        got=f"{len(lines)} lines, such as {lines[-1:]}",
+        mistake=Mistake.LOG_FLOOD,
     )
 
 
@@ -697,7 +722,7 @@ def test_lets_the_interval_pass_between_two_looks(trigger, clients):
         trigger(check_interval=30), seconds=400, root=clients.root, at={310: lambda: clients.drop(1, "a.csv")}
     )
     watched.expect_found()
-    triggers.expect_pauses(watched, clients.directories, at_least=30, mistake="looks too often")
+    triggers.expect_pauses(watched, clients.directories, at_least=30, mistake=Mistake.LOOKS_TOO_OFTEN)
 
 
 def test_no_directory_has_two_threads(trigger, clients):
@@ -710,4 +735,4 @@ def test_no_directory_has_two_threads(trigger, clients):
         at={201: lambda: clients.drop(5, "a.csv")},
     )
     watched.expect_found()
-    triggers.expect_pauses(watched, [clients[2]], at_least=25, mistake="two looks into one directory at once")
+    triggers.expect_pauses(watched, [clients[2]], at_least=25, mistake=Mistake.TWO_LOOKS_INTO_ONE_DIRECTORY_AT_ONCE)

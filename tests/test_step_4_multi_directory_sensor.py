@@ -23,6 +23,7 @@ from support.airflow_version import (
     serialize,
 )
 from support.contract import Broken, Result, expect, expect_equal
+from support.mistakes import Mistake
 from support.spy import spying
 from support.task_instance import TaskInstance, context_for
 from support.watching import is_plain_json, watch
@@ -70,7 +71,7 @@ def execute_in_worker(sensor: BaseSensorOperator) -> Any:
     """Execute a sensor that was told not to defer; Broken if it does."""
     result = execute(sensor)
     if isinstance(result, TaskDeferred):
-        raise Broken("execute(context), deferrable=False", "it deferred", "defers though it must not")
+        raise Broken("execute(context), deferrable=False", "it deferred", Mistake.DEFERS_THOUGH_IT_MUST_NOT)
     return result
 
 
@@ -79,7 +80,9 @@ def deferred_by(sensor: BaseSensorOperator) -> TaskDeferred:
     deferred = execute(sensor)
     if not isinstance(deferred, TaskDeferred):
         raise Broken(
-            "execute(context), nothing is there yet", f"it did not defer but returned {deferred!r}", "does not defer"
+            "execute(context), nothing is there yet",
+            f"it did not defer but returned {deferred!r}",
+            Mistake.DOES_NOT_DEFER,
         )
     return deferred
 
@@ -95,7 +98,7 @@ def arguments_of(deferred: TaskDeferred) -> Result:
     return triggers.arguments_of(deferred.trigger, "MultiDirectoryTrigger")
 
 
-def expect_airflow_exception(error: BaseException | None, called: str, mistake: str) -> None:
+def expect_airflow_exception(error: BaseException | None, called: str, mistake: Mistake) -> None:
     """
     Raise Broken unless it is an AirflowException.
 
@@ -104,10 +107,10 @@ def expect_airflow_exception(error: BaseException | None, called: str, mistake: 
     if error is None:
         raise Broken(called, "no exception", mistake)
     if not isinstance(error, AirflowException):
-        raise Broken(called, repr(error), "raises something else than AirflowException") from error
+        raise Broken(called, repr(error), Mistake.RAISES_SOMETHING_ELSE_THAN_AIRFLOWEXCEPTION) from error
 
 
-def expect_seconds(result: Result, least: float, most: float, called: str, mistake: str) -> None:
+def expect_seconds(result: Result, least: float, most: float, called: str, mistake: Mistake) -> None:
     """
     Raise Broken unless ``waited_seconds`` is a float in that range.
 
@@ -115,7 +118,7 @@ def expect_seconds(result: Result, least: float, most: float, called: str, mista
     """
     waited = result["waited_seconds"]
     called = f'{called}: result["waited_seconds"]'
-    expect(waited is None or isinstance(waited, float), called=called, got=waited, mistake="seconds are no float")
+    expect(waited is None or isinstance(waited, float), called=called, got=waited, mistake=Mistake.SECONDS_ARE_NO_FLOAT)
     expect(waited is not None and least <= waited <= most, called=called, got=waited, mistake=mistake)
 
 
@@ -138,7 +141,9 @@ def test_finds_what_is_there_without_deferring(sensor, clients):
     path = clients.drop(3, "a.csv")
     result = execute(sensor())
     called = "execute(context), a file is there"
-    expect(not isinstance(result, TaskDeferred), called=called, got="it deferred", mistake="defers without looking")
+    expect(
+        not isinstance(result, TaskDeferred), called=called, got="it deferred", mistake=Mistake.DEFERS_WITHOUT_LOOKING
+    )
     result = Result(called, result)
     due = {"status": "success", "path": path, "files": [path], "total_files": 1}
     expect_equal({key: result[key] for key in due}, due, called=called)
@@ -146,9 +151,9 @@ def test_finds_what_is_there_without_deferring(sensor, clients):
         result["deferred"],
         False,
         called=f'{called}: result["deferred"]',
-        mistake="deferred says what was set, not what happened",
+        mistake=Mistake.DEFERRED_SAYS_WHAT_WAS_SET_NOT_WHAT_HAPPENED,
     )
-    expect_seconds(result, 0, 60, called, "wait measured wrongly")
+    expect_seconds(result, 0, 60, called, Mistake.WAIT_MEASURED_WRONGLY)
 
 
 def test_defers_to_its_own_trigger(submission, sensor, clients):
@@ -159,12 +164,14 @@ def test_defers_to_its_own_trigger(submission, sensor, clients):
         isinstance(deferred.trigger, submission.MultiDirectoryTrigger),
         called=called,
         got=type(deferred.trigger),
-        mistake="defers to another trigger",
+        mistake=Mistake.DEFERS_TO_ANOTHER_TRIGGER,
     )
     kwargs = arguments_of(deferred)
     given = [kwargs["directories"], kwargs["file_pattern"]]
     due = [clients.directories, "*.json"]
-    expect_equal(given, due, called=f"{called}: the trigger's arguments", mistake="trigger is told something else")
+    expect_equal(
+        given, due, called=f"{called}: the trigger's arguments", mistake=Mistake.TRIGGER_IS_TOLD_SOMETHING_ELSE
+    )
 
 
 @pytest.mark.parametrize("interval", [17, timedelta(seconds=17)], ids=["seconds", "timedelta"])
@@ -172,7 +179,7 @@ def test_the_poke_interval_becomes_the_check_interval(sensor, interval):
     """The trigger looks every poke_interval seconds."""
     kwargs = arguments_of(deferred_by(sensor(poke_interval=interval)))
     called = "the trigger's check_interval; poke_interval is 17"
-    expect(kwargs["check_interval"] == 17, called=called, got=kwargs, mistake="poke_interval not passed on")
+    expect(kwargs["check_interval"] == 17, called=called, got=kwargs, mistake=Mistake.POKE_INTERVAL_NOT_PASSED_ON)
 
 
 @pytest.mark.parametrize("timeout", [45, timedelta(seconds=45)], ids=["seconds", "timedelta"])
@@ -180,9 +187,9 @@ def test_gives_up_after_its_own_timeout(sensor, timeout):
     """The deferral ends after the sensor's own timeout; Airflow does not apply it by itself."""
     given = deferred_by(sensor(timeout=timeout)).timeout
     called = "defer(timeout=...); the sensor's timeout is 45 seconds"
-    expect(given is not None, called=called, got="no timeout: it would wait for ever", mistake="no timeout")
+    expect(given is not None, called=called, got="no timeout: it would wait for ever", mistake=Mistake.NO_TIMEOUT)
     seconds = given.total_seconds() if isinstance(given, timedelta) else given
-    expect(seconds == 45, called=called, got=given, mistake="wrong timeout")
+    expect(seconds == 45, called=called, got=given, mistake=Mistake.WRONG_TIMEOUT)
 
 
 def test_goes_on_in_a_method_that_airflow_can_call(sensor):
@@ -192,7 +199,7 @@ def test_goes_on_in_a_method_that_airflow_can_call(sensor):
         deferred.method_name,
         "execute_complete",
         called="defer(method_name=...)",
-        mistake="does not go on in execute_complete",
+        mistake=Mistake.DOES_NOT_GO_ON_IN_EXECUTE_COMPLETE,
     )
     method = getattr(sensor(), deferred.method_name)
     kwargs = {**(deferred.kwargs or {}), "event": EVENT}
@@ -200,16 +207,18 @@ def test_goes_on_in_a_method_that_airflow_can_call(sensor):
         inspect.signature(method).bind({}, **kwargs)
     except TypeError as error:
         called = f"execute_complete(context, {', '.join(kwargs)})"
-        mistake = "execute_complete cannot take what is sent"
+        mistake = Mistake.EXECUTE_COMPLETE_CANNOT_TAKE_WHAT_IS_SENT
         if not is_plain_json(deferred.kwargs):
-            mistake = "defer(kwargs=...) is not plain JSON"
+            mistake = Mistake.DEFER_KWARGS_IS_NOT_PLAIN_JSON
         raise Broken(called, str(error), mistake) from None
 
 
 def test_hands_over_only_what_can_travel(sensor):
     """What defer(kwargs=...) hands over is plain JSON."""
     kwargs = deferred_by(sensor()).kwargs or {}
-    expect(is_plain_json(kwargs), called="defer(kwargs=...)", got=kwargs, mistake="defer(kwargs=...) is not plain JSON")
+    expect(
+        is_plain_json(kwargs), called="defer(kwargs=...)", got=kwargs, mistake=Mistake.DEFER_KWARGS_IS_NOT_PLAIN_JSON
+    )
 
 
 def test_its_trigger_finds_the_file(sensor, clients):
@@ -226,7 +235,7 @@ def test_refuses_when_no_directory_can_be_read(sensor, clients):
     blocked = clients.drop(1, "a_file")
     error = raised_by(execute, sensor(directories=[blocked]))
     called = "execute(context), the only directory is a file"
-    expect_airflow_exception(error, called, "goes on though no directory can be read")
+    expect_airflow_exception(error, called, Mistake.GOES_ON_THOUGH_NO_DIRECTORY_CAN_BE_READ)
 
 
 def test_waits_on_while_a_directory_may_still_be_read(sensor, clients):
@@ -238,13 +247,13 @@ def test_waits_on_while_a_directory_may_still_be_read(sensor, clients):
         built = sensor(directories=directories, deferrable=deferrable, mode="reschedule")
         error = raised_by(built.execute, context_for(TaskInstance("monitor_client_uploads")))
         waits = isinstance(error, TaskDeferred if deferrable else AirflowRescheduleException)
-        mistake = "missing directory not waited for"
+        mistake = Mistake.MISSING_DIRECTORY_NOT_WAITED_FOR
         if error is None:
-            mistake = "ended while it should wait"
+            mistake = Mistake.ENDED_WHILE_IT_SHOULD_WAIT
         elif isinstance(error, (TaskDeferred, AirflowRescheduleException)):
-            mistake = "" if deferrable else "defers though it must not"
+            mistake = None if deferrable else Mistake.DEFERS_THOUGH_IT_MUST_NOT
         elif blocked in str(error) and directories[1] not in str(error):
-            mistake = "one unreadable directory ends the wait"
+            mistake = Mistake.ONE_UNREADABLE_DIRECTORY_ENDS_THE_WAIT
         expect(waits, called=f"{called}, deferrable={deferrable}", got=repr(error), mistake=mistake)
 
 
@@ -263,7 +272,7 @@ def test_returns_the_payload_of_a_success(sensor):
             if getattr(error, "obj", None) is not again:
                 raise
             called = "execute_complete(context, event), in another process than execute"
-            raise Broken(called, repr(error), "state on self is lost") from error
+            raise Broken(called, repr(error), Mistake.STATE_ON_SELF_IS_LOST) from error
     called = "execute_complete(context, event), 90 seconds after execute"
     result = Result(called, result)
     expect_equal({key: result[key] for key in EVENT}, EVENT, called=called)
@@ -271,10 +280,10 @@ def test_returns_the_payload_of_a_success(sensor):
         result["deferred"],
         True,
         called=f'{called}: result["deferred"]',
-        mistake="deferred says what was set, not what happened",
+        mistake=Mistake.DEFERRED_SAYS_WHAT_WAS_SET_NOT_WHAT_HAPPENED,
     )
     lost = result["waited_seconds"] is None
-    expect_seconds(result, 89.9, 90.1, called, "state on self is lost" if lost else "wait measured wrongly")
+    expect_seconds(result, 89.9, 90.1, called, Mistake.STATE_ON_SELF_IS_LOST if lost else Mistake.WAIT_MEASURED_WRONGLY)
 
 
 def test_does_not_know_the_wait_if_nobody_says(sensor):
@@ -283,9 +292,9 @@ def test_does_not_know_the_wait_if_nobody_says(sensor):
     try:
         inspect.signature(complete).bind({}, EVENT)
     except TypeError as error:
-        raise Broken(called, str(error), "execute_complete cannot take what is sent") from None
+        raise Broken(called, str(error), Mistake.EXECUTE_COMPLETE_CANNOT_TAKE_WHAT_IS_SENT) from None
     result = Result(called, complete(context_for(TaskInstance("monitor_client_uploads")), EVENT))
-    expect_equal(result["waited_seconds"], None, called=f'{called}["waited_seconds"]', mistake="invented figure")
+    expect_equal(result["waited_seconds"], None, called=f'{called}["waited_seconds"]', mistake=Mistake.INVENTED_FIGURE)
     expect_equal(result["path"], EVENT["path"], called=f'{called}["path"]')
 
 
@@ -298,12 +307,12 @@ def test_raises_for_an_error_event(sensor, event):
     """AirflowException for an error event; its message is in the exception's text."""
     error = raised_by(resume, sensor(), deferred_by(sensor()), event)
     called = f"execute_complete(context, {event})"
-    expect_airflow_exception(error, called, "error event taken for a success")
+    expect_airflow_exception(error, called, Mistake.ERROR_EVENT_TAKEN_FOR_A_SUCCESS)
     expect(
         "the disk is gone" in str(error),
         called=called,
         got=f"{error!r}, without the event's message",
-        mistake="error raised without the event's message",
+        mistake=Mistake.ERROR_RAISED_WITHOUT_THE_EVENTS_MESSAGE,
     )
 
 
@@ -317,8 +326,8 @@ def test_raises_for_any_other_event(sensor, event):
     error = raised_by(resume, sensor(), deferred_by(sensor()), event)
     called = f"execute_complete(context, {event})"
     if isinstance(error, (AttributeError, KeyError, TypeError)):
-        raise Broken(called, repr(error), "event not looked at before it is used") from error
-    expect_airflow_exception(error, called, "unknown event taken for a success")
+        raise Broken(called, repr(error), Mistake.EVENT_NOT_LOOKED_AT_BEFORE_IT_IS_USED) from error
+    expect_airflow_exception(error, called, Mistake.UNKNOWN_EVENT_TAKEN_FOR_A_SUCCESS)
 
 
 def test_all_ways_end_with_the_same_result(sensor, clients):
@@ -335,19 +344,19 @@ def test_all_ways_end_with_the_same_result(sensor, clients):
     for way, result in results.items():
         called = f"the result when {way}"
         kept = way == "deferred" or not isinstance(result, TaskDeferred)
-        mistake = "defers without looking" if way == "found at once" else "defers though it must not"
+        mistake = Mistake.DEFERS_WITHOUT_LOOKING if way == "found at once" else Mistake.DEFERS_THOUGH_IT_MUST_NOT
         expect(kept, called=called, got="it deferred", mistake=mistake)
-        result = Result(called, result, "not every way ends with the same result")
-        expect(is_plain_json(result), called=called, got=result, mistake="result is not plain JSON")
+        result = Result(called, result, Mistake.NOT_EVERY_WAY_ENDS_WITH_THE_SAME_RESULT)
+        expect(is_plain_json(result), called=called, got=result, mistake=Mistake.RESULT_IS_NOT_PLAIN_JSON)
         same = {key: result[key] for key in payload}
-        expect_equal(same, payload, called=called, mistake="not every way ends with the same result")
+        expect_equal(same, payload, called=called, mistake=Mistake.NOT_EVERY_WAY_ENDS_WITH_THE_SAME_RESULT)
         expect_equal(
             result["deferred"],
             way == "deferred",
             called=f'{called}: "deferred"',
-            mistake="deferred says what was set, not what happened",
+            mistake=Mistake.DEFERRED_SAYS_WHAT_WAS_SET_NOT_WHAT_HAPPENED,
         )
-        expect_seconds(result, float("-inf"), float("inf"), called, "not every way ends with the same result")
+        expect_seconds(result, float("-inf"), float("inf"), called, Mistake.NOT_EVERY_WAY_ENDS_WITH_THE_SAME_RESULT)
 
 
 def test_all_ways_agree_on_what_counts(sensor, clients):
@@ -363,11 +372,11 @@ def test_all_ways_agree_on_what_counts(sensor, clients):
     for way, deferrable in (("found at once", True), ("poked", False)):
         result = execute(sensor(**arguments, deferrable=deferrable))
         called = f"the result when {way}"
-        mistake = "defers without looking" if deferrable else "defers though it must not"
+        mistake = Mistake.DEFERS_WITHOUT_LOOKING if deferrable else Mistake.DEFERS_THOUGH_IT_MUST_NOT
         expect(not isinstance(result, TaskDeferred), called=called, got="it deferred", mistake=mistake)
-        result = Result(called, result, "not every way ends with the same result")
+        result = Result(called, result, Mistake.NOT_EVERY_WAY_ENDS_WITH_THE_SAME_RESULT)
         same = {key: result[key] for key in payload}
-        expect_equal(same, payload, called=called, mistake="not every way ends with the same result")
+        expect_equal(same, payload, called=called, mistake=Mistake.NOT_EVERY_WAY_ENDS_WITH_THE_SAME_RESULT)
 
 
 # ── What Airflow does when it goes wrong ──
@@ -424,11 +433,16 @@ def test_does_not_defer_if_told_not_to(sensor, clients):
             result = execute(waiting)
         looks = len(spy.looks.get(clients[1], []))
     called = "execute(context), deferrable=False, the file comes after three pokes"
-    expect(not isinstance(result, TaskDeferred), called=called, got="it deferred", mistake="defers though it must not")
+    expect(
+        not isinstance(result, TaskDeferred),
+        called=called,
+        got="it deferred",
+        mistake=Mistake.DEFERS_THOUGH_IT_MUST_NOT,
+    )
     result = Result(called, result)
     expect_equal([len(naps), result["path"]], [3, clients.path(1, "a.csv")], called=called)
     waited = result["waited_seconds"]
-    mistake = "wait measured wrongly" if looks >= 4 else ""
+    mistake = Mistake.WAIT_MEASURED_WRONGLY if looks >= 4 else None
     expect(89 <= waited <= 91 and looks >= 4, called=f'{called}: result["waited_seconds"]', got=waited, mistake=mistake)
 
 
@@ -441,7 +455,7 @@ def test_gives_its_slot_back_in_reschedule_mode(sensor, clients):
         isinstance(error, AirflowRescheduleException),
         called=called,
         got=repr(error),
-        mistake="slot not given back in reschedule mode",
+        mistake=Mistake.SLOT_NOT_GIVEN_BACK_IN_RESCHEDULE_MODE,
     )
     clients.drop(1, "a.csv")
     first = datetime(2026, 1, 31, 12, 0, tzinfo=timezone.utc)
@@ -453,7 +467,7 @@ def test_gives_its_slot_back_in_reschedule_mode(sensor, clients):
         waited is not None and 239 <= waited <= 241,
         called=called,
         got=waited,
-        mistake="wait not counted from the first look",
+        mistake=Mistake.WAIT_NOT_COUNTED_FROM_THE_FIRST_LOOK,
     )
 
 
@@ -463,7 +477,12 @@ def test_times_out_in_the_worker_as_sensors_always_did(sensor, clients):
         patch.setattr("time.sleep", clock.tick)
         error = raised_by(execute_in_worker, sensor(deferrable=False, timeout=100, poke_interval=30))
     called = "execute(context), deferrable=False, no file"
-    expect(isinstance(error, AirflowSensorTimeout), called=called, got=repr(error), mistake="no timeout in the worker")
+    expect(
+        isinstance(error, AirflowSensorTimeout),
+        called=called,
+        got=repr(error),
+        mistake=Mistake.NO_TIMEOUT_IN_THE_WORKER,
+    )
 
 
 def test_poke_refuses_when_no_directory_can_be_read(sensor, clients):
@@ -471,7 +490,7 @@ def test_poke_refuses_when_no_directory_can_be_read(sensor, clients):
     built = sensor(directories=[clients.drop(1, "a_file")], deferrable=False)
     error = raised_by(built.poke, context_for(TaskInstance("monitor_client_uploads")))
     called = "poke(context), the only directory is a file"
-    expect_airflow_exception(error, called, "goes on though no directory can be read")
+    expect_airflow_exception(error, called, Mistake.GOES_ON_THOUGH_NO_DIRECTORY_CAN_BE_READ)
 
 
 # ── As an operator ──
@@ -489,10 +508,10 @@ def test_renders_its_templates(submission, clients):
     called = "execute(context) with templates"
     kwargs = arguments_of(deferred_by(task))
     rendered = [kwargs["directories"], kwargs["file_pattern"]]
-    expect_equal(rendered, [[clients[1], clients[2]], "orders_*.csv"], called=called, mistake="not templated")
+    expect_equal(rendered, [[clients[1], clients[2]], "orders_*.csv"], called=called, mistake=Mistake.NOT_TEMPLATED)
     path = clients.drop(2, "orders_1.csv")
     result = execute(task)
-    expect(not isinstance(result, TaskDeferred), called=called, got="it deferred", mistake="not templated")
+    expect(not isinstance(result, TaskDeferred), called=called, got="it deferred", mistake=Mistake.NOT_TEMPLATED)
     expect_equal(Result(called, result)["path"], path, called=called)
 
 
@@ -524,6 +543,6 @@ def test_the_dag_waits_for_all_clients(submission):
     expect_equal(
         [kwargs["directories"], kwargs["file_pattern"]], [submission.CLIENT_DIRECTORIES, "*.csv"], called=called
     )
-    mistake = "looks too seldom" if kwargs["check_interval"] > 30 else ""
+    mistake = Mistake.LOOKS_TOO_SELDOM if kwargs["check_interval"] > 30 else None
     expect(0 < kwargs["check_interval"] <= 30, called=f"{called}: check_interval", got=kwargs, mistake=mistake)
-    expect_equal(float(task.timeout), 600.0, called=f"{called}: timeout", mistake="timeout of the wait not set")
+    expect_equal(float(task.timeout), 600.0, called=f"{called}: timeout", mistake=Mistake.TIMEOUT_OF_THE_WAIT_NOT_SET)

@@ -12,6 +12,7 @@ from support import rest_api
 from support.airflow_version import AirflowException
 from support.contract import Broken, Result, expect, expect_equal, must_not_fail
 from support.logs import captured_logs
+from support.mistakes import Mistake
 from support.task_instance import RUN_ID, TaskInstance, context_for
 from support.watching import is_plain_json
 
@@ -27,7 +28,9 @@ def process(submission):
             processed = processed_by(submission, result)
         except (AirflowException, OSError, ValueError, csv.Error) as error:
             got = f"it raised {error!r}, which fails the task"
-            raise Broken("process_trigger_results(**context)", got, "a file that is no good fails the task") from error
+            raise Broken(
+                "process_trigger_results(**context)", got, Mistake.A_FILE_THAT_IS_NO_GOOD_FAILS_THE_TASK
+            ) from error
         return Result("process_trigger_results(**context)", processed)
 
     return call
@@ -80,17 +83,17 @@ def test_passes_on_what_is_valid(process, tmp_path):
     other = write(tmp_path, "notes.json", "{}")
     processed = process(found(one, other, two))
     called = "process_trigger_results(**context)"
-    expect(is_plain_json(processed), called=called, got=processed, mistake="result is not plain JSON")
+    expect(is_plain_json(processed), called=called, got=processed, mistake=Mistake.RESULT_IS_NOT_PLAIN_JSON)
     due = [
         {"path": one, "size": 22, "rows": 2},
         {"path": other, "size": 2, "rows": None},
         {"path": two, "size": 3, "rows": 0},
     ]
-    expect_equal(processed["invalid"], [], called=f'{called}["invalid"]', mistake="good file refused")
+    expect_equal(processed["invalid"], [], called=f'{called}["invalid"]', mistake=Mistake.GOOD_FILE_REFUSED)
     paths = valid(processed, "path")
-    expect_equal(paths, [one, other, two], called=f'{called}["valid"]: paths', mistake="not every file in order")
+    expect_equal(paths, [one, other, two], called=f'{called}["valid"]: paths', mistake=Mistake.NOT_EVERY_FILE_IN_ORDER)
     rows = valid(processed, "rows")
-    mistake = "upper-case extension not read as CSV" if rows == [2, None, None] else "rows miscounted"
+    mistake = Mistake.UPPER_CASE_EXTENSION_NOT_READ_AS_CSV if rows == [2, None, None] else Mistake.ROWS_MISCOUNTED
     expect_equal(rows, [2, None, 0], called=f'{called}["valid"]: rows', mistake=mistake)
     told = [{key: file.get(key) for key in due[0]} for file in processed["valid"]]
     expect_equal(told, due, called=f'{called}["valid"]')
@@ -101,10 +104,10 @@ def test_passes_on_the_sensors_figures(process, tmp_path):
     path = write(tmp_path, "one.csv", "id\n1\n")
     processed = process(found(path, total_files=250, waited_seconds=90.5))
     figures = [processed["total_files"], processed["waited_seconds"]]
-    mistake = "total is not the sensor's" if figures[0] != 250 else ""
+    mistake = Mistake.TOTAL_IS_NOT_THE_SENSORS if figures[0] != 250 else None
     expect_equal(figures, [250, 90.5], called="total_files and waited_seconds", mistake=mistake)
     unknown = process(found(path, waited_seconds=None))["waited_seconds"]
-    expect_equal(unknown, None, called="waited_seconds", mistake="invented figure")
+    expect_equal(unknown, None, called="waited_seconds", mistake=Mistake.INVENTED_FIGURE)
 
 
 @pytest.mark.parametrize(
@@ -127,9 +130,9 @@ def test_tells_what_is_wrong_with_a_file(process, tmp_path, content, reason):
     good = write(tmp_path, "good.csv", "id\n1\n")
     processed = process(found(bad, good))
     called = f"process_trigger_results(**context), a file with {content!r}"
-    expect(bad in invalid(processed, "path"), called=called, got=processed, mistake="broken file not recognised")
-    expect_equal(invalid(processed, "path"), [bad], called=called, mistake="good file refused")
-    expect_equal(invalid(processed, "reason"), [reason], called=called, mistake="wrong reason")
+    expect(bad in invalid(processed, "path"), called=called, got=processed, mistake=Mistake.BROKEN_FILE_NOT_RECOGNISED)
+    expect_equal(invalid(processed, "path"), [bad], called=called, mistake=Mistake.GOOD_FILE_REFUSED)
+    expect_equal(invalid(processed, "reason"), [reason], called=called, mistake=Mistake.WRONG_REASON)
     detail = processed["invalid"][0].get("detail")
     expect(isinstance(detail, str) and bool(detail), called=f"{called}: detail", got=detail)
     expect_equal(valid(processed, "path"), [good], called=called)
@@ -141,8 +144,8 @@ def test_a_directory_is_unreadable(process, tmp_path):
     folder.mkdir()
     processed = process(found(str(folder)))
     called = "process_trigger_results(**context), a directory"
-    expect_equal(invalid(processed, "path"), [str(folder)], called=called, mistake="broken file not recognised")
-    expect_equal(invalid(processed, "reason"), ["unreadable"], called=called, mistake="wrong reason")
+    expect_equal(invalid(processed, "path"), [str(folder)], called=called, mistake=Mistake.BROKEN_FILE_NOT_RECOGNISED)
+    expect_equal(invalid(processed, "reason"), ["unreadable"], called=called, mistake=Mistake.WRONG_REASON)
 
 
 def test_names_the_line_of_a_row_that_is_too_wide(process, tmp_path):
@@ -150,10 +153,10 @@ def test_names_the_line_of_a_row_that_is_too_wide(process, tmp_path):
     path = write(tmp_path, "bad.csv", 'id,name\n1,"two\nlines"\n2,Ada\n3,Grace,Hopper\n')
     processed = process(found(path))
     called = "process_trigger_results(**context), line 5 has three fields"
-    expect(bool(processed["invalid"]), called=called, got=processed, mistake="broken file not recognised")
-    expect_equal(invalid(processed, "reason"), ["row_width"], called=called, mistake="wrong reason")
+    expect(bool(processed["invalid"]), called=called, got=processed, mistake=Mistake.BROKEN_FILE_NOT_RECOGNISED)
+    expect_equal(invalid(processed, "reason"), ["row_width"], called=called, mistake=Mistake.WRONG_REASON)
     [detail] = invalid(processed, "detail")
-    expect("5" in detail, called=f"{called}: detail", got=detail, mistake="wrong line named")
+    expect("5" in detail, called=f"{called}: detail", got=detail, mistake=Mistake.WRONG_LINE_NAMED)
 
 
 @pytest.mark.parametrize(
@@ -172,8 +175,8 @@ def test_reads_csv_as_it_is_written(process, tmp_path, content, rows):
     path = write(tmp_path, "one.csv", content)
     processed = process(found(path))
     called = f"process_trigger_results(**context), a file with {content!r}"
-    expect(bool(processed["valid"]), called=called, got=processed, mistake="valid CSV refused")
-    expect_equal(valid(processed, "rows"), [rows], called=called, mistake="rows miscounted")
+    expect(bool(processed["valid"]), called=called, got=processed, mistake=Mistake.VALID_CSV_REFUSED)
+    expect_equal(valid(processed, "rows"), [rows], called=called, mistake=Mistake.ROWS_MISCOUNTED)
 
 
 @pytest.mark.parametrize(
@@ -188,13 +191,13 @@ def test_says_what_to_look_at_when_there_is_no_result(submission, result):
         processed = processed_by(submission, result)
     except AirflowException as error:
         got = f"{error!r}, which does not name {SENSOR}"
-        expect(SENSOR in str(error), called=called, got=got, mistake="error does not name the sensor")
+        expect(SENSOR in str(error), called=called, got=got, mistake=Mistake.ERROR_DOES_NOT_NAME_THE_SENSOR)
     except NotImplementedError:
         raise
     except Exception as error:
-        raise Broken(called, f"no AirflowException but {error!r}", "malformed XCom not recognised") from error
+        raise Broken(called, f"no AirflowException but {error!r}", Mistake.MALFORMED_XCOM_NOT_RECOGNISED) from error
     else:
-        raise Broken(called, f"it returned {processed!r}", "malformed XCom not recognised")
+        raise Broken(called, f"it returned {processed!r}", Mistake.MALFORMED_XCOM_NOT_RECOGNISED)
 
 
 def test_logs_what_came_of_each_file(process, tmp_path):
@@ -206,7 +209,7 @@ def test_logs_what_came_of_each_file(process, tmp_path):
         process(found(*paths))
     texts = [line.text for line in lines if line.level >= 20 and any(path in line.text for path in paths)]
     unnamed = [path for path in paths if not any(path in text for text in texts)]
-    called, mistake = "the log of process_trigger_results(**context)", "not a line in the log for each file"
+    called, mistake = "the log of process_trigger_results(**context)", Mistake.NOT_A_LINE_IN_THE_LOG_FOR_EACH_FILE
     expect(not unnamed, called=called, got=f"it does not name {unnamed}", mistake=mistake)
     expect(len(texts) >= len(paths), called=f"{called}, {len(paths)} files", got=texts, mistake=mistake)
 
@@ -216,8 +219,8 @@ def test_passes_over_empty_lines_before_the_header(process, tmp_path):
     path = write(tmp_path, "one.csv", "\n\nid,name\n1,Ada\n")
     processed = process(found(path))
     called = "process_trigger_results(**context), two empty lines before the header"
-    expect(bool(processed["valid"]), called=called, got=processed, mistake="valid CSV refused")
-    expect_equal(valid(processed, "rows"), [1], called=called, mistake="rows miscounted")
+    expect(bool(processed["valid"]), called=called, got=processed, mistake=Mistake.VALID_CSV_REFUSED)
+    expect_equal(valid(processed, "rows"), [1], called=called, mistake=Mistake.ROWS_MISCOUNTED)
 
 
 def test_lists_bad_files_in_order(process, tmp_path):
@@ -226,8 +229,8 @@ def test_lists_bad_files_in_order(process, tmp_path):
     paths = [write(tmp_path, name, "" if name > "b" else "id\n1,2\n") for name in names]
     processed = process(found(*paths))
     listed, called = invalid(processed, "path"), 'process_trigger_results(**context)["invalid"]'
-    expect(set(paths) <= set(listed), called=called, got=listed, mistake="broken file not recognised")
-    expect_equal(listed, paths, called=called, mistake="not every file in order")
+    expect(set(paths) <= set(listed), called=called, got=listed, mistake=Mistake.BROKEN_FILE_NOT_RECOGNISED)
+    expect_equal(listed, paths, called=called, mistake=Mistake.NOT_EVERY_FILE_IN_ORDER)
 
 
 @pytest.mark.parametrize("head", [b"id,name\n1,Ada,London\n", b"id,\n1,Ada\n"], ids=["wide row", "blank name"])
@@ -237,8 +240,8 @@ def test_unreadable_comes_before_what_is_wrong_inside(process, tmp_path, head):
     path = write(tmp_path, "bad.csv", head + b"1,Ada\n" * 50_000 + b"2,\xff\xfe\n")
     processed = process(found(path))
     called = f"process_trigger_results(**context), a file that begins with {head!r} and ends with bytes not UTF-8"
-    expect(bool(processed["invalid"]), called=called, got=processed, mistake="broken file not recognised")
-    expect_equal(invalid(processed, "reason"), ["unreadable"], called=called, mistake="wrong reason")
+    expect(bool(processed["invalid"]), called=called, got=processed, mistake=Mistake.BROKEN_FILE_NOT_RECOGNISED)
+    expect_equal(invalid(processed, "reason"), ["unreadable"], called=called, mistake=Mistake.WRONG_REASON)
 
 
 @pytest.mark.parametrize("name", ["folder.csv", "folder"])
@@ -257,8 +260,8 @@ def test_a_directory_without_a_size_is_unreadable(process, tmp_path, monkeypatch
         patch.setattr(os, "stat", without_size)
         processed = process(found(str(folder)))
     called = f"process_trigger_results(**context), an empty {name}/"
-    expect_equal(invalid(processed, "path"), [str(folder)], called=called, mistake="broken file not recognised")
-    expect_equal(invalid(processed, "reason"), ["unreadable"], called=called, mistake="wrong reason")
+    expect_equal(invalid(processed, "path"), [str(folder)], called=called, mistake=Mistake.BROKEN_FILE_NOT_RECOGNISED)
+    expect_equal(invalid(processed, "reason"), ["unreadable"], called=called, mistake=Mistake.WRONG_REASON)
 
 
 def test_says_what_to_look_at_when_files_are_no_paths(submission):
@@ -268,13 +271,13 @@ def test_says_what_to_look_at_when_files_are_no_paths(submission):
         processed = processed_by(submission, {**found("/data/a.csv"), "files": [4711, None]})
     except AirflowException as error:
         got = f"{error!r}, which does not name {SENSOR}"
-        expect(SENSOR in str(error), called=called, got=got, mistake="error does not name the sensor")
+        expect(SENSOR in str(error), called=called, got=got, mistake=Mistake.ERROR_DOES_NOT_NAME_THE_SENSOR)
     except NotImplementedError:
         raise
     except Exception as error:
-        raise Broken(called, f"no AirflowException but {error!r}", "malformed XCom not recognised") from None
+        raise Broken(called, f"no AirflowException but {error!r}", Mistake.MALFORMED_XCOM_NOT_RECOGNISED) from None
     else:
-        raise Broken(called, f"it returned {processed!r}", "malformed XCom not recognised")
+        raise Broken(called, f"it returned {processed!r}", Mistake.MALFORMED_XCOM_NOT_RECOGNISED)
 
 
 def test_the_log_tells_good_from_bad(process, tmp_path):
@@ -289,9 +292,9 @@ def test_the_log_tells_good_from_bad(process, tmp_path):
     good, bad = told
     called = "the log of process_trigger_results(**context) for a good file, then for a bad one"
     got = [sorted(good), sorted(bad)]
-    expect(bool(good) and bool(bad), called=called, got=got, mistake="not a line in the log for each file")
+    expect(bool(good) and bool(bad), called=called, got=got, mistake=Mistake.NOT_A_LINE_IN_THE_LOG_FOR_EACH_FILE)
     differ = bool(good - bad) and bool(bad - good)
-    expect(differ, called=called, got=got, mistake="log does not tell good from bad")
+    expect(differ, called=called, got=got, mistake=Mistake.LOG_DOES_NOT_TELL_GOOD_FROM_BAD)
 
 
 # ── Measuring ──
@@ -318,28 +321,28 @@ def expect_unavailable(measured: Result, *names: str) -> None:
     """Raise Broken unless these are None and a reason is given for each, and for no other that is not None."""
     for name in names:
         expect_equal(
-            measured[name], None, called=f"monitor_resource_usage(**context)[{name!r}]", mistake="invented figure"
+            measured[name], None, called=f"monitor_resource_usage(**context)[{name!r}]", mistake=Mistake.INVENTED_FIGURE
         )
         reason = measured["unavailable"].get(name)
         expect(
             isinstance(reason, str) and bool(reason),
             called=f'["unavailable"][{name!r}]',
             got=measured["unavailable"],
-            mistake="does not say why a figure is missing",
+            mistake=Mistake.DOES_NOT_SAY_WHY_A_FIGURE_IS_MISSING,
         )
     wrong = [name for name in measured["unavailable"] if measured.get(name) is not None]
     called = 'monitor_resource_usage(**context)["unavailable"]'
-    expect(not wrong, called=called, got=f"{wrong} are available", mistake="calls unavailable what is there")
+    expect(not wrong, called=called, got=f"{wrong} are available", mistake=Mistake.CALLS_UNAVAILABLE_WHAT_IS_THERE)
 
 
 def test_counts_the_tasks_of_all_runs(usage):
     """deferred_tasks and running_tasks are the task instances of this DAG in that state, over all its runs."""
     measured = usage(found("/data/a.csv"))
     counted = [measured["deferred_tasks"], measured["running_tasks"]]
-    mistake = "counts this run only" if counted == [1, 1] else "tasks counted wrongly"
+    mistake = Mistake.COUNTS_THIS_RUN_ONLY if counted == [1, 1] else Mistake.TASKS_COUNTED_WRONGLY
     expect_equal(counted, [3, 1], called="deferred_tasks and running_tasks", mistake=mistake)
     called = "monitor_resource_usage(**context)"
-    expect(is_plain_json(measured), called=called, got=measured, mistake="result is not plain JSON")
+    expect(is_plain_json(measured), called=called, got=measured, mistake=Mistake.RESULT_IS_NOT_PLAIN_JSON)
 
 
 @pytest.mark.parametrize(("deferred", "saved"), [(True, 90.5), (False, 0)], ids=["deferred", "not deferred"])
@@ -347,7 +350,7 @@ def test_says_what_deferring_has_saved(usage, deferred, saved):
     """saved_slot_seconds is waited_seconds if the sensor was deferred, otherwise 0."""
     measured = usage(found("/data/a.csv", deferred=deferred))
     expect_equal(measured["waited_seconds"], 90.5, called="waited_seconds")
-    mistake = "" if deferred else "saving claimed without a deferral"
+    mistake = None if deferred else Mistake.SAVING_CLAIMED_WITHOUT_A_DEFERRAL
     expect_equal(float(measured["saved_slot_seconds"]), float(saved), called="saved_slot_seconds", mistake=mistake)
 
 
@@ -379,7 +382,7 @@ def test_does_without_an_api_that_refuses(usage, status):
         bool(api.requests),
         called=f"monitor_resource_usage(**context), the API answers {status}",
         got="it never asked",
-        mistake="does not ask the API",
+        mistake=Mistake.DOES_NOT_ASK_THE_API,
     )
     expect_unavailable(measured, "triggerer_status", "pools")
 
@@ -403,7 +406,7 @@ def test_recommends_something(usage):
         advice = usage(result, states)["recommendations"]
         right = isinstance(advice, list) and bool(advice) and all(isinstance(line, str) and line for line in advice)
         called = 'monitor_resource_usage(**context)["recommendations"]'
-        expect(right, called=called, got=advice, mistake="recommends nothing")
+        expect(right, called=called, got=advice, mistake=Mistake.RECOMMENDS_NOTHING)
 
 
 def test_logs_the_measurement(usage):
@@ -412,7 +415,9 @@ def test_logs_the_measurement(usage):
         usage(found("/data/a.csv", waited_seconds=711.25))
     told = any("711" in line.text for line in lines if line.level == 20)
     got = [line.text for line in lines]
-    expect(told, called="the log of monitor_resource_usage(**context)", got=got, mistake="figures not logged at INFO")
+    expect(
+        told, called="the log of monitor_resource_usage(**context)", got=got, mistake=Mistake.FIGURES_NOT_LOGGED_AT_INFO
+    )
 
 
 class Forgetful(TaskInstance):
@@ -430,7 +435,7 @@ def test_does_without_the_xcom(submission):
         measured = Result(called, submission.monitor_resource_usage(**context))
     expect_unavailable(measured, "waited_seconds", "saved_slot_seconds")
     deferred = measured["deferred_tasks"]
-    mistake = "known figure not given" if deferred is None else "tasks counted wrongly"
+    mistake = Mistake.KNOWN_FIGURE_NOT_GIVEN if deferred is None else Mistake.TASKS_COUNTED_WRONGLY
     expect_equal(deferred, 3, called=f'{called}: ["deferred_tasks"]', mistake=mistake)
 
 
@@ -460,4 +465,4 @@ def test_recommendations_follow_from_the_figures(usage, monkeypatch):
     advice.append(usage(None, None)["recommendations"])
     differ = any(other != advice[0] for other in advice)
     called = 'monitor_resource_usage(**context)["recommendations"], three times'
-    expect(differ, called=called, got=advice[0], mistake="same recommendations for all figures")
+    expect(differ, called=called, got=advice[0], mistake=Mistake.SAME_RECOMMENDATIONS_FOR_ALL_FIGURES)

@@ -18,6 +18,7 @@ from support.airflow_version import (
 )
 from support.contract import Broken, Result, expect, expect_equal
 from support.logs import captured_logs
+from support.mistakes import Mistake
 from support.task_instance import RUN_ID, TaskInstance, context_for
 from support.watching import is_plain_json
 
@@ -62,13 +63,13 @@ def handled(submission, context: dict[str, Any]) -> Result:
         raise
     except Exception as error:
         called = f"handle_trigger_failure({{{', '.join(sorted(context))}}})"
-        raise Broken(called, f"it raised {error!r}", "callback raises") from error
+        raise Broken(called, f"it raised {error!r}", Mistake.CALLBACK_RAISES) from error
     return Result(CALLED, found)
 
 
 def expect_cause(found: Result, due: str, called: str) -> None:
     """Raise Broken unless the failure of an exception that is no cause of another has that cause."""
-    mistake = "cause not recognised" if found["cause"] == "unknown" else "causes mixed up"
+    mistake = Mistake.CAUSE_NOT_RECOGNISED if found["cause"] == "unknown" else Mistake.CAUSES_MIXED_UP
     expect_equal(found["cause"], due, called=called, mistake=mistake)
 
 
@@ -110,9 +111,9 @@ def failure(submission):
 def test_tells_the_cause(failure, error, cause):
     """cause is timeout, directory_access, triggerer_failure, serialization or unknown, also of its __cause__."""
     found = failure(error)["cause"]
-    mistake = "causes mixed up"
+    mistake = Mistake.CAUSES_MIXED_UP
     if found == "unknown":
-        mistake = "cause not followed" if error.__cause__ else "cause not recognised"
+        mistake = Mistake.CAUSE_NOT_FOLLOWED if error.__cause__ else Mistake.CAUSE_NOT_RECOGNISED
     expect_equal(found, cause, called=f"{CALLED}, exception={error!r}", mistake=mistake)
 
 
@@ -130,8 +131,10 @@ def test_recognises_what_the_sensor_raises(submission, failure):
     except AirflowException as error:
         raised = error
     else:
-        raise Broken("execute_complete(context, error event)", "it raised nothing", "error event taken for a success")
-    mistake = "failed waits not told apart by error_type"
+        raise Broken(
+            "execute_complete(context, error event)", "it raised nothing", Mistake.ERROR_EVENT_TAKEN_FOR_A_SUCCESS
+        )
+    mistake = Mistake.FAILED_WAITS_NOT_TOLD_APART_BY_ERROR_TYPE
     called = f"{CALLED}, exception={raised!r}"
     expect_equal(failure(raised)["cause"], "directory_access", called=called, mistake=mistake)
     unexpected = {**event, "error_type": "unexpected", "message": "KeyError: 1", "errors": {}}
@@ -144,7 +147,7 @@ def test_recognises_what_the_sensor_raises(submission, failure):
 def test_returns_what_it_found(failure):
     """It returns task_id, run_id, cause, message and advice, all plain JSON."""
     found = failure(AirflowSensorTimeout("nothing came in 600 seconds"))
-    expect(is_plain_json(found), called=CALLED, got=found, mistake="result is not plain JSON")
+    expect(is_plain_json(found), called=CALLED, got=found, mistake=Mistake.RESULT_IS_NOT_PLAIN_JSON)
     expect_equal([found["task_id"], found["run_id"]], ["wait_for_upload", RUN_ID], called=CALLED)
     expect("nothing came in 600 seconds" in found["message"], called=f'{CALLED}["message"]', got=found["message"])
     expect(isinstance(found["advice"], str) and bool(found["advice"]), called=f'{CALLED}["advice"]', got=found)
@@ -155,7 +158,7 @@ def test_advises_by_the_cause(failure):
     errors = [TaskDeferralTimeout("x"), PermissionError(13, "x"), TaskDeferralError("x"), serialization_error()]
     advice = {failure(error)["advice"] for error in errors}
     called = f'{CALLED}["advice"] for four causes'
-    expect(len(advice) == 4, called=called, got=sorted(advice), mistake="same advice for every cause")
+    expect(len(advice) == 4, called=called, got=sorted(advice), mistake=Mistake.SAME_ADVICE_FOR_EVERY_CAUSE)
 
 
 @pytest.mark.parametrize(
@@ -170,9 +173,9 @@ def test_logs_one_error_line(submission, error):
     errors = [line.text for line in lines if line.level >= logging.ERROR]
     called = f"the log of {CALLED}"
     got = f"{len(errors)} lines at ERROR: {errors}"
-    expect(len(errors) == 1, called=called, got=got, mistake="not exactly one line at ERROR")
+    expect(len(errors) == 1, called=called, got=got, mistake=Mistake.NOT_EXACTLY_ONE_LINE_AT_ERROR)
     told = all(word in errors[0] for word in ("wait_for_upload", found["cause"], found["advice"]))
-    expect(told, called=called, got=errors[0], mistake="log lacks task, cause or advice")
+    expect(told, called=called, got=errors[0], mistake=Mistake.LOG_LACKS_TASK_CAUSE_OR_ADVICE)
 
 
 @pytest.mark.parametrize(
@@ -197,9 +200,9 @@ def test_logs_one_error_line(submission, error):
 def test_never_raises(submission, context):
     """Never raises, whatever is missing from context or broken in it."""
     found = handled(submission, context)
-    expect(is_plain_json(found), called=CALLED, got=found, mistake="result is not plain JSON")
+    expect(is_plain_json(found), called=CALLED, got=found, mistake=Mistake.RESULT_IS_NOT_PLAIN_JSON)
     complete = set(found) >= {"task_id", "run_id", "cause", "message", "advice"}
-    expect(complete, called=CALLED, got=found, mistake="result without a key")
+    expect(complete, called=CALLED, got=found, mistake=Mistake.RESULT_WITHOUT_A_KEY)
     known = context.get("ti") if isinstance(context.get("ti"), TaskInstance) else None
     expect_equal(found["task_id"], known and known.task_id, called=f'{CALLED}["task_id"]')
     if not isinstance(context.get("exception"), str):
@@ -224,7 +227,7 @@ def test_is_the_callback_of_both_sensors(submission, task_id):
         "handle_trigger_failure" in names,
         called=f"on_failure_callback of {task_id}",
         got=names,
-        mistake="no failure callback",
+        mistake=Mistake.NO_FAILURE_CALLBACK,
     )
 
 
@@ -241,9 +244,9 @@ def test_recognises_what_the_look_of_a_worker_raises(submission, failure, client
     except AirflowException as error:
         found = failure(error)
     except TaskDeferred as deferred:
-        raise Broken(called, f"it raised {deferred!r}", "goes on though no directory can be read") from None
+        raise Broken(called, f"it raised {deferred!r}", Mistake.GOES_ON_THOUGH_NO_DIRECTORY_CAN_BE_READ) from None
     else:
-        raise Broken(called, "it raised nothing", "goes on though no directory can be read")
+        raise Broken(called, "it raised nothing", Mistake.GOES_ON_THOUGH_NO_DIRECTORY_CAN_BE_READ)
     expect_cause(found, "directory_access", called=f"{CALLED} after {called}")
 
 
@@ -251,7 +254,9 @@ def test_recognises_what_the_look_of_a_worker_raises(submission, failure, client
 def test_the_message_is_the_text(failure, error):
     """message is the text of the exception, which may be a text itself."""
     called = f'{CALLED}["message"], exception={error!r}'
-    expect_equal(failure(error)["message"], str(error), called=called, mistake="message is not the exception's text")
+    expect_equal(
+        failure(error)["message"], str(error), called=called, mistake=Mistake.MESSAGE_IS_NOT_THE_EXCEPTIONS_TEXT
+    )
 
 
 @pytest.mark.parametrize(
@@ -281,5 +286,5 @@ def test_the_line_stays_one_line(failure):
         failure(TaskDeferralError("Trigger failure\nTraceback (most recent call last):\nValueError"))
     errors = [line.text for line in lines if line.level >= logging.ERROR]
     called = f"the log of {CALLED}, the exception's text has three lines"
-    expect(len(errors) == 1, called=called, got=errors, mistake="not exactly one line at ERROR")
-    expect("\n" not in errors[0].strip(), called=called, got=errors, mistake="line breaks in the ERROR line")
+    expect(len(errors) == 1, called=called, got=errors, mistake=Mistake.NOT_EXACTLY_ONE_LINE_AT_ERROR)
+    expect("\n" not in errors[0].strip(), called=called, got=errors, mistake=Mistake.LINE_BREAKS_IN_THE_ERROR_LINE)

@@ -17,6 +17,7 @@ from airflow.sdk.execution_time.context import set_current_context
 from support.contract import Broken, Result, expect, expect_equal, must_not_fail
 from support.dag_run import run_dag
 from support.logs import captured_logs
+from support.mistakes import Mistake
 from support.task_instance import RUN_ID, TaskInstance, context_for
 from support.watching import is_plain_json
 
@@ -38,7 +39,7 @@ def compare(submission):
         ti = TaskInstance("compare_approaches", {} if result is None else {SENSOR: result}, states)
         with must_not_fail(called):
             comparison = Result(called, submission.compare_approaches(**context_for(ti)))
-        expect(is_plain_json(comparison), called=called, got=comparison, mistake="result is not plain JSON")
+        expect(is_plain_json(comparison), called=called, got=comparison, mistake=Mistake.RESULT_IS_NOT_PLAIN_JSON)
         return comparison
 
     return call
@@ -68,24 +69,24 @@ def test_sets_both_approaches_side_by_side(compare, deferred, held, saved):
         deferrable["slot_seconds"],
         comparison["saved_slot_seconds"],
     ]
-    expect(None not in figures, called=called, got=comparison, mistake="known figure not given")
+    expect(None not in figures, called=called, got=comparison, mistake=Mistake.KNOWN_FIGURE_NOT_GIVEN)
     figures = [float(figure) for figure in figures]
-    mistake = "approaches compared wrongly"
+    mistake = Mistake.APPROACHES_COMPARED_WRONGLY
     if not deferred and (figures[2] < 90.5 or figures[3] > 0):
-        mistake = "saving claimed without a deferral"
+        mistake = Mistake.SAVING_CLAIMED_WITHOUT_A_DEFERRAL
     expect_equal(figures, [90.5, 90.5, held, saved], called=called, mistake=mistake)
     slots = [traditional["slots_for_100_waits"], deferrable["slots_for_100_waits"]]
-    expect_equal(slots, [100, 0], called=f"{called}: slots_for_100_waits", mistake="approaches compared wrongly")
+    expect_equal(slots, [100, 0], called=f"{called}: slots_for_100_waits", mistake=Mistake.APPROACHES_COMPARED_WRONGLY)
 
 
 def test_counts_the_states_of_this_run(compare):
     """task_states says how many tasks of this run are in each state; one without a state counts as "none"."""
     due = {"success": 2, "running": 1, "none": 1}
     states = compare(waited(1.0, True))["task_states"]
-    mistake = "states counted wrongly"
+    mistake = Mistake.STATES_COUNTED_WRONGLY
     if isinstance(states, dict):
-        mistake = "states of all runs counted" if "failed" in states else mistake
-        mistake = "None as a state" if {"null", "None"} & set(states) else mistake
+        mistake = Mistake.STATES_OF_ALL_RUNS_COUNTED if "failed" in states else mistake
+        mistake = Mistake.NONE_AS_A_STATE if {"null", "None"} & set(states) else mistake
     expect_equal(states, due, called='compare_approaches(**context)["task_states"]', mistake=mistake)
 
 
@@ -96,13 +97,13 @@ def test_invents_no_comparison(compare, result):
     called = "compare_approaches(**context), nothing can be measured"
     figures = [comparison["waited_seconds"], comparison["saved_slot_seconds"], comparison["task_states"]]
     figures += [of(comparison, approach)["slot_seconds"] for approach in ("traditional", "deferrable")]
-    expect_equal(figures, [None] * 5, called=called, mistake="invented figure")
+    expect_equal(figures, [None] * 5, called=called, mistake=Mistake.INVENTED_FIGURE)
     unavailable = comparison["unavailable"]
     told = all(
         isinstance(unavailable.get(name), str) and unavailable[name] for name in ("waited_seconds", "task_states")
     )
     got = unavailable
-    expect(told, called=f'{called}: ["unavailable"]', got=got, mistake="does not say why a figure is missing")
+    expect(told, called=f'{called}: ["unavailable"]', got=got, mistake=Mistake.DOES_NOT_SAY_WHY_A_FIGURE_IS_MISSING)
 
 
 @pytest.mark.parametrize("seconds", [90.5, 0.0])
@@ -111,11 +112,11 @@ def test_what_is_available_is_not_called_unavailable(compare, seconds):
     comparison = compare(waited(seconds, True))
     called = f"compare_approaches(**context), waited {seconds} seconds"
     figures = [comparison["waited_seconds"], comparison["saved_slot_seconds"]]
-    mistake = "0 seconds taken for unknown" if seconds == 0 else "known figure not given"
+    mistake = Mistake.ZERO_SECONDS_TAKEN_FOR_UNKNOWN if seconds == 0 else Mistake.KNOWN_FIGURE_NOT_GIVEN
     expect(None not in figures, called=called, got=comparison, mistake=mistake)
     expect_equal([float(figure) for figure in figures], [seconds, seconds], called=called)
     named = comparison["unavailable"]
-    expect_equal(named, {}, called=f'{called}: ["unavailable"]', mistake="calls unavailable what is there")
+    expect_equal(named, {}, called=f'{called}: ["unavailable"]', mistake=Mistake.CALLS_UNAVAILABLE_WHAT_IS_THERE)
 
 
 # ── generate_trigger_report ──
@@ -189,13 +190,13 @@ def report(submission, data_dir):
         except FileNotFoundError as error:
             if os.path.isdir(os.path.dirname(submission.REPORT_FILE)):
                 raise
-            raise Broken(called, repr(error), "directory of the report not made") from error
+            raise Broken(called, repr(error), Mistake.DIRECTORY_OF_THE_REPORT_NOT_MADE) from error
         except (AttributeError, KeyError, TypeError) as error:
             if len(xcoms) == len(XCOMS):
                 raise
-            raise Broken(f"{called}, an XCom is missing", repr(error), "a missing XCom fails the task") from error
+            raise Broken(f"{called}, an XCom is missing", repr(error), Mistake.A_MISSING_XCOM_FAILS_THE_TASK) from error
         page = Path(submission.REPORT_FILE)
-        expect(page.is_file(), called=called, got=f"no file {page}", mistake="no report")
+        expect(page.is_file(), called=called, got=f"no file {page}", mistake=Mistake.NO_REPORT)
         html = page.read_text(encoding="utf-8")
         return Result(called, returned), Page(html), html
 
@@ -212,9 +213,9 @@ def test_returns_where_the_report_is_and_what_is_in_it(submission, report):
         "invalid_files": [file["path"] for file in processed["invalid"]],
     }
     called = "generate_trigger_report(**context)"
-    mistake = "report returned in another form"
+    mistake = Mistake.REPORT_RETURNED_IN_ANOTHER_FORM
     expect_equal({key: returned[key] for key in due}, due, called=called, mistake=mistake)
-    expect(is_plain_json(returned), called=called, got=returned, mistake="result is not plain JSON")
+    expect(is_plain_json(returned), called=called, got=returned, mistake=Mistake.RESULT_IS_NOT_PLAIN_JSON)
 
 
 def test_the_report_is_complete(report):
@@ -232,10 +233,10 @@ def test_the_report_is_complete(report):
     missing = [word for word in words if word not in page.text]
     unescaped = {"script", "b", "i"} & page.elements and any(word in html for word in missing)
     called = "the page that generate_trigger_report wrote"
-    mistake = "not escaped" if unescaped else "report is incomplete"
+    mistake = Mistake.NOT_ESCAPED if unescaped else Mistake.REPORT_IS_INCOMPLETE
     expect(not missing, called=called, got=f"its text lacks {missing}", mistake=mistake)
     got = f"no picture, or an empty one: {sorted(page.elements)}"
-    expect(page.has_picture, called="the page", got=got, mistake="report is incomplete")
+    expect(page.has_picture, called="the page", got=got, mistake=Mistake.REPORT_IS_INCOMPLETE)
     expect(html.rstrip().lower().endswith("</html>"), called="the page", got=f"it ends with {html[-40:]!r}")
 
 
@@ -244,7 +245,7 @@ def test_the_report_is_escaped(report):
     _, page, _ = report(XCOMS, run_id="manual__<em>now</em>")
     injected = {"script", "i", "em"} & page.elements | {"onclick"} & page.attributes
     called = "the page, with files called <script>… and <b onclick=…>, in a run called <em>…"
-    expect(not injected, called=called, got=f"it has {injected}", mistake="not escaped")
+    expect(not injected, called=called, got=f"it has {injected}", mistake=Mistake.NOT_ESCAPED)
     expect(NASTY in page.text, called="the page", got="a path with special characters is mangled")
 
 
@@ -255,10 +256,10 @@ def test_the_report_says_what_is_unavailable(submission, report, missing):
     returned, page, _ = report(xcoms)
     called = f"generate_trigger_report(**context), without the XCom of {missing}"
     told = "unavailable" in page.text.lower()
-    expect(told, called=called, got=page.text, mistake="missing figure not called unavailable")
+    expect(told, called=called, got=page.text, mistake=Mistake.MISSING_FIGURE_NOT_CALLED_UNAVAILABLE)
     if missing in ("process_trigger_results", "all"):
         listed = [returned["valid_files"], returned["invalid_files"]]
-        expect_equal(listed, [[], []], called=called, mistake="report returned in another form")
+        expect_equal(listed, [[], []], called=called, mistake=Mistake.REPORT_RETURNED_IN_ANOTHER_FORM)
     expect_equal(returned["report_file"], submission.REPORT_FILE, called=called)
 
 
@@ -274,9 +275,9 @@ def test_a_new_report_takes_the_place_of_the_old_one(submission, report):
         still = reader.read()
     beside = os.listdir(os.path.dirname(submission.REPORT_FILE))
     due = [os.path.basename(submission.REPORT_FILE)]
-    expect_equal(beside, due, called="the files beside the report", mistake="draft left behind")
+    expect_equal(beside, due, called="the files beside the report", mistake=Mistake.DRAFT_LEFT_BEHIND)
     expect_equal(
-        still, before, called="the page in the hands of somebody who reads it", mistake="report written in place"
+        still, before, called="the page in the hands of somebody who reads it", mistake=Mistake.REPORT_WRITTEN_IN_PLACE
     )
 
 
@@ -295,11 +296,11 @@ def test_a_report_that_cannot_be_put_in_place_leaves_nothing(submission, report,
         returned, _, _ = report({**XCOMS, "process_trigger_results": {"valid": [], "invalid": [], "total_files": 0}})
     beside = os.listdir(os.path.dirname(submission.REPORT_FILE))
     called = "generate_trigger_report(**context), the disk is full"
-    expect_equal(beside, [os.path.basename(submission.REPORT_FILE)], called=called, mistake="draft left behind")
+    expect_equal(beside, [os.path.basename(submission.REPORT_FILE)], called=called, mistake=Mistake.DRAFT_LEFT_BEHIND)
     still = Path(submission.REPORT_FILE).read_text(encoding="utf-8")
-    expect_equal(still, before, called=called, mistake="report written in place")
+    expect_equal(still, before, called=called, mistake=Mistake.REPORT_WRITTEN_IN_PLACE)
     claimed = returned.get("report_file") == submission.REPORT_FILE
-    expect(not claimed, called=called, got=f"the old page is there; it returned {returned}", mistake="no report")
+    expect(not claimed, called=called, got=f"the old page is there; it returned {returned}", mistake=Mistake.NO_REPORT)
 
 
 def test_the_report_names_the_seconds_of_each_approach(report):
@@ -314,7 +315,7 @@ def test_the_report_names_the_seconds_of_each_approach(report):
     _, page, _ = report({**others, SENSOR: waited(611.0, True), "compare_approaches": compared})
     missing = [figure for figure in ("611", "722", "833") if figure not in page.text]
     called = "the page; the wait was 611 seconds, the approaches held a slot for 722 and 833"
-    expect(not missing, called=called, got=f"its text lacks {missing}", mistake="report is incomplete")
+    expect(not missing, called=called, got=f"its text lacks {missing}", mistake=Mistake.REPORT_IS_INCOMPLETE)
 
 
 def test_the_report_says_which_figures_are_none(report):
@@ -331,7 +332,7 @@ def test_the_report_says_which_figures_are_none(report):
     }
     _, page, _ = report(xcoms)
     called, told = "the page, the wait is not known", "unavailable" in page.text.lower()
-    expect(told, called=called, got=page.text, mistake="missing figure not called unavailable")
+    expect(told, called=called, got=page.text, mistake=Mistake.MISSING_FIGURE_NOT_CALLED_UNAVAILABLE)
 
 
 def test_the_report_escapes_recommendations(report):
@@ -340,8 +341,8 @@ def test_the_report_escapes_recommendations(report):
     measured = {**XCOMS["monitor_resource_usage"], "recommendations": advice}
     _, page, _ = report({**XCOMS, "monitor_resource_usage": measured})
     called = f"the page, the recommendations are {advice}"
-    expect("kata-bold" not in page.elements, called=called, got="they became an element", mistake="not escaped")
-    expect(advice[0] in page.text, called=called, got=page.text, mistake="report is incomplete")
+    expect("kata-bold" not in page.elements, called=called, got="they became an element", mistake=Mistake.NOT_ESCAPED)
+    expect(advice[0] in page.text, called=called, got=page.text, mistake=Mistake.REPORT_IS_INCOMPLETE)
 
 
 def test_the_report_needs_no_other_file(report):
@@ -351,7 +352,7 @@ def test_the_report_needs_no_other_file(report):
     needs.feed(html)
     needs.close()
     called = "the page that generate_trigger_report wrote"
-    expect(not needs.found, called=called, got=f"it needs {needs.found}", mistake="page needs other files")
+    expect(not needs.found, called=called, got=f"it needs {needs.found}", mistake=Mistake.PAGE_NEEDS_OTHER_FILES)
 
 
 LOADED = {"src", "srcset", "data", "poster", ("link", "href"), ("image", "href"), ("use", "href")}
@@ -400,7 +401,10 @@ def test_the_tasks_are_in_order(submission, first, then):
     """Set-up, both sensors, processing, monitoring and comparison, report, clean-up, in this order."""
     before = submission.task(then).get_flat_relative_ids(upstream=True)
     expect(
-        first in before, called=f"what comes before {then}", got=sorted(before), mistake="begins before what it needs"
+        first in before,
+        called=f"what comes before {then}",
+        got=sorted(before),
+        mistake=Mistake.BEGINS_BEFORE_WHAT_IT_NEEDS,
     )
 
 
@@ -423,7 +427,7 @@ def test_a_task_runs_the_function_of_its_name(submission, data_dir, task_id, key
         returned = task.execute(context)
     called = f"what the task {task_id} returned"
     of_another = isinstance(returned, dict) and bool(set(returned) & set(KEYS.values()) - {key})
-    mistake = "task runs another's function" if of_another else "result without a key"
+    mistake = Mistake.TASK_RUNS_ANOTHERS_FUNCTION if of_another else Mistake.RESULT_WITHOUT_A_KEY
     _ = Result(called, returned, mistake)[key]
 
 
@@ -446,7 +450,7 @@ def test_the_dag_runs_to_its_end(submission, data_dir):
         outcome.state,
         "success",
         called=f"{called}; the tasks ended as {outcome.states}",
-        mistake="a task of the run failed",
+        mistake=Mistake.A_TASK_OF_THE_RUN_FAILED,
     )
     returned = Result(f"{called}: generate_trigger_report", outcome.xcoms["generate_trigger_report"])
     expect_equal(returned["valid_files"], [dropped], called=f"{called}: generate_trigger_report")
@@ -456,7 +460,7 @@ def test_the_dag_runs_to_its_end(submission, data_dir):
         os.path.isfile(dropped),
         called=f"{called}: the client's file",
         got="it is gone",
-        mistake="clean-up deletes data",
+        mistake=Mistake.CLEAN_UP_DELETES_DATA,
     )
     left = [os.path.exists(directory) for directory in submission.CLIENT_DIRECTORIES]
     expect_equal(

@@ -16,6 +16,7 @@ import gc
 import operator
 import sys
 from collections.abc import Callable, Iterable, Mapping
+from enum import Enum
 from pathlib import Path
 from types import BuiltinFunctionType, FunctionType, ModuleType
 from typing import Any
@@ -30,6 +31,7 @@ _TOOLS = frozenset(
     + [f"asyncio.{name}" for name in ("base_events", "events", "futures", "queues", "selector_events", "tasks")]
     + ["pytest", "pluggy._callers", "pluggy._caller", "pluggy._execution", "pluggy._hooks", "pluggy._manager"]
     + ["json", "json.decoder", "json.encoder", "asyncio", "unittest.mock", "freezegun.api", "inspect", "selectors"]
+    + ["enum"]
     + ["kata.grading.child", "kata.grading.explanation", "kata.grading.guard", "kata.grading.reporter"]
 )
 _WRAPPERS = (classmethod, staticmethod, property, FixtureFunctionDefinition)
@@ -112,6 +114,8 @@ class Guard:
             for key, each in list(vars(value).items()):
                 if isinstance(each, (FunctionType, *_WRAPPERS)):
                     self._remember(each, f"{label}.{key}")
+            if issubclass(value, Enum):
+                self._remember_members(value, label)
             return
         for wrapped in _wrapped_by(value):
             self._remember(wrapped, label)
@@ -121,6 +125,14 @@ class Guard:
             key: value for key, value in list((space if part is None else part).items()) if isinstance(value, _FOLLOWED)
         }
         self._spaces.append((space, tuple(known), tuple(known.values()), label))
+
+    def _remember_members(self, enum: type[Enum], label: str) -> None:
+        members = dict(enum.__members__)
+        # Python 3.10 takes a member from the first of them, later versions from the second.
+        for space in (enum._member_map_, vars(enum)):
+            self._spaces.append((space, tuple(members), tuple(map(space.get, members)), label))
+        for name, member in members.items():
+            self._spaces.append((vars(member), ("_value_",), (member._value_,), f"{label}.{name}"))
 
     def _close(self, space: Mapping[str, Any], names: list[str], label: str) -> None:
         self._closed.append((space, frozenset(names) - space.keys(), label))

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from .mistakes import Mistake
+
 MAX_SHOWN = 600  # characters of a value in a message
 
 _sentence = ""
@@ -21,22 +23,24 @@ class Broken(AssertionError):
     :ivar mistake: the name of the mistake where it is recognised, otherwise empty.
     """
 
-    def __init__(self, called: str, got: str, mistake: str = "") -> None:
+    def __init__(self, called: str, got: str, mistake: Mistake | None = None) -> None:
+        if mistake is not None and not isinstance(mistake, Mistake):
+            raise TypeError(f"a member of Mistake is needed, not {mistake!r}")
         self.called = called
         self.got = got
         self.contract = _sentence
-        self.mistake = mistake
+        self.mistake = mistake.value if mistake else ""
         lines = [f"Called:   {called}", f"Got:      {got}", f"Contract: {self.contract}"]
-        super().__init__("\n".join(lines + ([f"Mistake:  {mistake}"] if mistake else [])))
+        super().__init__("\n".join(lines + ([f"Mistake:  {self.mistake}"] if mistake else [])))
 
 
-def expect(condition: object, *, called: str, got: object, mistake: str = "") -> None:
+def expect(condition: object, *, called: str, got: object, mistake: Mistake | None = None) -> None:
     """Raise Broken unless ``condition`` is the true one; a value of the learner's own cannot stand in for it."""
     if condition is not True:
         raise Broken(called, shown(got), mistake)
 
 
-def expect_equal(actual: Any, expected: Any, *, called: str, mistake: str = "") -> None:
+def expect_equal(actual: Any, expected: Any, *, called: str, mistake: Mistake | None = None) -> None:
     """Raise Broken unless both are equal as plain data; whatever ``__eq__`` the learner's objects have is not asked."""
     if not _same(actual, expected):
         raise Broken(called, f"{shown(actual)} where {shown(expected)} was due", mistake)
@@ -47,10 +51,10 @@ class Result(dict):
     What the learner's code returned: a key that it lacks is told as such, not as a KeyError.
 
     :param called: what the check did.
-    :param mistake: the name of the mistake where a key is missing.
+    :param mistake: the mistake if a key is missing.
     """
 
-    def __init__(self, called: str, returned: Any, mistake: str = "result without a key") -> None:
+    def __init__(self, called: str, returned: Any, mistake: Mistake = Mistake.RESULT_WITHOUT_A_KEY) -> None:
         returned = bare(returned)
         super().__init__(returned if isinstance(returned, dict) else {})
         self._called = called
@@ -59,9 +63,9 @@ class Result(dict):
 
     def __missing__(self, key: Any) -> Any:
         if self._returned is None:
-            raise Broken(self._called, "None", "returns nothing")
+            raise Broken(self._called, "None", Mistake.RETURNS_NOTHING)
         if not isinstance(self._returned, dict):
-            raise Broken(self._called, shown(self._returned), "result is no dict")
+            raise Broken(self._called, shown(self._returned), Mistake.RESULT_IS_NO_DICT)
         raise Broken(self._called, f"{shown(self._returned)}, without {key!r}", self._mistake)
 
 
@@ -78,7 +82,9 @@ def must_not_fail(called: str) -> Iterator[None]:
     except (AssertionError, NotImplementedError):
         raise
     except Exception as error:
-        raise Broken(called, f"it raised {error!r}, which fails the task", "a missing figure fails the task") from error
+        raise Broken(
+            called, f"it raised {error!r}, which fails the task", Mistake.A_MISSING_FIGURE_FAILS_THE_TASK
+        ) from error
 
 
 def set_sentence(sentence: str) -> None:

@@ -14,6 +14,7 @@ from typing import Any
 from . import threads
 from .clock import JumpingClockLoop, parked_threads
 from .contract import Broken
+from .mistakes import Mistake
 
 MAX_NAPS = 1000  # of the event loop in a run
 LONGEST_NAP = 5  # seconds of real time that anybody may sleep in a worker; checks that let it wait do so themselves
@@ -91,7 +92,7 @@ class Spy:
         call = f"time.sleep({seconds!r})"
         self.blocking.append(call)
         if self.blocking.count(call) > MAX_NAPS:
-            raise Broken(call, "it sleeps again and again on the event loop", "blocking call on the event loop")
+            raise Broken(call, "it sleeps again and again on the event loop", Mistake.BLOCKING_CALL_ON_THE_EVENT_LOOP)
         if self.nap:
             self.nap(seconds)
 
@@ -214,7 +215,7 @@ def _noticed_access(path: Any, *args: Any, **kwargs: Any) -> bool:
 def _noticed_sleep(seconds: float) -> None:
     if _spy is None or getattr(_paused, "on", False):
         if seconds > LONGEST_NAP and threading.current_thread() is threading.main_thread():
-            raise Broken(f"time.sleep({seconds!r})", "a sleep in the worker, for as long", "waits in the worker")
+            raise Broken(f"time.sleep({seconds!r})", "a sleep in the worker, for as long", Mistake.WAITS_IN_THE_WORKER)
         return _sleep(seconds)
     if threading.get_ident() == _spy.blocked_thread:
         _spy.block_for(seconds)

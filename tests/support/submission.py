@@ -11,6 +11,7 @@ from airflow.sdk import DAG
 
 from .airflow_version import DagBag
 from .contract import Broken
+from .mistakes import Mistake
 
 MODULE = "trigger_implementation_exercise"
 
@@ -31,7 +32,7 @@ class Submission:
         try:
             return getattr(self.module, name)
         except AttributeError:
-            raise Broken(f"from {MODULE} import {name}", f"{MODULE}.py has no {name}", "missing name") from None
+            raise Broken(f"from {MODULE} import {name}", f"{MODULE}.py has no {name}", Mistake.MISSING_NAME) from None
 
     @property
     def path(self) -> Path:
@@ -43,9 +44,11 @@ class Submission:
         if self._dag_bag is None:
             self._dag_bag = DagBag(dag_folder=os.fspath(self.path), safe_mode=False)
         for error in self._dag_bag.import_errors.values():
-            raise Broken(f"Airflow parses {self.path.name}", error.strip(), "the DAG file does not parse")
+            raise Broken(f"Airflow parses {self.path.name}", error.strip(), Mistake.THE_DAG_FILE_DOES_NOT_PARSE)
         if dag_id not in self._dag_bag.dags:
-            raise Broken(f"Airflow parses {self.path.name}", f"the DAGs {sorted(self._dag_bag.dags)}", "missing DAG")
+            raise Broken(
+                f"Airflow parses {self.path.name}", f"the DAGs {sorted(self._dag_bag.dags)}", Mistake.MISSING_DAG
+            )
         return self._dag_bag.dags[dag_id]
 
     def task(self, task_id: str, dag_id: str = MODULE) -> Any:
@@ -53,6 +56,6 @@ class Submission:
         dag = self.dag(dag_id)
         if task_id not in dag.task_dict:
             raise Broken(
-                f"the DAG {dag_id}", f"it has the tasks {sorted(dag.task_dict)}, but no {task_id}", "missing task"
+                f"the DAG {dag_id}", f"it has the tasks {sorted(dag.task_dict)}, but no {task_id}", Mistake.MISSING_TASK
             )
         return dag.task_dict[task_id]

@@ -16,6 +16,7 @@ from .airflow_version import DagBag, deserialize, import_string, serialize
 from .clients import Clients
 from .contract import Broken, Result, expect, expect_equal
 from .elsewhere import Elsewhere, ElsewhereFailed
+from .mistakes import Mistake
 from .submission import Submission
 from .watching import Watched, watch
 
@@ -39,27 +40,29 @@ def expect_rebuilt(elsewhere: Elsewhere, class_path: str, kwargs: dict[str, Any]
     try:
         sent = serialize(kwargs)
     except Exception as error:
-        raise Broken("Airflow sends serialize()[1]", f"{error!r}", "trigger's arguments are not plain JSON") from None
+        raise Broken(
+            "Airflow sends serialize()[1]", f"{error!r}", Mistake.TRIGGERS_ARGUMENTS_ARE_NOT_PLAIN_JSON
+        ) from None
     try:
         rebuilt = elsewhere.run(rebuild, class_path, sent)
     except ElsewhereFailed as error:
         kind, _, text = str(error).partition(": ")
         if kind == "NotImportable":
-            raise Broken(called, text, "class path not importable") from None
+            raise Broken(called, text, Mistake.CLASS_PATH_NOT_IMPORTABLE) from None
         if kind == "TypeError" and "argument" in text:
-            raise Broken(called, str(error), "serialize() does not fit __init__") from None
-        raise Broken(called, str(error), "cannot be built in another process") from None
+            raise Broken(called, str(error), Mistake.SERIALIZE_DOES_NOT_FIT_INIT) from None
+        raise Broken(called, str(error), Mistake.CANNOT_BE_BUILT_IN_ANOTHER_PROCESS) from None
     expect_equal(
         rebuilt,
         (class_path, kwargs),
         called="serialize() of the trigger that the triggerer has built",
-        mistake="rebuilt trigger is another",
+        mistake=Mistake.REBUILT_TRIGGER_IS_ANOTHER,
     )
 
 
-def lost_or_changed(kwargs: dict[str, Any], given: dict[str, Any]) -> str:
+def lost_or_changed(kwargs: dict[str, Any], given: dict[str, Any]) -> Mistake:
     """Name the mistake of a ``serialize()`` that does not give what was given."""
-    return "argument lost or changed on the way" if set(given) <= set(kwargs) else "argument not serialized"
+    return Mistake.ARGUMENT_LOST_OR_CHANGED_ON_THE_WAY if set(given) <= set(kwargs) else Mistake.ARGUMENT_NOT_SERIALIZED
 
 
 def arguments_of(trigger: BaseTrigger, name: str = "") -> Result:
@@ -71,7 +74,7 @@ def arguments_of(trigger: BaseTrigger, name: str = "") -> Result:
     called = f"{type(trigger).__name__}(…).serialize()[1]"
     other = name not in ("", type(trigger).__name__)
     kwargs = trigger.serialize()[1] if isinstance(trigger, BaseTrigger) else {}
-    return Result(called, kwargs, "defers to another trigger" if other else "argument not serialized")
+    return Result(called, kwargs, Mistake.DEFERS_TO_ANOTHER_TRIGGER if other else Mistake.ARGUMENT_NOT_SERIALIZED)
 
 
 def class_loaded_by_airflow(submission: Submission, name: str) -> type[BaseTrigger]:
@@ -90,8 +93,8 @@ def class_loaded_by_airflow(submission: Submission, name: str) -> type[BaseTrigg
         if hasattr(sys.modules[module], name):
             return getattr(sys.modules[module], name)
     for error in bag.import_errors.values():
-        raise Broken("Airflow loads the DAG file", error.strip(), "the DAG file does not parse")
-    raise Broken("Airflow loads the DAG file", f"it has no {name}", "missing name")
+        raise Broken("Airflow loads the DAG file", error.strip(), Mistake.THE_DAG_FILE_DOES_NOT_PARSE)
+    raise Broken("Airflow loads the DAG file", f"it has no {name}", Mistake.MISSING_NAME)
 
 
 def parameters(cls: type) -> list[str]:
@@ -111,7 +114,7 @@ def expect_constructed(trigger: BaseTrigger) -> None:
         "trigger_id" in vars(trigger),
         called=f"{type(trigger).__name__}(...)",
         got="BaseTrigger.__init__ was not called",
-        mistake="super().__init__() is missing",
+        mistake=Mistake.SUPER_INIT_IS_MISSING,
     )
 
 
@@ -122,7 +125,7 @@ def expect_defaults(trigger: BaseTrigger, **defaults: Any) -> None:
         {name: kwargs[name] for name in defaults},
         defaults,
         called="serialize() with the defaults",
-        mistake="argument lost or changed on the way",
+        mistake=Mistake.ARGUMENT_LOST_OR_CHANGED_ON_THE_WAY,
     )
 
 
@@ -131,7 +134,7 @@ def expect_taken(construct: Callable[[], object], called: str) -> None:
     try:
         construct()
     except ValueError as error:
-        raise Broken(called, repr(error), "valid argument refused") from error
+        raise Broken(called, repr(error), Mistake.VALID_ARGUMENT_REFUSED) from error
 
 
 def expect_refused(construct: Callable[[], object], called: str) -> None:
@@ -140,15 +143,15 @@ def expect_refused(construct: Callable[[], object], called: str) -> None:
         built = construct()
     except ValueError:
         return
-    raise Broken(called, f"no ValueError but {type(built).__name__}", "arguments not checked")
+    raise Broken(called, f"no ValueError but {type(built).__name__}", Mistake.ARGUMENTS_NOT_CHECKED)
 
 
 def expect_error_event(payload: dict[str, Any], error_type: str, called: str) -> None:
     """Raise Broken unless ``payload`` is an error event of that type."""
-    expect(payload.get("status") == "error", called=called, got=payload, mistake="no error event")
+    expect(payload.get("status") == "error", called=called, got=payload, mistake=Mistake.NO_ERROR_EVENT)
     wrong = [key for key, kind in _ERROR_EVENT.items() if not isinstance(payload.get(key), kind)]
-    expect(not wrong and bool(payload["message"]), called=called, got=payload, mistake="incomplete error event")
-    expect(payload["error_type"] == error_type, called=called, got=payload, mistake="wrong error_type")
+    expect(not wrong and bool(payload["message"]), called=called, got=payload, mistake=Mistake.INCOMPLETE_ERROR_EVENT)
+    expect(payload["error_type"] == error_type, called=called, got=payload, mistake=Mistake.WRONG_ERROR_TYPE)
 
 
 _ERROR_EVENT = {"status": str, "error_type": str, "message": str, "errors": dict}
@@ -159,47 +162,47 @@ def expect_left_out(watched: Watched, directory: str) -> None:
     errors = watched.payload.get("errors")
     named = isinstance(errors, dict) and list(errors) == [directory]
     named = named and isinstance(errors[directory], str) and bool(errors[directory])
-    expect(named, called=watched.called, got=f"errors is {errors}", mistake="unreadable directory not reported")
+    expect(named, called=watched.called, got=f"errors is {errors}", mistake=Mistake.UNREADABLE_DIRECTORY_NOT_REPORTED)
     looks = len(watched.spy.looks.get(directory, []))
-    watched.expect_pace(looks <= 2, f"{looks} looks into it", "unreadable directory watched on")
+    watched.expect_pace(looks <= 2, f"{looks} looks into it", Mistake.UNREADABLE_DIRECTORY_WATCHED_ON)
 
 
 def expect_logged_once(watched: Watched, directory: str) -> None:
     """Raise Broken unless one warning names ``directory``, which was left out."""
     warnings = [line.text for line in watched.logs if line.level >= logging.WARNING and directory in line.text]
     got = f"{len(warnings)} warnings that name it: {warnings}"
-    expect(len(warnings) == 1, called=watched.called, got=got, mistake="left-out directory not logged once")
+    expect(len(warnings) == 1, called=watched.called, got=got, mistake=Mistake.LEFT_OUT_DIRECTORY_NOT_LOGGED_ONCE)
 
 
 def expect_waited_for(watched: Watched, missing: str) -> None:
     """Raise Broken unless there was a success, though the directory ``missing`` was not there at first."""
     if watched.spy.written and not watched.events:
-        raise Broken(watched.called, f"{watched.spy.written}", "side effect in a trigger")
-    watched.expect_event("missing directory not waited for")
-    watched.expect_found("missing directory not waited for", because=missing)
+        raise Broken(watched.called, f"{watched.spy.written}", Mistake.SIDE_EFFECT_IN_A_TRIGGER)
+    watched.expect_event(Mistake.MISSING_DIRECTORY_NOT_WAITED_FOR)
+    watched.expect_found(Mistake.MISSING_DIRECTORY_NOT_WAITED_FOR, because=missing)
 
 
 def expect_in_time(watched: Watched, directory: str, made_at: float, interval: float = 10) -> None:
     """Raise Broken unless a file in ``directory`` was reported at the latest two intervals after it was made."""
-    watched.expect_event("one directory waits for another")
+    watched.expect_event(Mistake.ONE_DIRECTORY_WAITS_FOR_ANOTHER)
     expect_equal(watched.found["directory"], directory, called=watched.called)
     got = f"reported after {watched.fired_at:g} seconds, made at {made_at:g}, looked for every {interval:g}"
     in_time = watched.fired_at <= made_at + 2 * interval + 0.5
     expect(watched.fired_at >= made_at, called=watched.called, got=got)
-    watched.expect_pace(in_time, got, "one directory waits for another")
+    watched.expect_pace(in_time, got, Mistake.ONE_DIRECTORY_WAITS_FOR_ANOTHER)
 
 
-def expect_pauses(watched: Watched, directories: list[str], at_least: float, mistake: str) -> None:
+def expect_pauses(watched: Watched, directories: list[str], at_least: float, mistake: Mistake) -> None:
     """
     Raise Broken unless at least so many seconds lie between two looks; listings at the same moment are one look.
 
-    :param mistake: the name of the mistake if there are fewer.
+    :param mistake: the mistake if there are fewer.
     """
     for directory in directories:
         moments = sorted({round(look, 1) for look in watched.spy.looks.get(directory, [])})
         pauses = [round(later - earlier, 1) for earlier, later in itertools.pairwise(moments)]
         got = f"{len(moments)} looks into {directory}; seconds between them: {pauses}"
-        watched.expect_pace(len(moments) > 1, got, "not all directories watched")
+        watched.expect_pace(len(moments) > 1, got, Mistake.NOT_ALL_DIRECTORIES_WATCHED)
         watched.expect_pace(min(pauses) >= at_least - 0.5, got, mistake)
 
 
@@ -207,4 +210,6 @@ def expect_it_works(trigger: BaseTrigger, clients: Clients) -> None:
     """Raise Broken unless ``trigger`` finds a file at all: doing nothing is no way to be well-behaved."""
     path = clients.drop(1, "it_works.csv")
     watched = watch(trigger, seconds=60, root=clients.root)
-    expect(path in watched.found["files"], called=watched.called, got=watched.payload, mistake="not all files listed")
+    expect(
+        path in watched.found["files"], called=watched.called, got=watched.payload, mistake=Mistake.NOT_ALL_FILES_LISTED
+    )

@@ -18,6 +18,7 @@ from freezegun import config, freeze_time
 from .clock import JumpingClockLoop, Spinning
 from .contract import Broken, Result, bare, shown
 from .logs import Line, captured_logs
+from .mistakes import Mistake
 from .spy import Spy, spying, unseen
 from .threads import on_the_clock_of
 
@@ -74,36 +75,36 @@ class Watched:
         self.expect_event()
         event = self.events[0][1]
         if not isinstance(event, TriggerEvent):
-            raise Broken(self.called, f"run() yielded {shown(event)}", "yields something that is no TriggerEvent")
+            raise Broken(self.called, f"run() yielded {shown(event)}", Mistake.YIELDS_SOMETHING_THAT_IS_NO_TRIGGEREVENT)
         if len(self.events) > 1 or self.ended is None:
             raise Broken(
-                self.called, f"run() went on after its event, {len(self.events)} came", "yields without returning"
+                self.called, f"run() went on after its event, {len(self.events)} came", Mistake.YIELDS_WITHOUT_RETURNING
             )
         payload = event.payload
         if not isinstance(payload, dict):
-            raise Broken(self.called, f"the payload is {shown(payload)}", "payload is no dict")
+            raise Broken(self.called, f"the payload is {shown(payload)}", Mistake.PAYLOAD_IS_NO_DICT)
         if not is_plain_json(payload):
-            raise Broken(self.called, f"the payload is {shown(payload)}", "payload is not plain JSON")
+            raise Broken(self.called, f"the payload is {shown(payload)}", Mistake.PAYLOAD_IS_NOT_PLAIN_JSON)
         return payload
 
     @property
     def found(self) -> Result:
         """The payload of a success; Broken if it is anything else."""
         self.expect_found()
-        return Result(f"{self.called}: the payload", self.payload, "event without a key")
+        return Result(f"{self.called}: the payload", self.payload, Mistake.EVENT_WITHOUT_A_KEY)
 
-    def expect_found(self, mistake: str = "", because: str = "") -> None:
+    def expect_found(self, mistake: Mistake | None = None, because: str = "") -> None:
         """
         Raise Broken unless the trigger has found what it was to find.
 
-        :param mistake: the name of the mistake if an error event speaks of ``because``, which the check has planted.
+        :param mistake: the mistake if an error event speaks of ``because``, which the check has planted.
         """
         payload = self.payload
         if payload.get("status") == "error":
-            name = mistake if because in repr(payload) else ""
-            raise Broken(self.called, shown(payload), name or "error event in place of a success")
+            named = mistake if because in repr(payload) else None
+            raise Broken(self.called, shown(payload), named or Mistake.ERROR_EVENT_IN_PLACE_OF_A_SUCCESS)
         if payload.get("status") != "success":
-            raise Broken(self.called, shown(payload), "event that is neither success nor error")
+            raise Broken(self.called, shown(payload), Mistake.EVENT_THAT_IS_NEITHER_SUCCESS_NOR_ERROR)
 
     def expect_run(self) -> None:
         """Raise Broken if ``run()`` came to grief: by an exception, or because it gave the event loop no rest."""
@@ -111,29 +112,29 @@ class Watched:
             raise self.error
         if self.error is not None:
             got = f"{self.error!r} came out of run()"
-            raise Broken(self.called, got, "exception escapes run()") from self.error
+            raise Broken(self.called, got, Mistake.EXCEPTION_ESCAPES_RUN) from self.error
         if self.stopped_calculating:
             got = f"one step of {self.busiest:.3f} seconds of CPU on the event loop, again and again"
-            raise Broken(self.called, got, "long calculation on the event loop")
+            raise Broken(self.called, got, Mistake.LONG_CALCULATION_ON_THE_EVENT_LOOP)
         got = "it looked again and again and let no time pass"
-        self.expect_pace(not self.spinning, got, "turns without sleeping")
+        self.expect_pace(not self.spinning, got, Mistake.TURNS_WITHOUT_SLEEPING)
         if len(self.events) > self.events_before and self.was_cancelled:
             event = self.events[self.events_before][1]
             got = f"after its cancellation run() yielded {shown(getattr(event, 'payload', event))}"
-            raise Broken(f"{self.called}, then cancelled", got, "event in place of the cancellation")
+            raise Broken(f"{self.called}, then cancelled", got, Mistake.EVENT_IN_PLACE_OF_THE_CANCELLATION)
 
-    def expect_event(self, mistake: str = "never fires") -> None:
+    def expect_event(self, mistake: Mistake = Mistake.NEVER_FIRES) -> None:
         """
         Raise Broken unless there was an event.
 
-        :param mistake: the name of the mistake if ``run()`` is still waiting.
+        :param mistake: the mistake if ``run()`` is still waiting.
         """
         self.expect_run()
         if not self.events and self.ended is not None:
-            raise Broken(self.called, "run() ended without an event", "ends without an event")
+            raise Broken(self.called, "run() ended without an event", Mistake.ENDS_WITHOUT_AN_EVENT)
         self.expect_pace(bool(self.events), "run() yielded no event in that time", mistake)
 
-    def expect_pace(self, condition: bool, got: str, mistake: str) -> None:
+    def expect_pace(self, condition: bool, got: str, mistake: Mistake) -> None:
         """Raise Broken unless ``condition``; if the trigger has blocked the event loop, that comes first."""
         if not condition:
             self.expect_unblocked()
@@ -143,7 +144,7 @@ class Watched:
         """Raise Broken if the trigger has blocked the event loop."""
         if self.spy.blocking:
             got = f"on the event loop: {sorted(set(self.spy.blocking))}"
-            raise Broken(self.called, got, "blocking call on the event loop")
+            raise Broken(self.called, got, Mistake.BLOCKING_CALL_ON_THE_EVENT_LOOP)
 
     def expect_nothing_left(self, kind: str = "") -> None:
         """
@@ -154,7 +155,7 @@ class Watched:
         left = [each for each in self.left_behind if each.startswith(kind)]
         if left:
             after = "after the cancellation" if self.was_cancelled else "after the event"
-            raise Broken(f"{self.called}, {after}", f"left: {left}", "resource leak")
+            raise Broken(f"{self.called}, {after}", f"left: {left}", Mistake.RESOURCE_LEAK)
 
     @property
     def fired_at(self) -> float:
@@ -166,17 +167,19 @@ class Watched:
         late = self.cancelled_within
         called = f"{self.called}, then cancelled"
         if self.ended_when_released:
-            raise Broken(called, "it ended when the directory did not hang any more", "cancellation waits for a look")
+            raise Broken(
+                called, "it ended when the directory did not hang any more", Mistake.CANCELLATION_WAITS_FOR_A_LOOK
+            )
         if late is None:
-            raise Broken(called, "it still runs", "swallows the cancellation")
+            raise Broken(called, "it still runs", Mistake.SWALLOWS_THE_CANCELLATION)
         if late >= 1:
-            raise Broken(called, f"it ended {late:g} seconds later", "ends late when cancelled")
+            raise Broken(called, f"it ended {late:g} seconds later", Mistake.ENDS_LATE_WHEN_CANCELLED)
 
-    def expect_waiting(self, mistake: str = "ended while it should wait") -> None:
+    def expect_waiting(self, mistake: Mistake = Mistake.ENDED_WHILE_IT_SHOULD_WAIT) -> None:
         """
         Raise Broken unless the trigger was still waiting, quietly, when it was cancelled.
 
-        :param mistake: the name of the mistake if it was not.
+        :param mistake: the mistake if it was not.
         """
         self.expect_run()
         if self.events or self.ended is not None:
@@ -311,7 +314,7 @@ def begun(trigger: BaseTrigger) -> AsyncIterator[TriggerEvent]:
     if inspect.iscoroutine(running):
         _expect_begun(running)
         got = "a coroutine, which can be awaited but not iterated over"
-        raise Broken(f"{type(trigger).__name__}(…).run()", got, "returns in place of yielding")
+        raise Broken(f"{type(trigger).__name__}(…).run()", got, Mistake.RETURNS_IN_PLACE_OF_YIELDING)
     return running
 
 
