@@ -24,13 +24,13 @@ help: ## list the targets
 
 setup: $(READY) ## make .venv with Airflow and all that the kata needs
 
-grade: $(READY) ## grade your work  [TREE=exercise|solution|PATH] [STEP=1..7|c1..c3] [RESULTS=file.json]
+grade: $(READY) ## grade your work  [TREE=exercise|solution|PATH] [STEP=1..7|3a..3d|c1..c3] [RESULTS=file.json]
 	@$(KATA) grade --tree "$(TREE)" $(if $(STEP),--step "$(STEP)") $(if $(RESULTS),--results "$(RESULTS)")
 
 watch: $(READY) ## grade the step you work on at every save  [TREE=exercise|PATH]
 	@$(KATA) watch --tree "$(TREE)"
 
-hint: $(READY) ## help with a step, in three levels  STEP=1..7|c1..c3 [LEVEL=1..3]
+hint: $(READY) ## help with a step, in three levels  STEP=1..7|3a..3d|c1..c3 [LEVEL=1..3]
 	@$(KATA) hint --step "$(STEP)" $(if $(LEVEL),--level "$(LEVEL)")
 
 diff: $(READY) ## your step beside the worked answer, once it is green  STEP=1..7|c1..c3 [PEEK=1]

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 
 from kata.failures import BrokenSetup, WrongUsage
-from kata.steps import find_step
+from kata.steps import find_steps
 
 if TYPE_CHECKING:
     from kata.grading.verdict import Grade
@@ -62,7 +62,7 @@ def _parser() -> argparse.ArgumentParser:
         return added
 
     grade = command("grade", _grade, "grade a tree; exit code 0 only at full points of the seven steps")
-    grade.add_argument("--step", metavar="N", help="grade one step (1 to 7) or challenge (c1 to c3)")
+    grade.add_argument("--step", metavar="N", help="grade one step (1 to 7), part (3a to 3d) or challenge (c1 to c3)")
     grade.add_argument("--results", metavar="FILE", type=Path, help="also write the results as JSON")
     command("watch", _watch, "grade the step that is worked on at every save")
     hint = command("hint", _hint, "help with a step, in three levels")
@@ -144,9 +144,13 @@ def _watch(options: argparse.Namespace) -> bool:
 
 
 def _hint(options: argparse.Namespace) -> bool:
-    from kata.practice.hints import show_hint
+    from kata.practice.hints import list_parts, show_hint
 
-    show_hint(find_step(options.step), options.level, Console())
+    steps = find_steps(options.step)
+    if len(steps) > 1:
+        list_parts(steps, Console())
+    else:
+        show_hint(steps[0], options.level, Console())
     return True
 
 
@@ -154,10 +158,11 @@ def _diff(options: argparse.Namespace) -> bool:
     from kata.grading.preflight import find_tree, tree_option
     from kata.practice.diff import show_diff
 
-    step, tree = find_step(options.step), find_tree(options.tree)
-    if not options.peek and not _graded(options.tree, step.id).succeeded:
-        again = f"make diff STEP={step.id}{tree_option(options.tree)}"
-        print(f"{step.name} is not green yet. To look at the worked answer all the same: {again} PEEK=1")
+    step, tree = find_steps(options.step)[0], find_tree(options.tree)
+    # The reference solution of one part would give the others away.
+    if not options.peek and not _graded(options.tree, step.section_id).succeeded:
+        again = f"make diff STEP={step.section_id}{tree_option(options.tree)}"
+        print(f"{step.section} is not green yet. To look at the worked answer all the same: {again} PEEK=1")
         return False
     return show_diff(tree, step, Console())
 
@@ -165,7 +170,7 @@ def _diff(options: argparse.Namespace) -> bool:
 def _reset(options: argparse.Namespace) -> bool:
     from kata.practice.reset import reset
 
-    reset(options.tree, find_step(options.step) if options.step else None, Console())
+    reset(options.tree, find_steps(options.step)[0] if options.step else None, Console())
     return True
 
 

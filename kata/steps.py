@@ -11,9 +11,9 @@ from kata.failures import WrongUsage
 
 @dataclass(frozen=True)
 class Step:
-    """One step or challenge of the exercise.
+    """What is graded on its own: a step of the exercise, a part of a step, or a challenge.
 
-    :param id: "1" to "7" for the steps, "c1" to "c3" for the challenges.
+    :param id: "1" to "7" for the steps, "3a" to "3d" for the parts of Step 3, "c1" to "c3" for the challenges.
     :param points: what it is worth when all its checks pass.
     :param test_file: its checks, in the suite's folder.
     :param learn: what it is about, in a few words.
@@ -37,13 +37,27 @@ class Step:
 
     @property
     def name(self) -> str:
-        """ "Step 3" or "Challenge 1"."""
-        return f"Challenge {self.id[1:]}" if self.is_challenge else f"Step {self.id}"
+        """ "Step 2", "Step 3b" or "Challenge 1"."""
+        return _name_of(self.id)
+
+    @property
+    def section_id(self) -> str:
+        """ "3" for each part of Step 3, otherwise the step's own id."""
+        return re.sub(r"(?<=\d)[a-z]$", "", self.id)
+
+    @property
+    def section(self) -> str:
+        """The section of the learner's file that this is written in: "Step 3" for each of its parts."""
+        return _name_of(self.section_id)
 
     @property
     def hints_file(self) -> Path:
         """Its hints, in Markdown: a section a level."""
         return Path(__file__).parent / "hints" / f"{self.name.lower().replace(' ', '_')}.md"
+
+
+def _name_of(step_id: str) -> str:
+    return f"Challenge {step_id[1:]}" if step_id.startswith("c") else f"Step {step_id}"
 
 
 @dataclass(frozen=True)
@@ -77,11 +91,38 @@ STEPS: tuple[Step, ...] = (
         read=(_DEFERRING,),
     ),
     Step(
-        "3",
-        "MultiDirectoryTrigger",
-        30,
-        "test_step_3_multi_directory_trigger.py",
-        "a trigger: `serialize()`, `run()`, and an event loop that others need too",
+        "3a",
+        "It travels",
+        5,
+        "test_step_3a_it_travels.py",
+        "a trigger's arguments, and `serialize()`: how another process rebuilds the trigger",
+        read=(_DEFERRING,),
+    ),
+    Step(
+        "3b",
+        "It fires",
+        10,
+        "test_step_3b_it_fires.py",
+        "`run()`: an async generator that yields one `TriggerEvent`",
+        ("3a",),
+        read=(_DEFERRING,),
+    ),
+    Step(
+        "3c",
+        "It is a good neighbor",
+        10,
+        "test_step_3c_good_neighbor.py",
+        "an event loop that all triggers share: threads, timeouts, cancellation",
+        ("3b",),
+        read=(_DEFERRING,),
+    ),
+    Step(
+        "3d",
+        "It copes",
+        5,
+        "test_step_3d_it_copes.py",
+        "missing directories, transient errors, and exceptions that become an error event",
+        ("3b",),
         read=(_DEFERRING,),
     ),
     Step(
@@ -90,7 +131,7 @@ STEPS: tuple[Step, ...] = (
         20,
         "test_step_4_multi_directory_sensor.py",
         "a sensor: look, `defer()`, come back in another process",
-        ("3",),
+        ("3a", "3b", "3d"),
         read=(_DEFERRING,),
     ),
     Step(
@@ -124,7 +165,7 @@ STEPS: tuple[Step, ...] = (
         12,
         "test_challenge_1_advanced_trigger.py",
         "files that still grow, several patterns, priorities, backoff",
-        ("3",),
+        ("3a", "3b", "3c", "3d"),
         read=(_DEFERRING,),
     ),
     Step(
@@ -146,13 +187,25 @@ STEPS: tuple[Step, ...] = (
 )
 
 
+def find_steps(chosen: str, steps: tuple[Step, ...] = STEPS) -> tuple[Step, ...]:
+    """Find what a user chose: `"3"` is all parts of Step 3, `"3b"` one of them.
+
+    :raises WrongUsage: if there is no such step.
+    """
+    if found := tuple(step for step in steps if chosen.lower() in (step.id, step.section_id)):
+        return found
+    what = f"There is no step {chosen!r}." if chosen else "Which step? Name it: STEP=3."
+    raise WrongUsage(f"{what} Choose one of: {', '.join(choices(steps))}.")
+
+
+def choices(steps: tuple[Step, ...] = STEPS) -> tuple[str, ...]:
+    """What `find_steps` knows: each step before its parts."""
+    return tuple(dict.fromkeys(step_id for step in steps for step_id in (step.section_id, step.id)))
+
+
 def find_step(step_id: str, steps: tuple[Step, ...] = STEPS) -> Step:
-    """The step with this id. Raises `WrongUsage` when there is none."""
-    for step in steps:
-        if step.id == step_id.lower():
-            return step
-    what = f"There is no step {step_id!r}." if step_id else "Which step? Name it: STEP=3."
-    raise WrongUsage(f"{what} Choose one of: {', '.join(step.id for step in steps)}.")
+    """The step, or the part of a step, with exactly this id."""
+    return next(step for step in steps if step.id == step_id)
 
 
 def prerequisites(step: Step, steps: tuple[Step, ...] = STEPS) -> tuple[Step, ...]:

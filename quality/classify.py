@@ -74,7 +74,7 @@ def _classify(session: Session, wrong: Wrong, folder: Path, from_the_start: bool
     return Classified(
         wrong.name,
         passed=grades[-1].is_green,
-        blamed_on_its_step=first is not None and first.step == own if from_the_start else None,
+        blamed_on_its_step=first is not None and first.step.section == own.section if from_the_start else None,
         named=_shown(grades[-1], wrong.check) == wrong.mistake,
     )
 

@@ -17,13 +17,15 @@ from kata.command_line import main
 from kata.places import MODULE, ROOT
 from quality.conftest import Workshop
 
+TWO_STEPS = '(Step("1", "One", 60, "test_one.py"), Step("2", "Two", 40, "test_two.py", depends_on=("1",)))'
+TWO_PARTS = '(Step("1a", "One", 60, "test_one.py"), Step("1b", "Two", 40, "test_two.py", depends_on=("1a",)))'
 A_GRADE = """
 import sys
 from pathlib import Path
 from kata.grading import grader
 from kata.command_line import main
 from kata.steps import Step
-steps = (Step("1", "One", 60, "test_one.py"), Step("2", "Two", 40, "test_two.py", depends_on=("1",)))
+steps = {steps}
 suite = Path(sys.argv.pop(1))
 grader.Grader.__init__.__defaults__ = (suite, steps, suite / "no skeleton", grader.Deadlines())
 sys.exit(main(sys.argv[1:]))
@@ -41,7 +43,8 @@ def kata(*arguments: str) -> subprocess.CompletedProcess[str]:
     [
         (["grade", "--tree", "nowhere"], "TREE=nowhere does not exist"),
         (["run", "--tree", "nowhere"], "TREE=nowhere does not exist"),
-        (["grade", "--step", "8"], "There is no step '8'"),
+        (["grade", "--step", "8"], "There is no step '8'. Choose one of: 1, 2, 3, 3a, 3b, 3c, 3d, 4"),
+        (["hint", "--step", ""], "Which step? Name it: STEP=3. Choose one of: 1, 2, 3, 3a"),
         (["grade", "--results", "no/such/folder/r.json"], "does not exist"),
     ],
 )
@@ -72,8 +75,9 @@ def test_a_file_that_cannot_be_parsed_is_exit_code_1(command: str, tmp_path: Pat
     assert "def f(:" in done.stdout
 
 
-def a_grade(workshop: Workshop, *arguments: str) -> list[str]:
-    return [sys.executable, "-c", A_GRADE, str(workshop.suite), "grade", "--tree", str(workshop.tree), *arguments]
+def a_grade(workshop: Workshop, *arguments: str, steps: str = TWO_STEPS) -> list[str]:
+    code = A_GRADE.format(steps=steps)
+    return [sys.executable, "-c", code, str(workshop.suite), "grade", "--tree", str(workshop.tree), *arguments]
 
 
 def test_a_whole_grade(workshop: Workshop, tmp_path: Path):
@@ -91,6 +95,27 @@ def test_a_whole_grade(workshop: Workshop, tmp_path: Path):
     written = json.loads(results.read_text())
     assert (written["points"], written["possible"]) == (30, 100)
     assert [test["kind"] for test in written["tests"]] == [None, "wrong", "blocked"]
+
+
+@pytest.mark.parametrize(
+    ("step", "exit_code", "tasks", "points"),
+    [("1", 1, ["1a", "1b"], (60, 100)), ("1a", 0, ["1a"], (60, 60)), ("1b", 1, ["1b"], (0, 40))],
+)
+def test_a_step_is_graded_in_parts(workshop: Workshop, tmp_path: Path, step, exit_code, tasks, points):
+    workshop.write(
+        module="x = 1\n",
+        test_one="def test_a(module): assert module.x == 1\n",
+        test_two="@pytest.mark.essential\ndef test_b(module): assert module.x == 2\ndef test_c(module): pass\n",
+    )
+    results = tmp_path / "r.json"
+    command = a_grade(workshop, "--step", step, "--results", str(results), steps=TWO_PARTS)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == exit_code, done.stderr
+    written = json.loads(results.read_text())
+    assert [task["task_id"] for task in written["steps"]] == tasks
+    assert (written["points"], written["possible"]) == points
+    assert [test["name"] for test in written["tests"] if test["essential"]] == ["test_two.py::test_b"] * ("1b" in tasks)
+    assert ("Step 1b scores 0 points while this check fails." in done.stdout) == ("1b" in tasks)
 
 
 def test_an_import_error_is_no_points_and_exit_code_1(workshop: Workshop, tmp_path: Path):

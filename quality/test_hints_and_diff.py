@@ -12,9 +12,9 @@ from rich.console import Console
 from kata.failures import WrongUsage
 from kata.places import MODULE, SOLUTION, STARTER
 from kata.practice.diff import bare, show_diff
-from kata.practice.hints import show_hint
+from kata.practice.hints import list_parts, show_hint
 from kata.practice.sections import THE_DAGS, dags_of, sections
-from kata.steps import STEPS, find_step, read_hints
+from kata.steps import STEPS, find_step, find_steps, read_hints
 
 LEVELS = ("A nudge", "The concept", "Nearly the answer")
 
@@ -56,17 +56,24 @@ def test_there_are_no_other_hints():
 
 
 def test_a_hint_says_how_to_get_the_next(console: Console):
-    show_hint(find_step("3"), 1, console)
+    show_hint(find_step("3b"), 1, console)
     text = console.export_text()
-    assert "Step 3, MultiDirectoryTrigger: a nudge" in text
-    assert "make hint STEP=3 LEVEL=2" in text
+    assert "Step 3b, It fires: a nudge" in text
+    assert "make hint STEP=3b LEVEL=2" in text
+
+
+def test_a_step_with_parts_says_how_to_get_the_hints_of_each(console: Console):
+    list_parts(find_steps("3"), console)
+    text = console.export_text()
+    for step in find_steps("3"):
+        assert f"make hint STEP={step.id}   {step.title}" in text
 
 
 def test_the_last_hint_says_where_to_read_on(console: Console):
-    show_hint(find_step("3"), 3, console)
+    show_hint(find_step("3b"), 3, console)
     text = console.export_text()
     assert "LEVEL=4" not in text
-    assert find_step("3").read[0] in text
+    assert find_step("3b").read[0] in text
 
 
 @pytest.mark.parametrize("level", [0, 4, -1])
@@ -109,6 +116,15 @@ def test_all_of_the_worked_dags_is_of_some_step():
     worked = sections(SOLUTION.read_text(encoding="utf-8"))[THE_DAGS]
     shown = {line for step in STEPS for line in dags_of(step, worked).splitlines()}
     assert shown >= {line for line in worked.splitlines()[1:] if line}
+
+
+@pytest.mark.parametrize("step", find_steps("3"), ids=lambda step: step.id)
+def test_the_parts_of_a_step_are_shown_together(tmp_path: Path, console: Console, step):
+    (tmp_path / f"{MODULE}.py").write_bytes(STARTER.read_bytes())
+    assert show_diff(tmp_path, step, console)
+    text = console.export_text()
+    assert "Step 3: yours" in text
+    assert "class MultiDirectoryTrigger(BaseTrigger)" in text
 
 
 def test_a_file_without_headings_is_told_so(tmp_path: Path, console: Console):

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from kata.failures import WrongUsage
-from kata.grading.verdict import BLOCKED, WRONG, Check, Grade, StepGrade, Verdict, mark_blocked
-from kata.steps import STEPS, Step, find_step, prerequisites
+from kata.grading.verdict import BLOCKED, HUNG, NOT_RUN, WRONG, Check, Grade, StepGrade, Verdict, mark_blocked
+from kata.steps import STEPS, Step, find_step, find_steps, prerequisites
 
 
 def step_grade(step: Step, passed: int, failed: int) -> StepGrade:
@@ -20,7 +22,7 @@ def step_grade(step: Step, passed: int, failed: int) -> StepGrade:
 
 
 def grades(**failed: int) -> list[StepGrade]:
-    """All steps with four checks each, of which so many fail: `s3=1`."""
+    """All steps with four checks each, of which so many fail: `s3b=1`."""
     found = [step_grade(step, 4 - failed.get(f"s{step.id}", 0), failed.get(f"s{step.id}", 0)) for step in STEPS]
     mark_blocked(found)
     return found
@@ -54,30 +56,43 @@ def test_a_step_depends_only_on_earlier_ones():
 
 
 def test_prerequisites_of_prerequisites():
-    assert [step.id for step in prerequisites(find_step("6"))] == ["3", "4"]
+    assert [step.id for step in prerequisites(find_step("6"))] == ["3a", "3b", "3d", "4"]
 
 
 @pytest.mark.parametrize("step_id", ["8", "c4", "", "x"])
 def test_an_unknown_step(step_id: str):
-    with pytest.raises(WrongUsage, match="Choose one of: 1, 2, 3"):
-        find_step(step_id)
+    choices = "1, 2, 3, 3a, 3b, 3c, 3d, 4, 5, 6, 7, c1, c2, c3"
+    with pytest.raises(WrongUsage, match=f"Choose one of: {choices}."):
+        find_steps(step_id)
+
+
+@pytest.mark.parametrize(
+    ("chosen", "ids"), [("3", ["3a", "3b", "3c", "3d"]), ("3b", ["3b"]), ("3B", ["3b"]), ("4", ["4"]), ("c1", ["c1"])]
+)
+def test_a_step_is_all_its_parts(chosen: str, ids: list[str]):
+    assert [step.id for step in find_steps(chosen)] == ids
+
+
+def test_the_parts_of_a_step_are_written_in_its_section():
+    assert {step.section for step in find_steps("3")} == {"Step 3"}
+    assert sum(step.points for step in find_steps("3")) == 30
 
 
 def test_a_step_waits_for_the_first_one_that_is_wrong_itself():
-    found = {each.step.id: each for each in grades(s3=1, s4=2, s6=4, s7=1)}
-    assert found["3"].waits_for is None
-    assert [found[step_id].waits_for.id for step_id in ("4", "6", "7")] == ["3", "3", "3"]
+    found = {each.step.id: each for each in grades(s3b=1, s4=2, s6=4, s7=1)}
+    assert found["3b"].waits_for is None
+    assert [found[step_id].waits_for.id for step_id in ("4", "6", "7")] == ["3b", "3b", "3b"]
     assert {verdict.kind for verdict in found["4"].verdicts} == {None, BLOCKED}
     assert found["4"].points == 10
 
 
 def test_a_green_step_waits_for_nothing():
-    assert next(each for each in grades(s3=1) if each.step.id == "4").waits_for is None
+    assert next(each for each in grades(s3b=1) if each.step.id == "4").waits_for is None
 
 
 def test_blame_goes_to_the_first_step_that_can_be_green():
     assert grade_of(grades(s4=1, s5=1)).first_failing.step.id == "4"
-    assert grade_of(grades(s3=1, s4=1, s5=1), "4").first_failing.step.id == "3"
+    assert grade_of(grades(s3b=1, s4=1, s5=1), "4").first_failing.step.id == "3b"
     assert grade_of(grades()).first_failing is None
 
 
@@ -87,5 +102,30 @@ def test_success_is_all_seven_steps_without_the_challenges():
 
 
 def test_success_of_one_step():
-    assert grade_of(grades(s3=1), "2").succeeded
+    assert grade_of(grades(s3b=1), "2").succeeded
+    assert grade_of(grades(s3b=1), "3a").succeeded
     assert not grade_of(grades(sc1=1), "c1").succeeded
+
+
+def test_success_of_a_step_is_that_of_all_its_parts():
+    parts = [step.id for step in find_steps("3")]
+    assert grade_of(grades(s4=1), *parts).succeeded
+    assert not grade_of(grades(s3d=1), *parts).succeeded
+
+
+def essential(grade: StepGrade, number: int) -> StepGrade:
+    """The grade with the check of this number marked as essential."""
+    verdict = grade.verdicts[number]
+    grade.verdicts[number] = replace(verdict, check=replace(verdict.check, essential=True))
+    return grade
+
+
+@pytest.mark.parametrize("kind", [WRONG, BLOCKED, HUNG, NOT_RUN])
+def test_a_step_that_fails_an_essential_check_is_worth_nothing(kind: str):
+    grade = essential(step_grade(find_step("3c"), 3, 1), 3)
+    grade.verdicts[3] = replace(grade.verdicts[3], kind=kind)
+    assert (grade.passed, grade.points) == (3, 0)
+
+
+def test_an_essential_check_that_passes_changes_nothing():
+    assert essential(step_grade(find_step("3c"), 3, 1), 0).points == 7

@@ -13,25 +13,27 @@ from kata.grading import results_file
 from kata.grading.mistakes import MISTAKES
 from kata.grading.results_file import as_dict, check_results_file, write_results
 from kata.grading.verdict import Problem, StepGrade
-from quality.test_points import grade_of, grades
+from kata.steps import STEPS, find_steps
+from quality.test_points import essential, grade_of, grades
 
 
 def test_the_shape():
-    results = as_dict(grade_of(grades(s3=1, s4=1)))
+    results = as_dict(grade_of(grades(s3b=1, s4=1)))
     assert json.loads(json.dumps(results)) == results
     assert (results["version"], results["status"], results["message"]) == (3, "fail", None)
-    assert (results["points"], results["possible"]) == (117, 130)
-    assert len(results["tests"]) == 40
+    assert (results["points"], results["possible"]) == (122, 130)
+    assert len(results["tests"]) == 4 * len(STEPS)
     keys = {"name", "status", "message", "output", "task_id", "points", "possible", "kind", "duration"}
-    keys |= {"mistake", "consequence"}
+    keys |= {"mistake", "consequence", "essential"}
     assert all(keys <= set(test) for test in results["tests"])
-    assert [step["task_id"] for step in results["steps"]] == ["1", "2", "3", "4", "5", "6", "7", "c1", "c2", "c3"]
+    ids = ["1", "2", "3a", "3b", "3c", "3d", "4", "5", "6", "7", "c1", "c2", "c3"]
+    assert [step["task_id"] for step in results["steps"]] == ids
 
 
 def test_status_and_kind_of_a_test():
-    tests = {test["name"]: test for test in as_dict(grade_of(grades(s3=1, s4=1)))["tests"]}
+    tests = {test["name"]: test for test in as_dict(grade_of(grades(s3b=1, s4=1)))["tests"]}
     passed = tests["test_step_1_setup.py::test_0"]
-    wrong = tests["test_step_3_multi_directory_trigger.py::test_3"]
+    wrong = tests["test_step_3b_it_fires.py::test_3"]
     blocked = tests["test_step_4_multi_directory_sensor.py::test_3"]
     assert (passed["status"], passed["kind"], passed["message"], passed["points"]) == ("pass", None, None, 2.5)
     assert (wrong["status"], wrong["kind"], wrong["points"]) == ("fail", "wrong", 0)
@@ -49,6 +51,24 @@ def test_the_mistake_and_what_it_would_do():
         (mistake.name, mistake.consequence),
         (None, None),
     ]
+
+
+def test_an_essential_check_takes_the_points_of_its_part():
+    found = grades(s3c=1)
+    essential(next(each for each in found if each.step.id == "3c"), 3)
+    results = as_dict(grade_of(found))
+    part = [test for test in results["tests"] if test["task_id"] == "3c"]
+    assert [test["points"] for test in part] == [0, 0, 0, 0]
+    assert "essential: Step 3c scores 0 points while this check fails." in part[3]["message"]
+    assert next(step["points"] for step in results["steps"] if step["task_id"] == "3c") == 0
+    assert results["points"] == 120
+
+
+def test_each_part_of_a_step_is_a_task_of_its_own():
+    ids = [step.id for step in find_steps("3")]
+    results = as_dict(grade_of(grades(s3d=4), *ids))
+    assert [step["task_id"] for step in results["steps"]] == ids
+    assert (results["status"], results["points"], results["possible"]) == ("fail", 25, 30)
 
 
 def test_full_points():

@@ -9,7 +9,8 @@ from rich.console import Console
 from kata.grading.mistakes import MISTAKES
 from kata.grading.scorecard import show_scorecard
 from kata.grading.verdict import NOT_IMPORTABLE, WRONG, Check, Grade, Problem, StepGrade, Verdict
-from quality.test_points import grade_of, grades
+from kata.steps import STEPS, find_steps
+from quality.test_points import essential, grade_of, grades
 
 HOSTILE = "[bold red]not markup[/] [/nonsense] \x1b[2J\x07 [link=x]"
 
@@ -35,19 +36,19 @@ def test_full_points_with_an_open_challenge():
 
 
 def test_the_first_failing_step_and_what_waits_for_it():
-    text = printed(grade_of(grades(s3=2, s4=1)))
+    text = printed(grade_of(grades(s3b=2, s4=1)))
     lines = {line.split()[2]: line for line in text.splitlines() if " Step " in line and "/" in line}
-    assert lines["3"].split()[0] == "✗"
-    assert "first to mend" in lines["3"]
-    assert "15/30" in lines["3"]
-    assert "waits for Step 3" in lines["4"]
-    assert "Step 3: Sentence 2." in text
+    assert lines["3b"].split()[0] == "✗"
+    assert "first to mend" in lines["3b"]
+    assert "5/10" in lines["3b"]
+    assert "waits for Step 3b" in lines["4"]
+    assert "Step 3b: Sentence 2." in text
     assert "✗ Sentence 3." in text
-    assert "make grade STEP=3" in text
+    assert "make grade STEP=3b" in text
 
 
 def test_every_line_fits_80_columns():
-    text = printed(grade_of(grades(s3=2, s4=1)))
+    text = printed(grade_of(grades(s3b=2, s4=1)))
     assert max(len(line) for line in text.splitlines() if "http" not in line) <= 80
 
 
@@ -96,14 +97,35 @@ def test_nothing_is_blamed_when_the_file_cannot_be_imported():
     grade = grade_of([StepGrade(each.step, [Verdict(Check("a", "T.", 10), NOT_IMPORTABLE)]) for each in grades()])
     grade.problem = Problem("Importing the file fails.", "exercise/x.py", "Mend it.")
     text = printed(grade)
-    assert text.count("not graded") == 10
+    assert text.count("not graded") == len(STEPS)
     assert "✗ " in text
     assert "first to mend" not in text
 
 
 def test_notes_are_shown_beside_a_failure():
-    grade = grade_of(grades(s3=1))
+    grade = grade_of(grades(s3b=1))
     grade.notes = [f"class Missing{number} is missing" for number in range(7)]
     text = printed(grade)
     assert "class Missing0 is missing" in text
     assert "and 2 more" in text
+
+
+def test_an_essential_check_says_what_it_decides():
+    found = grades(s3c=3)
+    neighbor = next(each for each in found if each.step.id == "3c")
+    essential(neighbor, 2)
+    essential(neighbor, 3)
+    text = printed(grade_of(found))
+    assert "0/10 1/4 first to mend" in " ".join(text.split())
+    assert "Step 3c: Sentence 2." in text  # before Sentence 1, which is not essential
+    assert "essential   Step 3c scores 0 points while this check fails." in text
+    assert "✗ (essential) Sentence 3." in text
+    assert "✗ Sentence 1." in text
+
+
+def test_success_of_a_step_with_parts():
+    parts = [each for each in grades() if each.step in find_steps("3")]
+    text = printed(grade_of(parts, *(each.step.id for each in parts)))
+    assert text.count("Step 3") == 5
+    assert "30/30 points" in text
+    assert "Step 3 is green." in text

@@ -71,7 +71,7 @@ def test_it_goes_on_when_a_step_is_green_and_notices_when_one_breaks(terminal: T
     terminal.wait_for(KEYS)
     terminal.save(solution_but("2", "3"))
     terminal.wait_for(r"✓ Step 1, .*, is green")
-    terminal.wait_for(r"✓ ✗ · · · · · · · ·  Step 2,")
+    terminal.wait_for(r"✓ ✗ · · · · · · · · · · ·  Step 2,")
     terminal.wait_for(KEYS)
     terminal.press("d")
     terminal.wait_for(r"Step 1: worked answer")
@@ -83,7 +83,7 @@ def test_it_goes_on_when_a_step_is_green_and_notices_when_one_breaks(terminal: T
 
     terminal.save(solution_but("3"))
     terminal.wait_for(r"✓ Step 1, .*, is green")
-    terminal.wait_for(r"✓ ✓ ✗ · · · · · · ·  Step 3,")
+    terminal.wait_for(r"✓ ✓ ✗ · · · · · · · · · ·  Step 3a,")
     terminal.press("q")
     assert terminal.exit_code() == 0
 

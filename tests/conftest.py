@@ -21,6 +21,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "deadline(seconds): how long the check may take before the grader ends it")
+    config.addinivalue_line("markers", "essential: while the check fails, its step scores 0 points")
     tree = config.getoption("--tree")
     config.kata_tree = HERE.parent / tree if tree in ("exercise", "solution") else Path(tree).resolve()
     if not (config.kata_tree / "trigger_implementation_exercise.py").is_file():
@@ -84,3 +85,26 @@ def data_dir(submission, pytestconfig: pytest.Config) -> str:
     expect(inside, called="DATA_DIR", got=f"{root}, which is not what the setting KATA_DATA_DIR says")
     shutil.rmtree(root, ignore_errors=True)
     return root
+
+
+@pytest.fixture
+def trigger(submission, clients):
+    """Step 3's trigger over all clients; arguments may be given otherwise."""
+
+    def build(**arguments):
+        return submission.MultiDirectoryTrigger(
+            **{"directories": clients.directories, "check_interval": 10, **arguments}
+        )
+
+    return build
+
+
+@pytest.fixture(scope="module")
+def crowded(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A directory of 10,000 CSV files."""
+    directory = tmp_path_factory.mktemp("crowded").resolve()
+    first = directory / "00000.csv"
+    first.touch()
+    for number in range(1, 10_000):
+        os.link(first, directory / f"{number:05}.csv")
+    return str(directory)

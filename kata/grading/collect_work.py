@@ -49,7 +49,8 @@ class CollectWork:
     def reported(self, message: dict[str, Any]) -> None:
         if message["event"] == "check":
             deadline = message["deadline"] or self._deadline
-            self._checks.append(Check(message["id"], message["title"], deadline, message["case"]))
+            essential = message["essential"]
+            self._checks.append(Check(message["id"], message["title"], deadline, message["case"], essential))
         elif message["event"] == "not collected":
             self._complaints.append(f"{message['where']}\n{message['error']}")
 

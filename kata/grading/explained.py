@@ -20,14 +20,14 @@ _MOST_OTHERS = 8
 
 
 def show_step(grade: StepGrade, console: Console, printed_by: str = "Your code printed") -> None:
-    """The first failing check in full, the others of its step by name.
+    """The first failing check in full, an essential one before the others; these by name.
 
     :param printed_by: what stands above the lines that are not the grader's.
     """
-    first = next((verdict for verdict in grade.failing if verdict.kind != NOT_RUN), grade.failing[0])
+    first = min(grade.failing, key=lambda verdict: (verdict.kind == NOT_RUN, not verdict.check.essential))
     case = f" [{first.check.case}]" if first.check.case else ""
     console.print(Text.assemble((f" {grade.step.name}: ", "bold"), plain(first.check.title + case, "bold")))
-    _show_parts(first, grade.step.read, console)
+    _show_parts(first, grade, console)
     show_printed(first.printed, console, printed_by)
     others = Counter((each.check.title, _kind(each)) for each in grade.failing if each is not first)
     if others:
@@ -82,7 +82,7 @@ def show_printed(printed: str, console: Console, printed_by: str = "Your code pr
         console.print(Text.assemble(("   | ", "cyan"), plain(line)), overflow="fold")
 
 
-def _show_parts(verdict: Verdict, read: tuple[str, ...], console: Console) -> None:
+def _show_parts(verdict: Verdict, grade: StepGrade, console: Console) -> None:
     table = Table.grid(padding=(0, 2, 0, 0))
     table.add_column(style="dim", no_wrap=True, width=13)
     table.add_column(overflow="fold")
@@ -94,6 +94,7 @@ def _show_parts(verdict: Verdict, read: tuple[str, ...], console: Console) -> No
         ("contract", verdict.contract if verdict.contract != verdict.check.title else ""),
         ("mistake", verdict.mistake),
         ("", f"On a real Airflow: {mistake.consequence}" if mistake else ""),
+        ("essential", grade.essential_note(verdict)),
     ):
         if text:
             table.add_row(f"   {label}", plain(text))
@@ -103,9 +104,12 @@ def _show_parts(verdict: Verdict, read: tuple[str, ...], console: Console) -> No
         place = f"{shown(Path(verdict.path))}:{verdict.line}"
         console.print(Text.assemble(("   at          ", "dim"), plain(place)), soft_wrap=True)
         console.print(Text.assemble(" " * 15, plain(verdict.source)), soft_wrap=True)
+    read = grade.step.read
     for place in dict.fromkeys((mistake.read, *read) if mistake else read):
         console.print(Text.assemble(("   read        ", "dim"), plain(place)), soft_wrap=True)
 
 
 def _kind(verdict: Verdict) -> str:
-    return "" if verdict.kind in (WRONG, BLOCKED) else f"({(verdict.kind or '').replace('_', ' ')}) "
+    kind = "" if verdict.kind in (WRONG, BLOCKED) else (verdict.kind or "").replace("_", " ")
+    said = ", ".join(filter(None, (kind, "essential" if verdict.check.essential else "")))
+    return f"({said}) " if said else ""

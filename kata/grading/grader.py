@@ -11,7 +11,7 @@ from kata.grading.session import Deadlines, Progress, Session
 from kata.grading.skeleton import differences
 from kata.grading.verdict import NOT_IMPORTABLE, TAMPERED, Check, Grade, Problem, StepGrade, Verdict, mark_blocked
 from kata.places import MODULE, SOLUTION, SUITE
-from kata.steps import STEPS, Step, find_step, prerequisites
+from kata.steps import STEPS, Step, find_steps, prerequisites
 
 
 @dataclass
@@ -29,9 +29,9 @@ class Grader:
     deadlines: Deadlines = field(default_factory=Deadlines)
 
     def grade(self, tree_name: str, step_id: str | None = None) -> Grade:
-        """Grade the tree; with `step_id` that step alone counts. Raises `WrongUsage` and `BrokenSetup`."""
+        """Grade the tree; with `step_id` only that step counts, or its parts. Raises `WrongUsage` and `BrokenSetup`."""
         began = time.monotonic()
-        chosen = list(self.steps) if step_id is None else [find_step(step_id, self.steps)]
+        chosen = list(self.steps) if step_id is None else list(find_steps(step_id, self.steps))
         tree = find_tree(tree_name)
         text, problem = read_module(tree / f"{MODULE}.py")
         grades = [StepGrade(step) for step in chosen]

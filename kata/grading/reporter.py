@@ -35,7 +35,8 @@ class Reporter:
         self._guard: Guard | None = None
 
     def pytest_configure(self, config: pytest.Config) -> None:
-        config.addinivalue_line("markers", "deadline(seconds): how long the check may take, instead of 10 seconds")
+        config.addinivalue_line("markers", "deadline(seconds): how long the check may take, instead of 15 seconds")
+        config.addinivalue_line("markers", "essential: while the check fails, its step scores 0 points")
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -50,6 +51,7 @@ class Reporter:
                     title=_title(item),
                     case=item.callspec.id if hasattr(item, "callspec") else "",
                     deadline=float(marker.args[0]) if marker else None,
+                    essential=item.get_closest_marker("essential") is not None,
                 )
 
     @pytest.hookimpl(trylast=True)

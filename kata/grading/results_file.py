@@ -62,23 +62,25 @@ def _step(grade: StepGrade) -> dict[str, Any]:
 def _test(grade: StepGrade, verdict: Verdict) -> dict[str, Any]:
     # A check's share of its step, so that the shares of a green step add up to the step's points.
     share = grade.step.points / grade.total
+    counts = verdict.passed and not grade.fails_an_essential_check
     return {
         "name": verdict.check.id,
         "title": verdict.check.title,
         "status": "pass" if verdict.passed else "fail" if verdict.kind == WRONG else "error",
         "kind": verdict.kind,
-        "message": None if verdict.passed else message_of(verdict),
+        "message": None if verdict.passed else message_of(grade, verdict),
         "mistake": verdict.mistake or None,
         "consequence": MISTAKES[verdict.mistake].consequence if verdict.mistake in MISTAKES else None,
         "output": verdict.printed or None,
         "task_id": grade.step.id,
-        "points": round(share, 4) if verdict.passed else 0,
+        "points": round(share, 4) if counts else 0,
         "possible": round(share, 4),
+        "essential": verdict.check.essential,
         "duration": round(verdict.duration, 3),
     }
 
 
-def message_of(verdict: Verdict) -> str:
+def message_of(grade: StepGrade, verdict: Verdict) -> str:
     """The explanation as plain text, a line a part."""
     place = f"{verdict.path}:{verdict.line}" if verdict.line else ""
     parts = (
@@ -88,5 +90,6 @@ def message_of(verdict: Verdict) -> str:
         ("contract: ", verdict.contract or verdict.check.title),
         ("mistake: ", verdict.mistake),
         ("at: ", f"{place}: {verdict.source}" if place else ""),
+        ("essential: ", grade.essential_note(verdict)),
     )
     return "\n".join(label + text for label, text in parts if text)

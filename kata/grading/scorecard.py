@@ -82,12 +82,9 @@ def _points(grades: list[StepGrade]) -> str:
 
 
 def _show_success(grade: Grade, console: Console) -> None:
-    if grade.is_one_step:
-        green = grade.counted[0]
-        console.print(Text(f" {green.step.name} is green.", "bold green"))
-        for following in grade.steps[grade.steps.index(green) + 1 :][:1]:
-            show_next(f"{following.step.name}, {following.step.title}", _command(grade, following), console)
-        show_next("or grade the whole", _command(grade), console)
+    if grade.chosen:
+        console.print(Text(f" {grade.chosen} is green.", "bold green"))
+        show_next("grade the whole", _command(grade), console)
         return
     console.print(Text(" All seven steps are green. Well done!", "bold green"))
     show_next("see your DAG run while files arrive", f"make run{tree_option(grade.tree)}", console)

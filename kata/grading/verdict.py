@@ -25,12 +25,14 @@ class Check:
     :param title: the sentence of the contract that it checks.
     :param deadline: how long it may take, in seconds.
     :param case: pytest's id of the parameters, "" for none.
+    :param essential: its step is worth nothing while it fails.
     """
 
     id: str
     title: str
     deadline: float
     case: str = ""
+    essential: bool = False
 
 
 @dataclass(frozen=True)
@@ -90,9 +92,19 @@ class StepGrade:
         return self.total > 0 and self.passed == self.total
 
     @property
+    def fails_an_essential_check(self) -> bool:
+        return any(verdict.check.essential for verdict in self.failing)
+
+    def essential_note(self, verdict: Verdict) -> str:
+        """What a failing check costs if it is essential, otherwise ""."""
+        return f"{self.step.name} scores 0 points while this check fails." if verdict.check.essential else ""
+
+    @property
     def points(self) -> int:
-        """Full only if every check passed; a step without checks is worth nothing."""
-        return self.step.points * self.passed // self.total if self.total else 0
+        """Full only if every check passed; 0 without checks, or if an essential one failed."""
+        if not self.total or self.fails_an_essential_check:
+            return 0
+        return self.step.points * self.passed // self.total
 
     @property
     def failing(self) -> list[Verdict]:
@@ -105,7 +117,7 @@ class Grade:
 
     :param tree: as the learner named it.
     :param steps: all that were run, in the order of the registry.
-    :param asked: ids of those that count: one when a step was chosen, else all.
+    :param asked: ids of those that count: the chosen step or its parts, or all.
     :param problem: why nothing could be graded, None when it could.
     :param notes: what differs from the skeleton of the exercise.
     :param duration: in seconds.
@@ -123,15 +135,16 @@ class Grade:
         return [grade for grade in self.steps if grade.step.id in self.asked]
 
     @property
-    def is_one_step(self) -> bool:
-        return len(self.counted) == 1
+    def chosen(self) -> str:
+        """What alone was graded: "Step 2", "Step 3" for all its parts, "Step 3b" for one; "" for the whole tree."""
+        steps = [grade.step for grade in self.counted]
+        names = {step.name for step in steps} if len(steps) == 1 else {step.section for step in steps}
+        return names.pop() if len(names) == 1 else ""
 
     @property
     def required(self) -> list[StepGrade]:
-        """What decides: the steps without the challenges, or the one that was chosen."""
-        if self.is_one_step:
-            return self.counted
-        return [grade for grade in self.counted if not grade.step.is_challenge]
+        """What decides: the steps without the challenges, or what was chosen."""
+        return [grade for grade in self.counted if self.chosen or not grade.step.is_challenge]
 
     @property
     def succeeded(self) -> bool:

@@ -15,7 +15,7 @@ from rich.text import Text
 from kata.grading.preflight import read_module
 from kata.places import MODULE, SOLUTION
 from kata.plain_text import plain
-from kata.practice.sections import THE_DAGS, dags_of, sections
+from kata.practice.sections import THE_DAGS, dags_of, section_of, sections
 from kata.steps import Step
 
 _WIDE = 140  # columns from which two codes fit beside each other
@@ -31,7 +31,7 @@ def show_diff(tree: Path, step: Step, console: Console) -> bool:
         console.print(plain(f"{problem.place}: {problem.what} {problem.todo}"), soft_wrap=True)
         return False
     worked = SOLUTION.read_text(encoding="utf-8")
-    _show_beside(step.name, sections(text).get(step.name), bare(sections(worked)[step.name]), console)
+    _show_beside(step.section, section_of(step, text), bare(sections(worked)[step.section]), console)
     # Of the DAGs no more than the step's: the next ones are still to be found.
     if dags := dags_of(step, sections(worked)[THE_DAGS]):
         _show_beside(THE_DAGS, sections(text).get(THE_DAGS), dedent(dags), console)

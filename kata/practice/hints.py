@@ -1,4 +1,4 @@
-"""`make hint`: the hints of a step, one level at a time."""
+"""`make hint`: the hints of a step or part, one level at a time."""
 
 from __future__ import annotations
 
@@ -9,6 +9,14 @@ from rich.text import Text
 
 from kata.failures import WrongUsage
 from kata.steps import Step, read_hints
+
+
+def list_parts(steps: tuple[Step, ...], console: Console) -> None:
+    """Print the commands for the hints of each part of a step."""
+    console.print(Text(f"\n {steps[0].section} has {len(steps)} parts, each with its own hints:\n"))
+    for step in steps:
+        console.print(Text.assemble((f"   make hint STEP={step.id}", "bold"), f"   {step.title}"))
+    console.print()
 
 
 def show_hint(step: Step, level: int, console: Console) -> None:

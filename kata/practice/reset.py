@@ -16,11 +16,14 @@ from kata.steps import Step
 
 
 def reset(tree_name: str, step: Step | None, console: Console) -> None:
-    """Put the starter, or only its section for `step`, into the tree; what was there is kept. Raises `WrongUsage`."""
+    """Put the starter, or only the section that `step` is written in, into the tree; what was there is kept.
+
+    :raises WrongUsage: if the file cannot be replaced, or has no heading of this section.
+    """
     file = _file_to_change(tree_name)
     starter = STARTER.read_bytes()
     _replace(file, starter if step is None else _only(step, file, starter.decode()), console)
-    what = "The starter is" if step is None else f"The starter's section for {step.name} is"
+    what = "The starter is" if step is None else f"The starter's section for {step.section} is"
     console.print(Text(f" {what} back in {shown(file)}."), soft_wrap=True)
     if step is not None:
         console.print(Text(" The DAGs at the end of the file are as you left them."))
@@ -61,6 +64,6 @@ def _only(step: Step, file: Path, starter: str) -> bytes:
     except (KeyError, OSError, UnicodeDecodeError):
         heading = section.splitlines()[0].rstrip("─ ")
         raise WrongUsage(
-            f"{shown(file)} has no line {heading!r} any more, so it cannot be said where {step.name} begins. "
+            f"{shown(file)} has no line {heading!r} any more, so it cannot be said where {step.section} begins. "
             "Put the line back, or reset the whole file: make reset"
         ) from None

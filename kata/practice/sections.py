@@ -39,13 +39,13 @@ def dags_of(step: Step, dags: str) -> str:
 
 
 def section_of(step: Step, text: str) -> str | None:
-    """The section of a step; None when its heading is not there any more."""
-    return sections(text).get(step.name)
+    """The section that a step is written in; None when its heading is not there any more."""
+    return sections(text).get(step.section)
 
 
 def with_section(step: Step, text: str, section: str) -> str:
-    """The text with another section for this step. Raises `KeyError` when it has none."""
+    """The text with this section replaced for a step. Raises `KeyError` if the text has none for the step."""
     parts = sections(text)
-    if step.name not in parts:
-        raise KeyError(step.name)
-    return "".join({**parts, step.name: section}.values())
+    if step.section not in parts:
+        raise KeyError(step.section)
+    return "".join({**parts, step.section: section}.values())

@@ -165,7 +165,8 @@ class Watch:
         show_hint(self.step, self._hints_seen, self.console)
 
     def _show_diff(self) -> None:
-        done = [step for step in STEPS if step.id in self.green]
+        open_sections = {step.section for step in STEPS if step.id not in self.green}
+        done = [step for step in STEPS if step.section not in open_sections]
         if not done:
             self.console.print(
                 " The worked answer of a step is shown once the step is green. Before: make diff STEP=n PEEK=1"

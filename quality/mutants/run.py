@@ -25,7 +25,7 @@ from kata.grading.supervisor import Ending
 from kata.places import MODULE, SOLUTION
 from kata.practice.sections import sections
 from kata.scratch import scratch_folder
-from kata.steps import STEPS, Step, find_step
+from kata.steps import STEPS, Step, find_steps
 from kata.tool_environment import python_with
 from quality.silence import Silence
 
@@ -94,7 +94,7 @@ def _alive(session: Session, mutants: list[Mutant], folder: Path, steps: tuple[S
     return [mutants[number] for number, each in works.items() if not any(work.killed_by for work in each)]
 
 
-def read_mutants(lines: Iterator[str], only: Step | None) -> list[Mutant]:
+def read_mutants(lines: Iterator[str], only: tuple[Step, ...]) -> list[Mutant]:
     """The mutants, each with what it changes."""
     worked = SOLUTION.read_text(encoding="utf-8")
     owners = list(_owners(worked))
@@ -104,7 +104,7 @@ def read_mutants(lines: Iterator[str], only: Step | None) -> list[Mutant]:
         changed = [each for each in difflib.ndiff(worked.splitlines(), made["code"].splitlines()) if each[0] in "+-"]
         number = _first_difference(worked, made["code"])
         steps = owners[number]
-        if steps and (only is None or only in steps):
+        if set(only) & set(steps):
             found.append(Mutant(made["operator"], made["code"], "\n".join(changed), number + 1, steps))
     return found
 
@@ -112,7 +112,7 @@ def read_mutants(lines: Iterator[str], only: Step | None) -> list[Mutant]:
 def _owners(worked: str) -> Iterator[tuple[Step, ...]]:
     """For each line the steps whose section it is in; that of the DAGs is everybody's, what stands above is given."""
     for name, section in sections(worked).items():
-        steps = tuple(step for step in STEPS if step.name == name)
+        steps = tuple(step for step in STEPS if step.section == name)
         for _ in section.splitlines():
             yield steps if name.startswith(("Step", "Challenge")) else STEPS if name else ()
 
@@ -144,7 +144,7 @@ def main() -> int:
     parser.add_argument("--from", dest="file", type=Path, help="mutants that were made before, a JSON object a line")
     options = parser.parse_args()
     console = Console()
-    only = find_step(options.step) if options.step else None
+    only = find_steps(options.step) if options.step else STEPS
     lines = iter(options.file.read_text().splitlines()) if options.file else make_mutants(console)
     mutants = read_mutants(lines, only)
     known = argued()
