@@ -10,6 +10,7 @@ import pytest
 from rich.console import Console
 
 from kata.failures import WrongUsage
+from kata.grading.skeleton import skeleton
 from kata.places import MODULE, SOLUTION, STARTER
 from kata.practice.diff import bare, show_diff
 from kata.practice.hints import list_parts, show_hint
@@ -88,9 +89,10 @@ def test_both_codes_are_shown_whole(tmp_path: Path, width: int):
     (tmp_path / f"{MODULE}.py").write_bytes(STARTER.read_bytes())
     assert show_diff(tmp_path, find_step("2"), console)
     text = console.export_text()
+    section = sections(SOLUTION.read_text(encoding="utf-8"))["Step 2"]
     assert "TODO (Step 2)" in text
-    assert "takes a worker slot; once it defers" in " ".join(text.split())
-    assert "Log that a worker slot is taken from now on" not in text
+    assert bare(section).splitlines()[-1].strip()[:40] in " ".join(text.split())
+    assert skeleton(section)["log_worker_slot"].doc.splitlines()[0] not in text
     assert "on_execute_callback=log_worker_slot" in text
 
 
@@ -98,7 +100,7 @@ OF_THE_DAGS = {
     "1": ("trigger-exercise", "set_up_directories"),
     "2": ("FileSensor(",),
     "4": ("MultiDirectorySensorAsync(", "SENSOR_TASK_ID"),
-    "5": ("process_trigger_results", ">>"),
+    "5": ("process_trigger_results", "monitor_resource_usage"),
     "c1": (),
     "c3": ("trigger_orchestration_challenge", "wait_for_rule"),
 }

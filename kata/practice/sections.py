@@ -8,7 +8,7 @@ from kata.steps import Step
 
 THE_DAGS = "The DAGs"
 
-_STEPS_NAMED = re.compile(r"^ +# Steps? \d.*")
+_OWNERS = re.compile(r"^ *# (?:Steps? (?P<steps>\d(?:(?:, | and )\d)*)|Challenge (?P<challenge>\d))\b")
 _HEADING = re.compile(r"^# ── (?P<name>[^:─]+?)(?::.*?)? ─*\s*$")
 
 
@@ -27,12 +27,12 @@ def sections(text: str) -> dict[str, str]:
 def dags_of(step: Step, dags: str) -> str:
     """What of the worked DAGs is this step's, by comments such as `# Steps 4 and 6`; a DAG's own arguments are the
     first step's, and the second DAG is the third challenge's."""
-    of_step, owners, heads = [], set[str](), iter(("1", "c3"))
+    of_step, owners, heads = [], {"1"}, iter(("1", "c3"))
     for line in dags.splitlines(keepends=True)[1:]:
         if line.startswith("with DAG("):
             owners = {next(heads)}
-        elif named := _STEPS_NAMED.match(line):
-            owners = set(re.findall(r"\d", named[0]))
+        elif named := _OWNERS.match(line):
+            owners = {f"c{named['challenge']}"} if named["challenge"] else set(re.findall(r"\d", named["steps"]))
         if step.id in owners:
             of_step.append(line)
     return "".join(of_step).strip("\n")
