@@ -1,100 +1,73 @@
 """
 Exercise 4: triggers and deferrable operators.
 
-A data processing company waits for the uploads of hundreds of clients. Its sensors hold a worker slot for every wait,
-so the slots run out while nothing is done. Replace them: a task that waits hands a *trigger* to the triggerer, leaves
-its slot, and comes back when there is something to do.
+Hundreds of clients upload files at any time. Today, one sensor per client holds a worker slot while it waits. When all
+slots are taken, no other task can start.
 
-Work from top to bottom. Every docstring is a contract: the tests ask for what it says and for nothing else. Names,
-arguments and task ids are fixed; helpers, further optional parameters and further keys in a result are yours to add.
-All payloads, results and keyword arguments that cross a process are plain JSON: ``json.loads(json.dumps(x)) == x``.
+Move the waiting out of the workers. A task that has to wait *defers*: it passes a *trigger*, a small asynchronous
+object, to Airflow and frees its slot. The *triggerer*, a single process, runs hundreds of triggers on one event loop.
+When the trigger fires an event, the task resumes in a new process.
 
-The DAG ``trigger_implementation_exercise`` (at the end of the file, filled step by step):
-
-* Step 1. Owner ``trigger-exercise``, start 2024-01-01, for every task 1 retry after 2 minutes, no schedule, no
-  catch-up, a description, tags ``kata``, ``exercise-4``, ``triggers``. ``set_up_directories`` is a setup task,
-  ``clean_up_directories`` its teardown, which is given what the set-up returned. The file is imported without a
-  warning.
-* Step 2. ``wait_for_upload``: a deferrable ``FileSensor`` for ``UPLOAD_FILE``. It looks at least every 30 seconds,
-  gives up after 600, calls ``log_worker_slot`` whenever a worker takes it up, and says in its ``doc_md`` why it defers:
-  the words "worker slot" and "triggerer" occur in it. (The sensor reads the Airflow connection ``fs_default``, which
-  every way of running this kata defines.)
-* Steps 4 and 6. ``monitor_client_uploads``: a deferrable ``MultiDirectorySensorAsync`` over ``CLIENT_DIRECTORIES`` for
-  ``*.csv``, at least every 30 seconds, for 600 seconds. ``handle_trigger_failure`` is the failure callback of both
-  sensors.
-* Steps 5 and 7. ``process_trigger_results``, ``monitor_resource_usage``, ``compare_approaches`` and
-  ``generate_trigger_report`` run the functions of the same names. The set-up comes before both sensors, both sensors
-  before the processing, the processing before monitoring and comparison, these two before the report, and the clean-up
-  last.
-
-The DAG ``trigger_orchestration_challenge`` (Challenge 3) publishes when the data is there, the time has come, and
-either the partner's API or a rule of our own has given leave:
-
-* ``wait_for_data``: a deferrable ``MultiDirectorySensorAsync`` over ``CLIENT_DIRECTORIES``.
-* ``wait_for_window``: a deferrable sensor of Airflow's own that waits for a moment with a ``DateTimeTrigger``. A run
-  that is started by hand has no logical date, so the moment must not come from it.
-* ``wait_for_api``: a ``WaitForTrigger`` with an ``ApiTrigger`` for ``PARTNER_API_URL``.
-* ``wait_for_rule``: a ``WaitForTrigger`` with a ``BusinessRuleTrigger`` for ``enough_clients_delivered``.
-* ``approve`` comes after ``wait_for_api`` and ``wait_for_rule`` and runs as soon as one of them has succeeded.
-* ``publish`` comes after ``wait_for_data``, ``wait_for_window`` and ``approve`` and runs when all three have succeeded.
+Work from top to bottom. Every docstring is a contract: the checks test what it says and nothing else. So are the
+comments of the DAGs at the end of the file, where each step adds its tasks. Do not change names, parameters or task
+ids. You may add helpers, optional parameters and result keys. Data passed between processes (trigger arguments, events,
+results) must survive ``json.loads(json.dumps(value))``; tuples may become lists. Importing the file causes no warnings.
 """
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import tempfile
-import urllib.request
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NoReturn
 
+import httpx
+import jinja2
 from airflow.providers.standard.sensors.filesystem import FileSensor
 from airflow.sdk import DAG, BaseSensorOperator, Connection, Context, PokeReturnValue
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 try:
     from airflow.sdk.exceptions import AirflowException
-except ImportError:  # Airflow 3.0 and 3.1 have it elsewhere
+except ImportError:  # Airflow 3.0 and 3.1
     from airflow.exceptions import AirflowException
 
 log = logging.getLogger(__name__)
 
-# ── Step 1: set-up ────────────────────────────────────────────────────────────────────────────────────────────────────
-
-# The one setting: everything that the DAGs read or write lies below it.
+# The DAGs read and write only below this directory.
 DATA_DIR = os.path.abspath(os.environ.get("KATA_DATA_DIR") or os.path.join(tempfile.gettempdir(), "trigger_kata"))
-
 UPLOAD_FILE = os.path.join(DATA_DIR, "client_data", "upload.csv")
 CLIENT_DIRECTORIES = [os.path.join(DATA_DIR, "uploads", f"client_{n}") for n in range(1, 6)]
 REPORT_FILE = os.path.join(DATA_DIR, "monitoring", "trigger_report.html")
 
+# ── Step 1: setup ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
-def set_up_directories() -> dict[str, list[str]]:
+
+def set_up_directories() -> list[str]:
     """
-    Make the directories that the DAG works with and say what was made.
+    Create the directories that the DAG uses, and a README for each client.
 
-    Makes the directories of ``UPLOAD_FILE``, ``CLIENT_DIRECTORIES`` and ``REPORT_FILE``, with their parents, and in
-    each client directory a file ``README.txt`` that tells a client what to put there. What exists already is left as it
-    is, so a second call makes nothing and raises nothing.
+    Create ``DATA_DIR``, the parent directories of ``UPLOAD_FILE`` and ``REPORT_FILE``, and all ``CLIENT_DIRECTORIES``.
+    Each client directory gets a ``README.txt`` that tells the client what to upload. Leave existing paths unchanged.
 
-    :return: absolute paths, ``{"directories": [...], "files": [...]}``: exactly what this call made, and of the
-        directories a parent before what lies in it. ``DATA_DIR`` itself is among them if it had to be made.
+    :return: absolute paths of the directories and files that this call created below ``DATA_DIR``, in creation order.
     """
-    raise NotImplementedError("TODO (Step 1): make the directories and the README files, and return what you made")
+    raise NotImplementedError("TODO (Step 1): create what is missing and return the new paths")
 
 
-def clean_up_directories(created: dict[str, list[str]] | None) -> list[str]:
+def clean_up_directories(created: list[str] | None) -> list[str]:
     """
-    Remove what ``set_up_directories`` made, and nothing else.
+    Remove what ``set_up_directories`` created, and nothing else.
 
-    A directory in which something else lies (a client's upload, the report) stays, and so does what else lies there.
-    What is gone already is passed over.
+    Go through ``created`` in reverse order. Remove each file, and each directory that is empty by then. Skip missing
+    paths and non-empty directories, such as those with a client's upload.
 
-    :param created: what ``set_up_directories`` returned; None if it never got so far, then nothing is removed.
-    :return: the absolute paths that were removed.
+    :param created: what ``set_up_directories`` returned, or None if there is no XCom.
+    :return: the paths that were removed, in the order of removal.
     """
-    raise NotImplementedError("TODO (Step 1): remove what the set-up made, and return what you removed")
+    raise NotImplementedError("TODO (Step 1): remove what the setup created and return what you removed")
 
 
 # ── Step 2: a deferrable FileSensor ───────────────────────────────────────────────────────────────────────────────────
@@ -102,97 +75,95 @@ def clean_up_directories(created: dict[str, list[str]] | None) -> list[str]:
 
 def log_worker_slot(context: Context) -> None:
     """
-    Log that a worker slot is taken from now on: the ``on_execute_callback`` of ``wait_for_upload``.
+    Log that a task has taken a worker slot: the ``on_execute_callback`` of ``wait_for_upload``.
 
-    A sensor in poke mode is taken up once and keeps its slot until the file is there. A deferred one is taken up twice,
-    for a moment each time; the log shows it.
+    Log one line at INFO that contains the task id and the words "worker slot". A sensor in ``poke`` mode takes a slot
+    once and keeps it. A deferrable sensor takes a slot once or twice, briefly each time.
 
-    Logs one line at INFO that names the task's id and contains the words "worker slot".
-
-    :param context: the task's context; the task instance is ``context["ti"]``.
+    :param context: the task's context; ``context["ti"]`` is the task instance.
     """
-    raise NotImplementedError("TODO (Step 2): log one line that names the task and the worker slot")
+    raise NotImplementedError("TODO (Step 2): log one line with the task id and the words worker slot")
 
 
 # ── Step 3: a trigger of your own ─────────────────────────────────────────────────────────────────────────────────────
 
 MAX_LISTED_FILES = 100
 
+# Given. Threads for file access. asyncio's default executor has only CPU count + 4 threads, which everything in the
+# triggerer shares, and a hung network drive blocks a thread until the drive responds.
+DIRECTORY_THREADS = ThreadPoolExecutor(max_workers=64, thread_name_prefix="directory")
+
 
 class MultiDirectoryTrigger(BaseTrigger):
     """
-    Watch several directories at once and fire when a file that matches is in any of them.
+    Watch several directories at once and fire as soon as any of them has a matching file.
 
-    ``MultiDirectoryTrigger(directories, file_pattern="*.csv", check_interval=10)``, by position or by keyword.
+    *Matching files.* A regular file, or a symbolic link to one, directly inside a directory, whose name matches
+    ``file_pattern`` (``fnmatch.fnmatchcase``). Hidden files match only if the pattern also starts with a dot. Existing
+    files count. An entry that cannot be inspected, or disappears during the check, does not count.
 
-    *What counts.* A regular file, or a link to one, directly in a directory, whose name matches ``file_pattern`` as
-    ``fnmatch.fnmatchcase`` says, but a leading dot only by a dot. It counts whether it was there before or comes later.
-    What cannot be looked at (a dead link, a file that is gone again) does not count. A directory named twice counts
-    once.
+    *Timing.* Check every directory immediately, then about every ``check_interval`` seconds. Fire no later than two
+    intervals after a file appears, even if other directories are slow or never respond, as long as
+    ``DIRECTORY_THREADS`` has a free thread. Do not check a directory again until its previous check has finished.
 
-    *When.* Each directory is looked into at once and then about every ``check_interval`` seconds, never more often, and
-    a file is reported at the latest two intervals after it appeared, also if another directory is slow or hangs. It
-    may wait that long for a slow directory, no longer.
+    *Directories.* A missing directory may be created later: keep watching it. Exclude a directory permanently if it
+    cannot be read (``PermissionError``, ``NotADirectoryError``): log one warning with its path and list it in
+    ``errors``. Any other ``OSError`` is transient: retry at the next check.
 
-    *Directories.* One that does not exist may still be made, so it is watched on. One that is there but can never be
-    read (``PermissionError``, ``NotADirectoryError``) is left out for good, logged once as a warning that names it, and
-    reported in ``errors``. Any other ``OSError`` passes: it is tried again with the next look, for ever.
-
-    *Good manners.* The event loop is shared by all triggers of the process: nothing here blocks it, neither files nor
-    sleep nor calculation, so what blocks goes to a thread. No directory has more than one thread at a time. Cancelling
-    ends ``run()`` at once and leaves no task or open file behind, and no thread at work but one that hangs itself.
-    Files and directories are only ever looked at. Two instances share nothing, and ``serialize()`` gives the same
-    before, during and after a run: a trigger may be moved to another triggerer at any time.
+    *A good neighbor.* Hundreds of triggers share one event loop, so never block it: run file access and long
+    computations in ``DIRECTORY_THREADS``. When cancelled, stop immediately and let the ``CancelledError`` propagate.
+    Afterwards, no asyncio task is left and, once a check under way has returned, no open file. Never modify the file
+    system, even on cancellation: a triggerer restart also cancels triggers. Instances share nothing but
+    ``DIRECTORY_THREADS``.
     """
 
     def __init__(self, directories: list[str], file_pattern: str = "*.csv", check_interval: float = 10) -> None:
         """
-        Keep the arguments; no look at the file system, no work.
+        Validate and store the arguments, nothing else.
 
-        :param directories: one or more paths, the most important first; a list or a tuple.
-        :param file_pattern: a shell pattern for the file's name.
-        :param check_interval: seconds between two looks, more than 0.
-        :raises ValueError: if ``directories`` is empty, or a single ``str`` in place of a list, if ``file_pattern`` is
-            empty, or if ``check_interval`` is not more than 0.
+        No file or network access, no Airflow connection or variable, no clock, no event loop object such as a lock.
+
+        :param directories: one or more paths, highest priority first.
+        :param file_pattern: a shell-style wildcard for file names.
+        :param check_interval: seconds between checks, above 0.
+        :raises ValueError: if ``directories`` is empty or a ``str``, ``file_pattern`` is empty, or ``check_interval``
+            is not above 0. (This happens in the worker, before deferring. In the triggerer it would stop the process.)
         """
-        raise NotImplementedError("TODO (Step 3): refuse what cannot work, keep the rest")
+        raise NotImplementedError("TODO (Step 3a): validate and store the arguments")
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """
-        Say how the triggerer builds this trigger again, in another process.
+        Tell the triggerer how to re-create this trigger in another process.
 
-        :return: the class path ``trigger_implementation_exercise.MultiDirectoryTrigger``, to the letter, and the
-            keyword arguments of ``__init__``, all of them, under their own names, as plain JSON. To the letter, because
-            Airflow loads a DAG file under a made-up module name, which ``__module__`` repeats and no triggerer can
-            import. (The triggerer does not see the DAG folder either: this kata puts it on its ``PYTHONPATH``.)
+        :return: the class path ``trigger_implementation_exercise.MultiDirectoryTrigger`` as a literal string, and a
+            dict of all ``__init__`` arguments: the same before, during and after ``run()``. Do not build the path from
+            ``__module__``: Airflow loads DAG files under generated module names, which the triggerer cannot import.
+            (The DAG folder is not on its import path either; the kata adds it to ``PYTHONPATH``.)
         """
-        raise NotImplementedError("TODO (Step 3): return the class path and the keyword arguments")
+        raise NotImplementedError("TODO (Step 3a): return the class path and the arguments")
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """
-        Yield exactly one ``TriggerEvent``, then end. No exception leaves it but the cancellation.
+        Yield exactly one ``TriggerEvent``, then return. Only ``CancelledError`` may propagate from this method.
 
-        The payload for a file is::
+        Payload when files are found::
 
             {"status": "success", "directory": str, "filename": str, "path": str, "size": int, "modified": str,
              "files": [str, ...], "total_files": int, "errors": {directory: reason}}
 
-        The file reported is the first in the order of ``directories``, then by name. ``directory`` is written as in
-        ``directories`` and ``path`` is that joined with ``filename``. ``size`` is in bytes; ``modified`` is the time of
-        the last change in ISO 8601 with the offset ``+00:00``. ``files`` are the paths of all that match, in the same
-        order, cut after 100; ``total_files`` counts them all. ``errors`` names every directory that was left out.
+        Report the files of all directories that respond promptly, not of the first one only. Sort them in the order of
+        ``directories``, then by name; list each once. The first one is reported in detail: ``directory`` as written in
+        ``directories``, ``path`` (``directory`` and ``filename`` joined), ``size`` in bytes, ``modified`` in ISO 8601,
+        in UTC, ending in ``+00:00``. ``files`` lists the first 100 paths; ``total_files`` counts all. ``errors`` lists
+        the excluded directories. Do not add a timestamp or event id.
 
-        If no directory is left to watch, or if anything unexpected is raised::
+        Payload when all directories are excluded, or on an unexpected exception::
 
-            {"status": "error", "error_type": str, "message": str, "errors": {directory: reason}}
+            {"status": "error", "error_type": "directory_access" | "unexpected", "message": str, "errors": {...}}
 
-        ``error_type`` is ``"directory_access"`` if no directory is left, otherwise ``"unexpected"``; ``message`` says
-        what happened, an unexpected exception with its type and its text.
-
-        The payload depends on the files alone: two runs over the same files yield equal events, so it holds no time of
-        its own and no identifier.
+        ``message`` says what happened; for an unexpected exception, its type and text.
         """
-        raise NotImplementedError("TODO (Step 3): watch all directories, yield one event, end")
+        raise NotImplementedError("TODO (Step 3b): watch all directories, yield one event, return")
 
 
 # ── Step 4: the deferrable sensor ─────────────────────────────────────────────────────────────────────────────────────
@@ -200,10 +171,10 @@ class MultiDirectoryTrigger(BaseTrigger):
 
 class WaitFailed(AirflowException):
     """
-    A wait has ended without what was waited for. Given, complete: raise it in Step 4, recognise it in Step 6.
+    Signal that waiting ended without success. Given: raise it in Step 4, recognize it in Step 6.
 
-    :param event: what the trigger sent in place of a success: an error event, or anything else.
-    :ivar error_type: the ``error_type`` of an error event, otherwise ``"unknown"``.
+    :param event: the error event, or what arrived instead of a success event.
+    :ivar error_type: the event's ``error_type``, or ``"unknown"`` if it has none.
     """
 
     def __init__(self, event: Any) -> None:
@@ -216,16 +187,14 @@ class MultiDirectorySensorAsync(BaseSensorOperator):
     """
     Wait for a file in any of several directories without holding a worker slot.
 
-    All ways of waiting end with the same result, the XCom of the task: the payload that ``MultiDirectoryTrigger``
-    yields for a file, and with it
+    In every mode, its result (XCom) is the success payload of ``MultiDirectoryTrigger`` plus
 
-    * ``deferred``: True if the task was deferred, False if the file was found by the worker;
-    * ``waited_seconds``: seconds, a float, from the first look to the result; None if the first look's time is not
-      known because ``execute_complete`` was called with nothing but context and event, as ``dag.test()`` does on
-      Airflow 3.3.2.
+    * ``deferred``: True if the task deferred, False if a worker found the file;
+    * ``waited_seconds``: float, seconds from the first check to the result; None if the time of the first check is
+      unknown, as it may be in ``reschedule`` mode.
 
-    ``directories`` and ``file_pattern`` are template fields, and the sensor can be mapped over clients with
-    ``.partial(...).expand(directories=[["/data/one"], ["/data/two"]])``.
+    ``directories`` and ``file_pattern`` are template fields. The sensor supports dynamic task mapping:
+    ``MultiDirectorySensorAsync.partial(...).expand(directories=[["/data/one"], ["/data/two"]])``.
     """
 
     template_fields: Sequence[str] = ()  # TODO (Step 4)
@@ -234,212 +203,219 @@ class MultiDirectorySensorAsync(BaseSensorOperator):
         self, directories: list[str], file_pattern: str = "*.csv", deferrable: bool = True, **kwargs: Any
     ) -> None:
         """
-        Keep the arguments.
+        Store the arguments.
 
-        :param directories: one or more paths, the most important first (templated).
-        :param file_pattern: a shell pattern for the file's name (templated).
-        :param deferrable: True to wait in the triggerer; False to wait in the worker as sensors always did, in both
-            modes of ``BaseSensorOperator``, so that existing workflows go on working.
-        :param kwargs: what ``BaseSensorOperator`` takes: ``timeout``, ``poke_interval`` (more than 0 to defer),
-            ``mode``, ``soft_fail``, …
+        :param directories: one or more paths, highest priority first.
+        :param file_pattern: a shell-style wildcard for file names.
+        :param deferrable: True to wait in the triggerer; False to wait in a worker, in ``poke`` or ``reschedule`` mode,
+            as existing DAGs do.
+        :param kwargs: passed to ``BaseSensorOperator``: ``timeout``, ``poke_interval``, ``mode``, ``soft_fail`` …
         """
-        raise NotImplementedError("TODO (Step 4): keep the arguments")
+        raise NotImplementedError("TODO (Step 4): store the arguments")
 
     def execute(self, context: Context) -> dict[str, Any]:
         """
-        Look once; if nothing is there, defer.
+        Check once. If there is no matching file, defer.
 
-        The look saves the way through the triggerer when the file is there already. The task then defers to a
-        ``MultiDirectoryTrigger`` that looks every ``poke_interval`` seconds, gives up after the sensor's own
-        ``timeout`` (``defer`` must be told: Airflow does not apply it by itself), and goes on in ``execute_complete``,
-        which is also given what it needs to know of the first look. After a deferral nothing set on ``self`` here is
-        left: the task goes on in another process.
+        Defer with a ``MultiDirectoryTrigger`` that checks every ``poke_interval`` seconds; resume in
+        ``execute_complete``. Pass the sensor's ``timeout`` to ``defer``: Airflow does not do it. Changes to ``self``
+        are lost on deferral: pass what ``execute_complete`` needs in ``defer(kwargs=...)`` or as an XCom.
+        With ``deferrable=False``, let ``BaseSensorOperator.execute`` do the waiting; it calls ``poke``.
 
-        With ``deferrable=False`` it never defers: ``BaseSensorOperator.execute`` calls ``poke`` and the result is the
-        same.
-
-        :return: the result described at the class.
-        :raises AirflowException: if not one of the directories can ever be read, as the trigger would report.
+        :return: the result, if a matching file was found.
+        :raises WaitFailed: if all directories are excluded.
         """
-        raise NotImplementedError("TODO (Step 4): look once, then defer; or wait in the worker if deferrable is False")
+        raise NotImplementedError("TODO (Step 4): check once, then defer; or wait in the worker")
 
     def poke(self, context: Context) -> PokeReturnValue:
         """
-        Look once, for ``deferrable=False``.
+        Check once, for ``deferrable=False``.
 
-        :return: done with the result described at the class, or not done.
-        :raises AirflowException: if not one of the directories can ever be read.
+        :return: ``is_done`` tells whether a matching file was found; if so, ``xcom_value`` is the result.
+        :raises WaitFailed: if all directories are excluded.
         """
-        raise NotImplementedError("TODO (Step 4): look once, for the wait in the worker")
+        raise NotImplementedError("TODO (Step 4): check once")
 
     def execute_complete(
-        self, context: Context, event: dict[str, Any] | None = None, started_at: str | None = None
+        self, context: Context, event: dict[str, Any] | None = None, started_at: Any = None
     ) -> dict[str, Any]:
         """
-        Go on when the trigger has fired. A timeout or a crashed trigger never comes here: Airflow fails the task
-        itself.
+        Resume after the trigger has fired. (After a timeout or trigger crash, Airflow fails the task instead.)
 
-        :param event: the payload that the trigger yielded.
-        :param started_at: yours to change: whatever ``execute`` handed over with ``defer(kwargs=...)``. Optional.
-        :return: the result described at the class.
-        :raises AirflowException: for an error event (its ``message`` is in the exception's text), for any other status,
-            and for an event that is empty or missing. Airflow then skips the task by itself if ``soft_fail`` is set.
+        :param event: the event's payload.
+        :param started_at: the value passed by ``execute``; may be missing. You may rename this parameter.
+        :return: the result.
+        :raises WaitFailed: if the event is missing or empty, or its status is not ``"success"``.
         """
-        raise NotImplementedError("TODO (Step 4): return the result of a success, raise for everything else")
+        raise NotImplementedError("TODO (Step 4): return the result on success, raise otherwise")
 
 
-# ── Step 5: process what was found ────────────────────────────────────────────────────────────────────────────────────
+# ── Step 5: process the files found ───────────────────────────────────────────────────────────────────────────────────
 
 SENSOR_TASK_ID = "monitor_client_uploads"
 API_CONNECTION_ID = "airflow_api"
-API_TIMEOUT = 5  # seconds
 
 
 def process_trigger_results(**context: Any) -> dict[str, Any]:
     """
-    Check the files that ``monitor_client_uploads`` found, and pass on what is good.
+    Validate the files that ``monitor_client_uploads`` found.
 
-    Takes the sensor's result from the XCom of the task ``monitor_client_uploads``, looks at each path in its ``files``,
-    and logs a line at INFO or above for each that names the path and says what came of it. A file that is no good does
-    not fail the task. A file's name ends in ``.csv``, in any case, if it is to be read as CSV: UTF-8, with or without a
-    byte order mark, the first row a header. Empty lines are passed over.
+    Pull the sensor's result from XCom and validate each of its ``files``. Log one line per file, at INFO or above, with
+    its path and the outcome. An invalid file does not fail the task.
 
-    :param context: the task's context; the task instance is ``context["ti"]``.
-    :return: ``{"valid": [{"path": str, "size": int, "rows": int | None}], "invalid": [{"path": str, "reason": str,
-        "detail": str}], "total_files": int, "waited_seconds": float | None}``. ``size`` is in bytes; ``rows`` counts
-        the rows below the header, None for what is not CSV; ``total_files`` and ``waited_seconds`` are the sensor's.
-        Both lists are in the order of ``files``. ``reason`` is the first that holds of ``missing``, ``empty`` (no
-        bytes), ``unreadable`` (also a directory, and bytes that are not UTF-8 CSV), ``no_header`` (no row at all, or a
-        header with a blank name) and ``row_width`` (a row with more or fewer fields than the header); ``detail`` says
-        more in words, for ``row_width`` with the number of the line.
-    :raises AirflowException: if the XCom is missing or has not the form of the sensor's result; the text names
-        ``monitor_client_uploads``.
+    A file is valid if it is not empty and can be read. A ``.csv`` file is read as UTF-8 with ``csv.reader``; its first
+    row is the header.
+
+    :return: ``{"valid": [{"path": str, "size": int, "rows": int | None}, ...], "invalid": [{"path": str, "reason": str,
+        "detail": str}, ...], "total_files": int, "waited_seconds": float | None}``. ``size`` is in bytes. ``rows``
+        counts the rows below the header; None if the file is not ``.csv``. ``reason`` is ``"missing"``, ``"empty"`` (no
+        bytes) or ``"unreadable"`` (cannot be opened, is not a regular file, or is not UTF-8 CSV); ``detail`` explains
+        it. Copy ``total_files`` and ``waited_seconds`` from the result of the sensor.
+    :raises AirflowException: if the XCom is not a dict with a list ``files``; the text contains the sensor's task id.
     """
-    raise NotImplementedError("TODO (Step 5): take the sensor's result, check each file, return both lists")
+    raise NotImplementedError("TODO (Step 5): pull the result, validate each file, return both lists")
 
 
 def read_airflow_api(path: str) -> dict[str, Any]:
     """
-    Read from Airflow's REST API. Given, complete: it is not what this exercise is about.
+    Read from Airflow's REST API. Given.
 
-    The Airflow connection ``airflow_api`` says where the API is (host with scheme, port) and, unless it is open to all,
-    who asks (login, password). A task has no access of its own to the public API.
+    The connection ``airflow_api`` has the host with scheme, the port and, if the API requires them, login and password.
 
-    :param path: path and query, such as ``/api/v2/pools``.
-    :return: the answer's JSON object.
-    :raises AirflowNotFoundException: if there is no such connection.
-    :raises OSError: if the API cannot be reached, refuses (401 …), or does not answer within 5 seconds.
-    :raises ValueError: if the answer is not JSON.
+    :param path: for example ``/api/v2/pools``.
+    :return: the JSON object in the response.
+    :raises Exception: if the connection is missing, or the API is unreachable, fails, or stalls for 5 seconds.
     """
     connection = Connection.get(API_CONNECTION_ID)
-    scheme, _, host = (connection.host or "localhost").rpartition("://")
-    base_url = f"{scheme or 'http'}://{host}" + (f":{connection.port}" if connection.port else "")
-    login = None
-    if connection.login:
-        login = json.dumps({"username": connection.login, "password": connection.password}).encode()
-    token = _request(f"{base_url}/auth/token", {"Content-Type": "application/json"}, login)["access_token"]
-    return _request(base_url + path, {"Authorization": f"Bearer {token}"})
+    base_url = f"{connection.host}:{connection.port}" if connection.port else str(connection.host)
+    login = {"username": connection.login, "password": connection.password} if connection.login else None
+    with httpx.Client(base_url=base_url, timeout=5) as client:
+        token = client.post("/auth/token", json=login) if login else client.get("/auth/token")
+        bearer = token.raise_for_status().json()["access_token"]
+        response = client.get(path, headers={"Authorization": f"Bearer {bearer}"})
+        return response.raise_for_status().json()
 
 
-def _request(url: str, headers: dict[str, str], data: bytes | None = None) -> dict[str, Any]:
-    request = urllib.request.Request(url, data, headers)
-    with urllib.request.urlopen(request, timeout=API_TIMEOUT) as response:
-        return json.load(response)
+def measure(name: str, read: Callable[[], Any], unavailable: dict[str, str]) -> Any:
+    """Return ``read()``. If it raises or returns None, note why in ``unavailable[name]`` and return None. Given."""
+    try:
+        value = read()
+    except Exception as error:
+        unavailable[name] = f"{type(error).__name__}: {error}"
+        return None
+    if value is None:
+        unavailable[name] = "no value"
+    return value
 
 
 def monitor_resource_usage(**context: Any) -> dict[str, Any]:
     """
-    Measure what the waits of this DAG hold at this moment. Everything is measured; what cannot be had is None.
+    Measure the resources that this DAG's waiting tasks use now. If a value is unavailable, report None.
 
-    Tasks of Airflow 3 have no access to the database. Two sources are left: the task instance (``ti.get_ti_count``),
-    and the REST API through ``read_airflow_api``, if somebody has made the connection. Neither may fail the task. The
-    measurement is also logged, at INFO.
+    Use the task instance and ``read_airflow_api``. An error in either must not fail the task. Log the result at INFO.
 
-    :param context: the task's context; the task instance is ``context["ti"]``.
     :return: a dict with
 
-        * ``deferred_tasks``, ``running_tasks``: int, task instances of this DAG in that state, over all its runs, from
-          the task instance;
-        * ``waited_seconds``: float, from the XCom of ``monitor_client_uploads``;
-        * ``saved_slot_seconds``: float, the seconds for which the wait held no worker slot: ``waited_seconds`` if the
-          sensor was deferred, otherwise 0; None if ``waited_seconds`` is;
-        * ``triggerer_status``: str, ``triggerer.status`` of ``/api/v2/monitor/health``;
-        * ``pools``: list of ``{"name", "slots", "occupied_slots", "deferred_slots"}``, from ``/api/v2/pools``;
-        * ``unavailable``: for each of the above that is None, its name and why, in words;
-        * ``recommendations``: one or more sentences that follow from the figures.
+        * ``deferred_tasks``, ``running_tasks``: int, number of this DAG's task instances in that state, in all runs
+          (``ti.get_ti_count``);
+        * ``waited_seconds``: float, from the sensor's XCom;
+        * ``saved_slot_seconds``: float, ``waited_seconds`` if the sensor deferred, 0 if it did not; None if
+          ``waited_seconds`` is None;
+        * ``triggerer_status``: str, ``triggerer.status`` from ``/api/v2/monitor/health``;
+        * ``pools``: list of ``{"name", "slots", "occupied_slots", "deferred_slots"}`` from ``/api/v2/pools``;
+        * ``unavailable``: ``{name: reason}`` for each value above that is None;
+        * ``recommendations``: list of one or more sentences based on these values. They say that nothing was saved only
+          if ``saved_slot_seconds`` is 0.
     """
-    raise NotImplementedError("TODO (Step 5): measure, log and return; name what is unavailable")
+    raise NotImplementedError("TODO (Step 5): measure, log, return")
 
 
-# ── Step 6: when it goes wrong ────────────────────────────────────────────────────────────────────────────────────────
+# ── Step 6: handle failures ───────────────────────────────────────────────────────────────────────────────────────────
 
 
 def handle_trigger_failure(context: dict[str, Any]) -> dict[str, Any]:
     """
-    Say what failed, why, and what to do: the failure callback of both sensors.
+    Explain why a sensor failed: the ``on_failure_callback`` of both sensors. Never raise.
 
-    Never raises, whatever is missing from ``context`` or broken in it: the exception may be absent, None or a text (so
-    it is when the scheduler fails the task), and so may be the task instance.
+    Log exactly one record, at ERROR, with the task id, the cause and the advice.
 
-    Logs exactly one line at ERROR with the task's id, the cause, and what to do.
+    :param context: ``context["exception"]`` may be missing, None or a ``str``; ``context["ti"]`` may be missing.
+    :return: ``{"task_id": str | None, "run_id": str | None, "cause": str, "message": str, "advice": str}``.
+        ``message`` is the exception's text, or ``""`` without an exception. ``cause`` is the first of the following
+        that applies to the exception. If only ``"unknown"`` applies, try ``__cause__``, and so on:
 
-    :param context: the task's context; ``context["exception"]`` is what ended the task, ``context["ti"]`` the task
-        instance.
-    :return: ``{"task_id": str | None, "run_id": str | None, "cause": str, "message": str, "advice": str}``, all plain
-        JSON. ``message`` is the text of the exception. ``cause`` is, for the exception or else for what it was raised
-        from (``__cause__``, down the whole chain):
-
-        * ``"timeout"``: ``AirflowSensorTimeout``, ``TaskDeferralTimeout`` or ``AirflowTaskTimeout``;
-        * ``"directory_access"``: what ``MultiDirectorySensorAsync`` raises when no directory is left,
-          ``PermissionError``, ``NotADirectoryError``, ``FileNotFoundError``;
-        * ``"triggerer_failure"``: ``TaskDeferralError``, by which Airflow says that the trigger crashed or was not
-          loaded;
-        * ``"serialization"``: any other whose type's name or text speaks of serializing, in capitals or not, such as
-          the ``TypeError`` "Cannot serialize object of type …";
-        * ``"unknown"``: everything else, and nothing at all.
+        * ``"timeout"``: ``AirflowSensorTimeout``, ``TaskDeferralTimeout``, ``AirflowTaskTimeout``;
+        * ``"directory_access"``: ``PermissionError``, ``NotADirectoryError``, ``FileNotFoundError``, and ``WaitFailed``
+          with this ``error_type``;
+        * ``"triggerer_failure"``: ``TaskDeferralError`` (the trigger crashed or could not be loaded);
+        * ``"serialization"``: any other exception, or a ``str``, whose type name or text contains "serializ"
+          (case-insensitive);
+        * ``"unknown"``: everything else.
     """
-    raise NotImplementedError("TODO (Step 6): tell the causes apart, log one line, return the findings")
+    raise NotImplementedError("TODO (Step 6): find the cause, log one line, return the dict")
 
 
 # ── Step 7: compare and report ────────────────────────────────────────────────────────────────────────────────────────
 
+# Given. For its variables, see generate_trigger_report.
+REPORT_TEMPLATE = jinja2.Environment(autoescape=True).from_string("""<!doctype html>
+<html lang="en">
+<meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><title>Trigger report</title>
+<style>
+  :root { color-scheme: light dark; }
+  body { max-width: 42rem; margin: auto; padding: 1rem; font: 1rem/1.5 system-ui, sans-serif; overflow-wrap: anywhere; }
+  .figure { margin: 0; font-size: 3.5rem; font-weight: 700; line-height: 1.1; }
+  .bar { height: 1rem; min-width: 2px; border-radius: 3px; background: #c2570c; }
+  .bar.free { background: #2f9e44; }
+</style>
+{%- macro seconds(value) %}{{ "%.1f seconds"|format(value) if value is number else "unavailable" }}{% endmacro %}
+{%- macro bar(name, value, kind) %}<p>{{ name }}: {{ seconds(value) }}</p>
+<div class="bar {{ kind }}" style="width: {{ 100 * value / longest if value and longest else 0 }}%"></div>{% endmacro %}
+{%- macro items(entries) %}<ul>{% for entry in entries or [] %}
+<li>{{ entry.path or entry }}{{ ": %s. %s"|format(entry.reason, entry.detail) if entry.reason }}</li>
+{%- else %}<li>{{ "unavailable" if entries is undefined else "none" }}</li>{% endfor %}</ul>{% endmacro %}
+{%- set longest = comparison.traditional.slot_seconds if comparison.traditional %}
+<h1>Trigger report</h1>
+<p class="figure">{{ seconds(comparison.saved_slot_seconds) }}</p>
+<p>of a worker slot saved by deferring. The sensor waited: {{ seconds(comparison.waited_seconds) }}.</p>
+{{ bar("Slot time in poke mode", longest, "") }}
+{{ bar("Slot time of this run", comparison.deferrable.slot_seconds if comparison.deferrable, "free") }}
+<h2>Valid files</h2>{{ items(processed.valid) }}
+<h2>Invalid files</h2>{{ items(processed.invalid) }}
+<h2>Recommendations</h2>{{ items(usage.recommendations) }}
+<p>Run {{ run_id }}. Triggerer: {{ usage.triggerer_status or "unavailable" }}.</p>
+""")
+
 
 def compare_approaches(**context: Any) -> dict[str, Any]:
     """
-    Set the wait of this run beside what a traditional sensor would have held. Nothing is invented.
+    Compare the slot time of this run's sensor with that of a sensor in ``poke`` mode. Never guess.
 
-    :param context: the task's context; the task instance is ``context["ti"]``.
     :return: a dict with
 
-        * ``waited_seconds``: float | None, from the XCom of ``monitor_client_uploads``;
-        * ``traditional``: ``{"slot_seconds": float | None, "slots_for_100_waits": 100}``: in poke mode a wait holds a
-          slot from beginning to end;
-        * ``deferrable``: ``{"slot_seconds": float | None, "slots_for_100_waits": 0}``: 0 slot seconds while it waits if
-          the sensor was deferred, the same as traditional if it was not;
-        * ``saved_slot_seconds``: float | None, the difference of the two; all three are None if ``waited_seconds`` is;
-        * ``task_states``: how many tasks of this run are in each state, ``{state: int}``, from ``ti.get_task_states``,
-          or None; a task without a state yet counts as ``"none"``;
-        * ``unavailable``: for each of ``waited_seconds`` and ``task_states`` that is None, its name and why, in words.
+        * ``waited_seconds``: float | None, from the sensor's XCom;
+        * ``traditional``: ``{"slot_seconds": waited_seconds, "slots_for_100_waits": 100}``;
+        * ``deferrable``: ``{"slot_seconds": float | None, "slots_for_100_waits": 0}``: ``slot_seconds`` is 0 if the
+          sensor deferred, otherwise ``waited_seconds``;
+        * ``saved_slot_seconds``: ``traditional`` minus ``deferrable`` slot seconds, None if unknown;
+        * ``task_states``: ``{state: int}``, this run's task count per state (``ti.get_task_states``), "none" for no
+          state; or None;
+        * ``unavailable``: ``{name: reason}`` for ``waited_seconds`` and ``task_states``, if None.
     """
-    raise NotImplementedError("TODO (Step 7): set the measured wait beside what a traditional sensor would have held")
+    raise NotImplementedError("TODO (Step 7): compare the slot time with that of poke mode")
 
 
 def generate_trigger_report(**context: Any) -> dict[str, Any]:
     """
-    Write what this run has shown into ``REPORT_FILE``: one HTML page that needs nothing else.
+    Render ``REPORT_TEMPLATE`` into ``REPORT_FILE``.
 
-    Takes the XComs of ``process_trigger_results``, ``monitor_resource_usage`` and ``compare_approaches``. The page
-    names the path of every valid and every invalid file, the latter with their reason; the seconds waited and the slot
-    seconds of both approaches, with a picture (``<svg>`` or ``<img>``); the recommendations; the run's id. Where a
-    figure is None or an XCom is missing it says "unavailable". All text that comes from outside is escaped: a file may
-    be called ``<b>.csv``. The page is in place whole or not at all, whoever reads at that moment, and no other file is
-    left beside it. Its directory is made if it is not there.
+    Pass it ``run_id``, ``processed``, ``usage`` and ``comparison``: the run id and the XComs of
+    ``process_trigger_results``, ``monitor_resource_usage`` and ``compare_approaches``, with ``{}`` for a missing XCom.
+    Create its directory if needed.
 
-    :param context: the task's context; the task instance is ``context["ti"]``.
-    :return: ``{"report_file": str, "valid_files": [str, ...], "invalid_files": [str, ...]}``: the page's path, and the
-        paths of the files; empty lists if the XCom of ``process_trigger_results`` is missing.
+    :return: ``{"report_file": str, "valid_files": [str, ...], "invalid_files": [str, ...]}``; all values are paths.
     """
-    raise NotImplementedError("TODO (Step 7): write the page, return its path and the files")
+    raise NotImplementedError("TODO (Step 7): render the report and return its path and the files")
 
 
 # ── Challenge 1: an advanced trigger ──────────────────────────────────────────────────────────────────────────────────
@@ -447,28 +423,22 @@ def generate_trigger_report(**context: Any) -> dict[str, Any]:
 
 class AdvancedMultiDirectoryTrigger(BaseTrigger):
     """
-    ``MultiDirectoryTrigger`` for files that are still being written, directories that matter more, and disks that fail.
+    Watch directories for files that are complete: like ``MultiDirectoryTrigger``, except for the following.
 
-    What is said of ``MultiDirectoryTrigger`` holds here too: what counts as a file, directories that are missing or
-    cannot be read, one event and the end, error events, no blocking, cancellation, no state shared. Different are:
+    *Stable files.* A file counts once its size, modification time and inode have stayed the same for
+    ``stable_seconds``, measured from the first check that saw them. If the file changes, or disappears and returns,
+    start over; so does a re-created trigger. With ``stable_seconds`` 0, a file counts at the first check that sees it.
+    Fire no later than two intervals after a file becomes stable.
 
-    *Stable files.* A file counts once its size, its modification time and its identity (it may be replaced by another
-    of the same name) have stayed as they are for ``stable_seconds``, counted from the first look that saw them so. What
-    has changed, or vanished and come back, begins anew, so a file that never stops growing never counts. With 0 a file
-    counts at first sight. It is reported at the latest two intervals after it has become stable. A trigger that is
-    rebuilt elsewhere begins anew with all files.
+    *Priority.* Report the stable file in the directory with the lowest number; between equal numbers, order by
+    directory path, then by file name. Never delay a stable file because of an unstable file with a higher priority.
+    A file matches if its name matches any of ``file_patterns``.
 
-    *Priority.* Of the files that are stable at a look, the one in the directory with the lowest number is reported, in
-    directories of the same number by the directory's path, then by the file's name. A stable file never waits for an
-    unstable one in a directory that matters more.
-
-    *Several patterns.* A file counts if its name matches any of ``file_patterns``.
-
-    *Backoff.* A directory whose look raises an ``OSError`` that may pass is looked into again after
-    ``min(backoff_base * 2 ** (n - 1), backoff_cap)`` seconds, n being the number of its failures in a row. One good
-    look resets n and the directory is looked into every ``check_interval`` again. A missing directory is no failure.
-    When ``max_retries`` repetitions in a row have failed too, it is left out like one that can never be read. The other
-    directories keep their pace meanwhile. What could not be looked at is not known to be stable.
+    *Backoff.* After the nth transient error of a directory in a row, check it again after
+    ``min(backoff_base * 2 ** (n - 1), backoff_cap)`` seconds, even if that is less than ``check_interval``, and start
+    the stability of its files over. A successful check resets n; a missing directory counts as a successful check that
+    found nothing. After ``max_retries`` failed retries in a row, exclude the directory like one that cannot be read.
+    Meanwhile, check the other directories as usual.
     """
 
     def __init__(
@@ -482,37 +452,32 @@ class AdvancedMultiDirectoryTrigger(BaseTrigger):
         backoff_cap: float = 60,
     ) -> None:
         """
-        Keep the arguments; no look at the file system, no work.
+        Validate and store the arguments, nothing else.
 
         :param directories: one or more paths, each with its priority; 1 comes before 2.
-        :param file_patterns: one or more shell patterns for the file's name.
-        :param check_interval: seconds between two looks, more than 0.
-        :param stable_seconds: seconds for which a file must not change, 0 or more.
-        :param max_retries: how often in a row a failed look is repeated before the directory is left out, 0 or more.
-        :param backoff_base: seconds before the first repetition, more than 0.
-        :param backoff_cap: the most seconds before any repetition, more than 0.
-        :raises ValueError: if ``directories`` or ``file_patterns`` is empty, if ``file_patterns`` is a single ``str``,
-            or if a number is out of its range.
+        :param file_patterns: one or more shell-style wildcards for file names.
+        :param check_interval: seconds between checks, above 0.
+        :param stable_seconds: seconds without a change, 0 or more.
+        :param max_retries: number of retries in a row before a directory is excluded, 0 or more.
+        :param backoff_base: seconds before the first retry, above 0.
+        :param backoff_cap: maximum seconds before a retry, above 0.
+        :raises ValueError: if ``directories`` or ``file_patterns`` is empty, ``file_patterns`` is a ``str``, or a
+            number is out of its range.
         """
-        raise NotImplementedError("TODO (Challenge 1): refuse what cannot work, keep the rest")
+        raise NotImplementedError("TODO (Challenge 1): validate and store the arguments")
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
-        """
-        Say how the triggerer builds this trigger again, as ``MultiDirectoryTrigger.serialize`` does.
-
-        :return: ``trigger_implementation_exercise.AdvancedMultiDirectoryTrigger`` and all arguments of ``__init__``.
-        """
-        raise NotImplementedError("TODO (Challenge 1): return the class path and the keyword arguments")
+        """Return ``trigger_implementation_exercise.AdvancedMultiDirectoryTrigger`` and all ``__init__`` arguments."""
+        raise NotImplementedError("TODO (Challenge 1): return the class path and the arguments")
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """
-        Yield exactly one ``TriggerEvent``, then end. No exception leaves it but the cancellation.
+        Yield exactly one ``TriggerEvent``, then return.
 
-        The payloads are those of ``MultiDirectoryTrigger``; the one for a file also holds ``pattern``, the first of
-        ``file_patterns`` that the file matches, and ``priority``, that of its directory. ``files`` and ``total_files``
-        are of the stable files.
+        The payloads are those of ``MultiDirectoryTrigger``, about the stable files only. The success payload also has
+        ``pattern``, the first of ``file_patterns`` that the file matches, and ``priority``, that of its directory.
         """
-        raise NotImplementedError("TODO (Challenge 1): watch for stable files by priority, with backoff")
+        raise NotImplementedError("TODO (Challenge 1): wait for a stable file, yield one event, return")
 
 
 # ── Challenge 2: metrics ──────────────────────────────────────────────────────────────────────────────────────────────
@@ -523,184 +488,164 @@ WAITING_TASK_IDS = ["wait_for_upload", "monitor_client_uploads"]
 
 def collect_trigger_metrics(**context: Any) -> dict[str, Any]:
     """
-    Collect how the two sensors of ``trigger_implementation_exercise`` have done over all its runs.
+    Collect metrics about the two sensors of ``trigger_implementation_exercise``, over all its runs.
 
-    Sources are ``ti.get_task_states(dag_id=...)``, which without run ids returns ``{run_id: {task_id: state}}`` for all
-    runs; the XComs of ``monitor_client_uploads``, run by run (``ti.xcom_pull(task_ids=..., dag_id=..., run_id=...)``);
-    and the REST API through ``read_airflow_api``. None of them may fail the task. The metrics are also logged, at INFO.
+    Use ``ti.get_task_states(dag_id=...)``, which returns ``{run_id: {task_id: state}}``, the XComs
+    (``ti.xcom_pull(task_ids=..., dag_id=..., run_id=...)``) and ``read_airflow_api``. An error in any of them must not
+    fail the task. The task may belong to another DAG. Log the metrics at INFO.
 
-    :param context: the task's context; the task instance is ``context["ti"]``. The task may belong to another DAG.
     :return: a dict with
 
-        * ``runs``: int, or None if the states cannot be had;
-        * ``waits``: ``{state: int}``, the task instances of the two sensors by state, those without a state as
-          ``"none"``; empty if the states cannot be had;
-        * ``success_rate``, ``failure_rate``: float from 0 to 1, of the waits that have ended in ``success`` or
-          ``failed``; None if there are none;
+        * ``runs``: int, number of runs;
+        * ``waits``: ``{state: int}``, number of the sensors' task instances per state, "none" for no state; empty if
+          the states are unavailable. A run that has no such task is not counted;
+        * ``success_rate``, ``failure_rate``: float from 0 to 1, share of ``success`` and of ``failed`` in the waits
+          that ended in one of the two; None if there are none;
         * ``average_wait_seconds``, ``longest_wait_seconds``: float, over the runs whose ``monitor_client_uploads``
           succeeded and whose ``waited_seconds`` is known; None if there are none;
-        * ``triggers_running``, ``triggers_queued``: int, the deferred task instances of all DAGs that a triggerer has,
-          and has not, taken up: from ``/api/v2/dags/~/dagRuns/~/taskInstances?state=deferred&limit=100``, the largest
-          page that the API gives by default (a list ``task_instances``; of each, ``trigger.triggerer_id`` is null until
-          a triggerer has it), or None;
-        * ``pool_utilization``: ``{pool: float}``, ``occupied_slots / slots`` from ``/api/v2/pools``, 0 for a pool
-          without slots and for one of unlimited slots (-1), or None;
-        * ``unavailable``: for each of ``runs``, ``triggers_running``, ``triggers_queued`` and ``pool_utilization`` that
-          is None, its name and why, in words.
+        * ``triggers_running``, ``triggers_queued``: int, number of deferred tasks of all DAGs that a triggerer runs,
+          and that none runs because ``trigger`` or ``trigger.triggerer_id`` is null; from ``task_instances`` in
+          ``/api/v2/dags/~/dagRuns/~/taskInstances?state=deferred&limit=100``;
+        * ``pool_utilization``: ``{pool: float}``, ``occupied_slots / slots`` from ``/api/v2/pools``; 0 for a pool with
+          no slots or with unlimited slots (-1);
+        * ``unavailable``: ``{name: reason}`` for ``runs``, ``triggers_running``, ``triggers_queued`` and
+          ``pool_utilization``, if None.
     """
-    raise NotImplementedError("TODO (Challenge 2): collect, log and return; name what is unavailable")
+    raise NotImplementedError("TODO (Challenge 2): collect, log, return")
 
 
 # ── Challenge 3: a workflow of four kinds of triggers ─────────────────────────────────────────────────────────────────
-
 
 PARTNER_API_URL = os.environ.get("KATA_PARTNER_API_URL") or "http://127.0.0.1:8099/release"
 
 
 class ApiTrigger(BaseTrigger):
     """
-    Ask an HTTP service again and again, and fire when it says what is hoped for.
+    Request ``url`` until the JSON object in the response has ``expected_status`` as its ``status``.
 
-    It obeys the rules of ``MultiDirectoryTrigger``: the loop is not blocked, one event and the end, no exception but
-    the cancellation, nothing left behind.
+    Like ``MultiDirectoryTrigger``, be a good neighbor, yield one event, and let only ``CancelledError`` propagate.
     """
 
     def __init__(self, url: str, expected_status: str = "ready", check_interval: float = 30) -> None:
         """
-        Keep the arguments; no request, no work.
+        Validate and store the arguments, nothing else.
 
-        :param url: answers a GET with a JSON object that has a ``status``.
-        :param expected_status: the ``status`` that is waited for.
-        :param check_interval: seconds between two requests, more than 0.
-        :raises ValueError: if ``url`` is empty or ``check_interval`` not more than 0.
+        :param check_interval: seconds between requests, above 0.
+        :raises ValueError: if ``url`` is empty or ``check_interval`` is not above 0.
         """
-        raise NotImplementedError("TODO (Challenge 3): refuse what cannot work, keep the rest")
+        raise NotImplementedError("TODO (Challenge 3): validate and store the arguments")
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
-        """
-        Say how the triggerer builds this trigger again.
-
-        :return: ``trigger_implementation_exercise.ApiTrigger`` and all arguments of ``__init__``.
-        """
-        raise NotImplementedError("TODO (Challenge 3): return the class path and the keyword arguments")
+        """Return ``trigger_implementation_exercise.ApiTrigger`` and all ``__init__`` arguments."""
+        raise NotImplementedError("TODO (Challenge 3): return the class path and the arguments")
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """
-        Yield exactly one ``TriggerEvent``, then end.
+        Send a GET request immediately, then about every ``check_interval`` seconds. Follow redirects.
 
-        It asks at once and then about every ``check_interval`` seconds. ``{"status": "success", "url": str, "answer":
-        {...}}`` when the answer's ``status`` is the expected one. An answer with an HTTP status from 400 to 499 will
-        not get better: ``{"status": "error", "error_type": "api", "message": str, "errors": {url: reason}}``. Another
-        ``status``, an HTTP status from 500 on, an answer that is no JSON object, a refused connection and a request
-        that gets no answer within 5 seconds may pass: it asks again at the next interval. Anything unexpected: an error
-        event as of ``MultiDirectoryTrigger``.
+        When the response has the expected status, the payload is ``{"status": "success", "url": str, "answer": {...}}``
+        with the JSON object as ``answer``.
+
+        An HTTP status from 400 to 499 is permanent, except 408, 425 and 429. The payload is then ``{"status": "error",
+        "error_type": "api", "message": str, "errors": {url: reason}}``. On an unexpected exception, such as an invalid
+        URL, the ``error_type`` is ``"unexpected"``. Everything else is transient: another ``status``, a body that is
+        not a JSON object, the HTTP statuses 408, 425, 429 and 500 to 599, all connection errors (refused, reset,
+        unknown host), and a request that takes more than 5 seconds in all.
         """
-        raise NotImplementedError(
-            "TODO (Challenge 3): ask until the answer has the expected status, yield one event, end"
-        )
+        raise NotImplementedError("TODO (Challenge 3): request until the status fits, yield one event, return")
 
 
 class BusinessRuleTrigger(BaseTrigger):
     """
-    Ask a function of your own again and again, and fire when it agrees.
+    Call a function until it returns something true.
 
-    A function cannot travel to the triggerer, its import path can. The rule may block, so it runs in a thread. It obeys
-    the rules of ``MultiDirectoryTrigger``: one event and the end, no exception but the cancellation, nothing left
-    behind.
+    A function cannot be serialized, but its import path can. The function may block. Like ``MultiDirectoryTrigger``, be
+    a good neighbor, yield one event, and let only ``CancelledError`` propagate.
     """
 
     def __init__(self, rule: str, rule_kwargs: dict[str, Any] | None = None, check_interval: float = 30) -> None:
         """
-        Keep the arguments; the rule is not imported yet, no work.
+        Validate and store the arguments, nothing else.
 
-        :param rule: the import path of a plain function, ``module.function``; the module is on the ``PYTHONPATH``.
-        :param rule_kwargs: the function's keyword arguments, plain JSON; None for none.
-        :param check_interval: seconds between two questions, more than 0.
-        :raises ValueError: if ``rule`` is not a text with a dot in it, or ``check_interval`` not more than 0.
+        :param rule: the import path of the function, ``module.function``. Do not import it here.
+        :param rule_kwargs: the function's keyword arguments; None for none.
+        :param check_interval: seconds between calls, above 0.
+        :raises ValueError: if ``rule`` is not a ``str`` that contains a dot, or ``check_interval`` is not above 0.
         """
-        raise NotImplementedError("TODO (Challenge 3): refuse what cannot work, keep the rest")
+        raise NotImplementedError("TODO (Challenge 3): validate and store the arguments")
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
-        """
-        Say how the triggerer builds this trigger again.
-
-        :return: ``trigger_implementation_exercise.BusinessRuleTrigger`` and all arguments of ``__init__``.
-        """
-        raise NotImplementedError("TODO (Challenge 3): return the class path and the keyword arguments")
+        """Return ``trigger_implementation_exercise.BusinessRuleTrigger`` and all ``__init__`` arguments."""
+        raise NotImplementedError("TODO (Challenge 3): return the class path and the arguments")
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """
-        Yield exactly one ``TriggerEvent``, then end.
+        Call the function immediately, then about every ``check_interval`` seconds.
 
-        It asks at once and then about every ``check_interval`` seconds. ``{"status": "success", "rule": str}`` when the
-        rule returns something true. A rule that cannot be imported, or that raises, is broken: ``{"status": "error",
-        "error_type": "rule", "message": str, "errors": {rule: reason}}``, the exception with its type and its text in
-        both.
+        When it returns something true, the payload is ``{"status": "success", "rule": str}``. If the function cannot be
+        imported, raises or exits, the payload is ``{"status": "error", "error_type": "rule", "message": str, "errors":
+        {rule: reason}}``; both ``message`` and the reason contain the exception's type and text.
         """
-        raise NotImplementedError("TODO (Challenge 3): ask the rule until it agrees, yield one event, end")
+        raise NotImplementedError("TODO (Challenge 3): call the rule until it agrees, yield one event, return")
 
 
 def enough_clients_delivered(directories: list[str], minimum: int) -> bool:
     """
-    Say whether enough clients have delivered: a rule for ``BusinessRuleTrigger``.
+    Return whether at least ``minimum`` of the directories contain a file ``*.csv``. A rule for ``BusinessRuleTrigger``.
 
-    :param directories: one directory a client.
-    :param minimum: how many clients are enough.
-    :return: True if at least ``minimum`` of the directories hold a file ``*.csv``. One that is missing or cannot be
-        read holds none.
+    :param directories: one directory per client; one that is missing or cannot be read contains no file.
     """
     raise NotImplementedError("TODO (Challenge 3): count the clients that have delivered")
 
 
 class WaitForTrigger(BaseSensorOperator):
-    """Defer to any trigger whose events have a ``status``, and return what it found."""
+    """Defer with any trigger whose payload is a dict with a ``status``, and return the payload."""
 
     def __init__(self, trigger: BaseTrigger, **kwargs: Any) -> None:
-        """
-        Keep the trigger.
-
-        :param trigger: ``ApiTrigger``, ``BusinessRuleTrigger``, or another whose payload is a dict with a ``status``.
-        :param kwargs: what ``BaseSensorOperator`` takes.
-        """
-        raise NotImplementedError("TODO (Challenge 3): keep the trigger")
+        """Store the trigger. ``kwargs`` are for ``BaseSensorOperator``."""
+        raise NotImplementedError("TODO (Challenge 3): store the trigger")
 
     def execute(self, context: Context) -> NoReturn:
-        """Defer to the trigger, with the sensor's own ``timeout``, to go on in ``execute_complete``."""
-        raise NotImplementedError("TODO (Challenge 3): defer to the trigger")
+        """Defer with the trigger and the sensor's ``timeout``; resume in ``execute_complete``."""
+        raise NotImplementedError("TODO (Challenge 3): defer with the trigger")
 
     def execute_complete(self, context: Context, event: dict[str, Any] | None = None) -> dict[str, Any]:
-        """
-        Go on when the trigger has fired.
-
-        :return: the event's payload.
-        :raises AirflowException: as ``MultiDirectorySensorAsync.execute_complete`` does.
-        """
-        raise NotImplementedError("TODO (Challenge 3): return a success, raise for everything else")
+        """Return the payload. Raise ``WaitFailed`` if it is missing or empty, or its status is not ``"success"``."""
+        raise NotImplementedError("TODO (Challenge 3): return the payload on success, raise otherwise")
 
 
 # ── The DAGs ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+# The comments below are contracts, too.
 
 with DAG(
+    # Step 1. Owner ``trigger-exercise``, start date 2024-01-01, no schedule, no catchup, a description, the tags
+    # ``kata``, ``exercise-4`` and ``triggers``. Every task has 1 retry after 2 minutes.
     dag_id="trigger_implementation_exercise",
-    # TODO (Step 1): what the page above says of this DAG
-) as dag:
-    # TODO (Step 1): the set-up and the clean-up
+) as dag:  # TODO: in each step, add what its comments say
+    # Step 1. ``set_up_directories`` is a setup task. ``clean_up_directories`` is its teardown and receives its result.
 
-    # TODO (Step 2): this sensor holds a worker slot for as long as it waits. Convert it into `wait_for_upload`.
-    traditional_sensor = FileSensor(
-        task_id="traditional_file_wait",
-        filepath=UPLOAD_FILE,
-        poke_interval=30,
-        timeout=600,
-    )
+    # Step 2. ``wait_for_upload`` is a deferrable ``FileSensor`` for ``UPLOAD_FILE``. It checks every 30 seconds or more
+    # often, times out after 600 seconds, and calls ``log_worker_slot`` each time a worker starts or resumes it. Its
+    # ``doc_md`` says why it defers, using "worker slot" and "triggerer". (The connection ``fs_default`` exists.)
+    # TODO: convert this sensor, which holds a worker slot while it waits
+    FileSensor(task_id="traditional_file_wait", filepath=UPLOAD_FILE, poke_interval=30, timeout=600)
 
-    # TODO (Step 4): `monitor_client_uploads`
+    # Step 4. ``monitor_client_uploads`` is a deferrable ``MultiDirectorySensorAsync`` for ``*.csv`` in
+    # ``CLIENT_DIRECTORIES``. It checks every 30 seconds or more often and times out after 600 seconds.
 
-    # TODO (Step 5): the tasks that process and measure
+    # Step 5. The tasks ``process_trigger_results`` and ``monitor_resource_usage`` call the functions of the same name.
 
-    # TODO (Step 6): the failure callback of both sensors
+    # Step 6. ``handle_trigger_failure`` is the ``on_failure_callback`` of both sensors above.
 
-    # TODO (Step 7): comparison, report, and the order of all tasks
+    # Step 7. The tasks ``compare_approaches`` and ``generate_trigger_report`` call the functions of the same name.
+    # Order: setup; both sensors in parallel; processing; monitoring and comparison in parallel; report; teardown.
 
+# Challenge 3. Publish once the data has arrived, the time window has opened, and the partner's API or our rule agrees.
+# * ``wait_for_data``: a deferrable ``MultiDirectorySensorAsync`` for ``CLIENT_DIRECTORIES``.
+# * ``wait_for_window``: any deferrable time sensor of Airflow. Do not use the logical date: manual runs may have none.
+# * ``wait_for_api``: a ``WaitForTrigger`` with an ``ApiTrigger`` for ``PARTNER_API_URL``.
+# * ``wait_for_rule``: a ``WaitForTrigger`` with a ``BusinessRuleTrigger`` for ``enough_clients_delivered``.
+# * ``approve`` runs as soon as ``wait_for_api`` or ``wait_for_rule`` has succeeded.
+# * ``publish`` runs when ``wait_for_data``, ``wait_for_window`` and ``approve`` have all succeeded.
 with DAG(dag_id="trigger_orchestration_challenge", schedule=None) as orchestration_dag:
     pass  # TODO (Challenge 3): four kinds of triggers, and how they join
