@@ -8,10 +8,10 @@ import pytest
 from airflow.triggers.base import BaseTrigger
 from support import triggers
 from support.airflow_version import deserialize, serialize
-from support.contract import Broken, expect, expect_equal
+from support.construction import expect_no_work
+from support.contract import expect, expect_equal
 from support.mistakes import Mistake
-from support.spy import spying
-from support.watching import is_plain_json
+from support.watching import is_plain_json, watch
 
 CLASS_PATH = "trigger_implementation_exercise.MultiDirectoryTrigger"
 
@@ -22,6 +22,32 @@ def test_is_a_trigger(trigger):
     called = "isinstance(MultiDirectoryTrigger(...), BaseTrigger)"
     expect(isinstance(built, BaseTrigger), called=called, got=type(built).__mro__, mistake=Mistake.NOT_A_TRIGGER)
     triggers.expect_constructed(built)
+
+
+def test_serializes_to_the_literal_class_path(trigger):
+    """serialize() returns the class path trigger_implementation_exercise.MultiDirectoryTrigger as a literal string."""
+    expect_equal(trigger().serialize()[0], CLASS_PATH, called="serialize()[0]", mistake=Mistake.WRONG_CLASS_PATH)
+
+
+def test_serializes_all_arguments(submission, trigger):
+    """serialize() returns a dict of all __init__ arguments, under their own names."""
+    class_path, kwargs = trigger(file_pattern="report_*.json", check_interval=3.5).serialize()
+    missing = [name for name in triggers.parameters(submission.MultiDirectoryTrigger) if name not in kwargs]
+    got = f"{kwargs}, without {missing}"
+    expect(not missing, called="serialize()[1]", got=got, mistake=Mistake.ARGUMENT_NOT_SERIALIZED)
+    expect_equal(
+        [kwargs["file_pattern"], kwargs["check_interval"]],
+        ["report_*.json", 3.5],
+        called="serialize()[1]",
+        mistake=Mistake.ARGUMENT_LOST_OR_CHANGED_ON_THE_WAY,
+    )
+    again = submission.MultiDirectoryTrigger(**deserialize(serialize(kwargs)))
+    expect_equal(
+        again.serialize(),
+        (class_path, kwargs),
+        called="serialize() of the trigger rebuilt from serialize()",
+        mistake=Mistake.REBUILT_TRIGGER_IS_ANOTHER,
+    )
 
 
 def test_takes_its_arguments_by_position_and_by_keyword(submission, clients):
@@ -40,6 +66,34 @@ def test_takes_its_arguments_by_position_and_by_keyword(submission, clients):
     triggers.expect_defaults(built, file_pattern="*.csv", check_interval=10)
 
 
+def test_arguments_are_plain_json(submission, clients):
+    """Trigger arguments must survive json.loads(json.dumps(value)), and the paths stay as written."""
+    kwargs = triggers.arguments_of(submission.MultiDirectoryTrigger(clients.directories, "*.json", 2.5))
+    mistake = Mistake.TRIGGERS_ARGUMENTS_ARE_NOT_PLAIN_JSON
+    expect(is_plain_json(kwargs), called="serialize()[1]", got=kwargs, mistake=mistake)
+    called = 'serialize()[1]["directories"]'
+    given = kwargs["directories"]
+    given = list(given) if isinstance(given, tuple) else given
+    expect_equal(given, clients.directories, called=called, mistake=Mistake.PATH_REWRITTEN)
+
+
+def test_a_triggerer_can_rebuild_it(submission, clients, elsewhere):
+    """The triggerer re-creates the trigger from its class path, in a process that has never seen the DAG file."""
+    cls = triggers.class_loaded_by_airflow(submission, "MultiDirectoryTrigger")
+    class_path, kwargs = cls(clients.directories, "*.json", 7).serialize()
+    triggers.expect_rebuilt(elsewhere, class_path, kwargs)
+
+
+def test_construction_does_no_work(submission, clients):
+    """__init__ validates and stores the arguments: no file, network, connection, variable, clock or event loop."""
+    directories = [clients[1], os.path.join(clients.root, "not", "there")]
+    expect_no_work(
+        lambda: submission.MultiDirectoryTrigger(directories, "*.csv", 10),
+        root=clients.root,
+        called="MultiDirectoryTrigger(...)",
+    ).serialize()
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
@@ -49,83 +103,27 @@ def test_takes_its_arguments_by_position_and_by_keyword(submission, clients):
         {"check_interval": 0},
         {"check_interval": -1},
     ],
-    ids=["no directory", "a text for a list", "no pattern", "interval 0", "interval below 0"],
+    ids=["no directory", "a str for a list", "no pattern", "interval 0", "interval below 0"],
 )
-def test_refuses_arguments_that_cannot_work(trigger, arguments):
-    """ValueError if directories is empty or a str, file_pattern is empty, or check_interval is not more than 0."""
+def test_refuses_invalid_arguments(trigger, arguments):
+    """ValueError if directories is empty or a str, file_pattern is empty, or check_interval is not above 0."""
     trigger()
-    triggers.expect_refused(
-        lambda: trigger(**arguments), called=f"MultiDirectoryTrigger({triggers.written(arguments)})"
+    called = f"MultiDirectoryTrigger({triggers.written(arguments)})"
+    triggers.expect_refused(lambda: trigger(**arguments), called=called)
+
+
+def test_serialize_is_the_same_after_a_run(trigger, clients):
+    """serialize() returns the same before, during and after run(), also when a directory was excluded."""
+    built = trigger()
+    before = repr(built.serialize())
+    during: list[str] = []
+    watched = watch(
+        built,
+        seconds=60,
+        root=clients.root,
+        faults=lambda spy: spy.deny(clients[4]),
+        at={35: lambda: during.append(repr(built.serialize())), 36: lambda: clients.drop(2, "late.csv")},
     )
-
-
-def test_construction_does_no_work(trigger, clients):
-    """__init__ keeps the arguments: no look at the file system, no work."""
-    missing = os.path.join(clients.root, "not", "there")
-    called = "MultiDirectoryTrigger(...).serialize()"
-    with spying(clients.root) as spy:
-        try:
-            trigger(directories=[clients[1], missing]).serialize()
-        except (OSError, ValueError) as error:
-            got = f"{error!r}, for a directory that is not there"
-            raise Broken(called, got, Mistake.WORK_IN_INIT) from error
-    expect(
-        not spy.touched and not spy.written, called=called, got=spy.touched + spy.written, mistake=Mistake.WORK_IN_INIT
-    )
-
-
-def test_serializes_to_the_literal_class_path(trigger):
-    """serialize() returns the class path trigger_implementation_exercise.MultiDirectoryTrigger, to the letter."""
-    expect_equal(trigger().serialize()[0], CLASS_PATH, called="serialize()[0]", mistake=Mistake.WRONG_CLASS_PATH)
-
-
-def test_every_argument_survives_the_way_to_the_triggerer(submission, trigger):
-    """serialize() returns all arguments of __init__ under their own names."""
-    built = trigger(file_pattern="report_*.json", check_interval=3.5)
-    class_path, kwargs = built.serialize()
-    parameters = triggers.parameters(submission.MultiDirectoryTrigger)
-    missing = [name for name in parameters if name not in kwargs]
-    expect(
-        not missing,
-        called="serialize()[1]",
-        got=f"{kwargs}, without {missing}",
-        mistake=Mistake.ARGUMENT_NOT_SERIALIZED,
-    )
-    expect_equal(
-        [kwargs["file_pattern"], kwargs["check_interval"]],
-        ["report_*.json", 3.5],
-        called="serialize()[1]",
-        mistake=Mistake.ARGUMENT_LOST_OR_CHANGED_ON_THE_WAY,
-    )
-    again = submission.MultiDirectoryTrigger(**deserialize(serialize(kwargs)))
-    expect_equal(
-        again.serialize(),
-        (class_path, kwargs),
-        called="serialize() of the trigger rebuilt from serialize()",
-        mistake=Mistake.REBUILT_TRIGGER_IS_ANOTHER,
-    )
-
-
-def test_arguments_travel_as_plain_json(submission, clients):
-    """The serialized arguments are plain JSON, whatever sequence of paths was given."""
-    for directories in (clients.directories, tuple(clients.directories)):
-        kwargs = triggers.arguments_of(submission.MultiDirectoryTrigger(directories, "*.json", 2.5))
-        expect(
-            is_plain_json(kwargs),
-            called=f"serialize()[1], given a {type(directories).__name__} of paths",
-            got=kwargs,
-            mistake=Mistake.TRIGGERS_ARGUMENTS_ARE_NOT_PLAIN_JSON,
-        )
-        expect_equal(
-            kwargs["directories"],
-            clients.directories,
-            called='serialize()[1]["directories"]',
-            mistake=Mistake.PATH_REWRITTEN,
-        )
-
-
-def test_a_triggerer_can_build_it_from_what_the_worker_sent(submission, clients, elsewhere):
-    """The triggerer builds the trigger again from its class path, in a process that has never seen the DAG file."""
-    cls = triggers.class_loaded_by_airflow(submission, "MultiDirectoryTrigger")
-    class_path, kwargs = cls(clients.directories, "*.json", 7).serialize()
-    triggers.expect_rebuilt(elsewhere, class_path, kwargs)
+    for serialized in (*during, repr(built.serialize())):
+        expect_equal(serialized, before, called="serialize()", mistake=Mistake.STATE_IN_SERIALIZE)
+    watched.expect_found(Mistake.ONE_UNREADABLE_DIRECTORY_ENDS_THE_WAIT, because=clients[4])

@@ -42,6 +42,7 @@ class JumpingClockLoop(asyncio.SelectorEventLoop):
         self.thread = threading.get_ident()
         self._work: set[_Work] = set()  # what the loop waits for
         self._running: set[_Work] = set()  # what threads are at, whether or not the loop still waits for it
+        self._pools: set[ThreadPoolExecutor] = set()
         super().__init__(_JumpingSelector(self))
         # asyncio's own is a nanosecond, which is lost beside a time as large as a frozen clock's.
         self._clock_resolution = 1 / MICROSECONDS
@@ -63,6 +64,8 @@ class JumpingClockLoop(asyncio.SelectorEventLoop):
         work = self.register(func)
         future = super().run_in_executor(executor, work, *args)
         work.pool = executor or self._default_executor
+        if isinstance(work.pool, ThreadPoolExecutor):
+            self._pools.add(work.pool)
         future.add_done_callback(lambda _: self.forget(work))
         return future
 
@@ -116,9 +119,14 @@ class JumpingClockLoop(asyncio.SelectorEventLoop):
 
     def _idle_threads(self) -> set[int]:
         """The threads of pools that do nothing but what the loop is told of, and now have nothing to do."""
-        pool = self._default_executor._threads if self._default_executor else set()
-        anyio_s = (thread for thread in threading.enumerate() if isinstance(thread, WorkerThread))
-        return {thread.ident for thread in (*pool, *anyio_s)} - {work.thread for work in self._running}
+        busy = {work.thread for work in self._running}
+        threads = {thread.ident for thread in threading.enumerate() if isinstance(thread, WorkerThread)}
+        for pool in self._pools:
+            of_pool = {thread.ident for thread in pool._threads}
+            # What somebody has submitted past the loop is not among `_running`, but no idle thread is counted for it.
+            if pool._idle_semaphore._value + len(of_pool & busy) >= len(of_pool):
+                threads |= of_pool
+        return threads - busy
 
 
 class _Work:

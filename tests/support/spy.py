@@ -43,7 +43,8 @@ class Spy:
     :ivar looks: for each directory, when it was listed, in seconds on ``now``.
     :ivar touched: calls that read below the directory, by whatever thread.
     :ivar written: calls that change something below the directory.
-    :ivar blocking: calls that block, made on the watched thread.
+    :ivar method: which method of the trigger runs on the watched thread.
+    :ivar blocked: calls that block, made on the watched thread, by method.
     :ivar nap: told how many seconds the watched thread would sleep.
     """
 
@@ -54,12 +55,19 @@ class Spy:
     looks: dict[str, list[float]] = field(default_factory=dict)
     touched: list[str] = field(default_factory=list)
     written: list[str] = field(default_factory=list)
-    blocking: list[str] = field(default_factory=list)
+    method: str = "run"
+    blocked: dict[str, list[str]] = field(default_factory=dict)
     _denied: set[str] = field(default_factory=set)
     _failing: dict[str, list[OSError]] = field(default_factory=dict)
     _hanging: dict[str, threading.Event] = field(default_factory=dict)
     _hung: set[int] = field(default_factory=set)  # the threads that hang
     _slow: dict[str, tuple[float, Any]] = field(default_factory=dict)
+    _vanishing: dict[str, tuple[str, int]] = field(default_factory=dict)
+
+    @property
+    def blocking(self) -> list[str]:
+        """Return all calls that block, by whatever method."""
+        return [call for calls in self.blocked.values() for call in calls]
 
     def deny(self, directory: str) -> None:
         """Let every attempt to list ``directory`` end in PermissionError, also for root."""
@@ -70,6 +78,10 @@ class Spy:
     def fail(self, directory: str, *errors: OSError) -> None:
         """Let the next attempts to list ``directory`` raise these errors, one each."""
         self._failing[os.path.normpath(directory)] = list(errors)
+
+    def vanish(self, path: str, call: int) -> None:
+        """Let the file at ``path`` be removed right before the call of this number, from 1, in its directory."""
+        self._vanishing[os.path.dirname(path)] = (path, call)
 
     def hang(self, directory: str) -> None:
         """Let every look into ``directory`` hang, as a dead network mount does."""
@@ -90,11 +102,14 @@ class Spy:
     def block_for(self, seconds: float) -> None:
         """The watched thread sleeps, and all that it has to do stands still: the clock goes on, nothing else does."""
         call = f"time.sleep({seconds!r})"
-        self.blocking.append(call)
+        self._block(call)
         if self.blocking.count(call) > MAX_NAPS:
             raise Broken(call, "it sleeps again and again on the event loop", Mistake.BLOCKING_CALL_ON_THE_EVENT_LOOP)
         if self.nap:
             self.nap(seconds)
+
+    def _block(self, call: str) -> None:
+        self.blocked.setdefault(self.method, []).append(call)
 
     def notice(self, call: str, args: tuple[Any, ...]) -> None:
         """Take note of a call and, where a fault was ordered, raise or hang."""
@@ -102,19 +117,27 @@ class Spy:
         path = _path(args)
         if path is None or not (path + os.sep).startswith(self.root + os.sep):
             if on_watched_thread and (call in WAITING or _connects_blocking(call, args)):
-                self.blocking.append(call)
+                self._block(call)
             return
         if call in WRITING or (call == "open" and _opens_for_writing(args)):
             self.written.append(f"{call}({path!r})")
         else:
             self.touched.append(f"{call}({path!r})")
         if on_watched_thread:
-            self.blocking.append(f"{call}({path!r})")
+            self._block(f"{call}({path!r})")
+        self._remove_vanishing(path)
         if call in LISTING:
             self.looks.setdefault(path, []).append(self.now())
         elif self._failing.get(path):
             os.utime(path)  # nobody may conclude from the directory's times that there is no need to list it
         self._interfere(call, path, on_watched_thread)
+
+    def _remove_vanishing(self, path: str) -> None:
+        for directory, (file, calls) in list(self._vanishing.items()):
+            if path in (directory, file):
+                self._vanishing[directory] = (file, calls - 1)
+                if calls == 1:
+                    os.remove(file)
 
     def _interfere(self, call: str, path: str, on_watched_thread: bool) -> None:
         for directory, gate in list(self._hanging.items()):

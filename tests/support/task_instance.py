@@ -9,8 +9,11 @@ from typing import Any
 
 from airflow.sdk.execution_time import macros
 
+from .airflow_version import deserialize, serialize_result
+
 DAG_ID = "trigger_implementation_exercise"
 RUN_ID = "manual__2026-01-31T12:00:00+00:00"
+RETURN_VALUE = "return_value"
 
 
 class TaskInstance:
@@ -38,7 +41,10 @@ class TaskInstance:
         self.try_number = 1
         self.max_tries = 1
         self.state = "running"
-        self._xcoms = {key if isinstance(key, tuple) else (run_id, key): value for key, value in (xcoms or {}).items()}
+        self._xcoms = {
+            (*(key if isinstance(key, tuple) else (run_id, key)), RETURN_VALUE): value
+            for key, value in (xcoms or {}).items()
+        }
         self._states = states
         self._first_reschedule = first_reschedule
 
@@ -46,21 +52,21 @@ class TaskInstance:
         self,
         task_ids: str | list[str] | None = None,
         dag_id: str | None = None,
-        key: str = "return_value",
+        key: str = RETURN_VALUE,
         include_prior_dates: bool = False,
         *,
         map_indexes: Any = None,
         default: Any = None,
         run_id: str | None = None,
     ) -> Any:
-        if (dag_id or self.dag_id) != DAG_ID or key != "return_value":
+        if (dag_id or self.dag_id) != DAG_ID:
             return default
         if isinstance(task_ids, (list, tuple)):
             return [self.xcom_pull(task_id, dag_id, key, default=default, run_id=run_id) for task_id in task_ids]
-        return self._xcoms.get((run_id or self.run_id, task_ids or self.task_id), default)
+        return self._xcoms.get((run_id or self.run_id, task_ids or self.task_id, key), default)
 
     def xcom_push(self, key: str, value: Any) -> None:
-        pass
+        self._xcoms[self.run_id, self.task_id, key] = deserialize(serialize_result(value))
 
     def get_ti_count(
         self,

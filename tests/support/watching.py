@@ -8,7 +8,8 @@ import json
 import os
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,9 +18,11 @@ from freezegun import config, freeze_time
 
 from .clock import JumpingClockLoop, Spinning
 from .contract import Broken, Result, bare, shown
+from .environment import UTC_OFFSET
 from .logs import Line, captured_logs
 from .mistakes import Mistake
 from .spy import Spy, spying, unseen
+from .task_instance import TaskInstance
 from .threads import on_the_clock_of
 
 MAX_EVENTS = 5  # a trigger that yields more is stopped
@@ -30,6 +33,7 @@ LONG_STEP = 0.25  # seconds of CPU time that nobody may calculate on the event l
 MOST_CALCULATION = 2  # seconds of CPU time for all long steps of a run; with more, and in several, it is stopped
 CANCEL_GRACE = 5  # seconds on the loop's clock
 THREAD_GRACE = 2  # seconds of real time for a thread to end what it has begun
+KILLED = "killed by the user"
 
 Actions = Mapping[float, Callable[[], object]]
 
@@ -44,6 +48,7 @@ class Watched:
     :ivar error: what came out of ``run()``, except the cancellation.
     :ivar events_before: how many events there were when it was cancelled.
     :ivar cancelled_within: seconds from the cancellation to the end, None if it did not end then.
+    :ivar was_swallowed: it ended when it was cancelled, but not by the CancelledError.
     :ivar ended_when_released: it did not end when it was cancelled, but as soon as no directory hung any more.
     :ivar spinning: it turned and turned and let no time pass.
     :ivar calculating: seconds of CPU time of all long steps on the event loop.
@@ -60,6 +65,7 @@ class Watched:
     was_cancelled: bool = False
     events_before: int = 0
     cancelled_within: float | None = None
+    was_swallowed: bool = False
     ended_when_released: bool = False
     spinning: bool = False
     calculating: float = 0
@@ -142,9 +148,10 @@ class Watched:
 
     def expect_unblocked(self) -> None:
         """Raise Broken if the trigger has blocked the event loop."""
-        if self.spy.blocking:
-            got = f"on the event loop: {sorted(set(self.spy.blocking))}"
-            raise Broken(self.called, got, Mistake.BLOCKING_CALL_ON_THE_EVENT_LOOP)
+        for method, calls in self.spy.blocked.items():
+            called = self.called if method == "run" else f"{self.called}, then {method}()"
+            got = f"in {method}(), on the event loop: {sorted(set(calls))}"
+            raise Broken(called, got, Mistake.BLOCKING_CALL_ON_THE_EVENT_LOOP)
 
     def expect_nothing_left(self, kind: str = "") -> None:
         """
@@ -172,6 +179,8 @@ class Watched:
             )
         if late is None:
             raise Broken(called, "it still runs", Mistake.SWALLOWS_THE_CANCELLATION)
+        if self.was_swallowed:
+            raise Broken(called, "run() ended without the CancelledError", Mistake.SWALLOWS_THE_CANCELLATION)
         if late >= 1:
             raise Broken(called, f"it ended {late:g} seconds later", Mistake.ENDS_LATE_WHEN_CANCELLED)
 
@@ -218,9 +227,12 @@ def watch(
     slow: Mapping[str, float] | None = None,
     later: float = 0,
     called: str = "",
+    killed: bool = False,
 ) -> Watched:
     """
     Run triggers side by side on one event loop for at most ``seconds`` of its clock, then cancel what still runs.
+
+    They are cancelled as at a restart of the triggerer, which calls ``cleanup()``.
 
     :param root: the directory below which calls are noted.
     :param at: what is done meanwhile, each at its second: ``{25: drop_a_file}``.
@@ -228,10 +240,13 @@ def watch(
     :param slow: for directories, how many seconds each look into them takes.
     :param later: how many seconds from now it is when they start.
     :param called: what the learner would have written; worked out from the triggers if empty.
+    :param killed: cancel them as when somebody marks the task as failed: the triggerer calls ``on_kill()``, too.
     :return: what happened; of several triggers together.
     """
     watched = Watched(called or f"{type(triggers[0]).__name__}(…).run(), watched for {seconds:g} seconds")
-    with freeze_time() as frozen, captured_logs() as lines:
+    for trigger in triggers:
+        trigger.task_instance = TaskInstance("monitor_client_uploads")
+    with freeze_time(tz_offset=UTC_OFFSET) as frozen, captured_logs() as lines:
         frozen.tick(later)
         # The loop's clock is time.monotonic(), as on any other loop.
         loop = JumpingClockLoop(clock=lambda: time.monotonic(), tick=frozen.tick)
@@ -245,7 +260,7 @@ def watch(
             files_before = _open_files(root)
             steps = _measure_steps(watched)
             try:
-                _drive(loop, triggers, seconds, at or {}, watched)
+                _drive(loop, triggers, seconds, at or {}, watched, killed)
             finally:
                 asyncio.events.Handle._run = steps
             watched.left_behind += _left_behind(loop, files_before, root)
@@ -256,7 +271,12 @@ def watch(
 
 
 def _drive(
-    loop: JumpingClockLoop, triggers: tuple[BaseTrigger, ...], seconds: float, at: Actions, watched: Watched
+    loop: JumpingClockLoop,
+    triggers: tuple[BaseTrigger, ...],
+    seconds: float,
+    at: Actions,
+    watched: Watched,
+    killed: bool,
 ) -> None:
     tasks = [loop.create_task(_exhaust(trigger, loop, watched), name="the trigger") for trigger in triggers]
     for second, action in at.items():
@@ -266,11 +286,11 @@ def _drive(
     if not everything.done():
         watched.was_cancelled, watched.events_before = True, len(watched.events)
         cancelled_at = loop.time()
-        for task in tasks:
-            task.cancel()
+        cancelled = [task for task in tasks if task.cancel(KILLED if killed else None)]
         _run(loop, everything, CANCEL_GRACE, watched)
         if everything.done():
             watched.cancelled_within = loop.time() - cancelled_at
+            watched.was_swallowed = not all(task.cancelled() for task in cancelled)
         else:
             count = len(watched.events)
             watched.spy.release()
@@ -302,10 +322,26 @@ async def _exhaust(trigger: BaseTrigger, loop: JumpingClockLoop, watched: Watche
             count += 1
             if count == MAX_EVENTS:
                 await asyncio.get_running_loop().create_future()
+    except asyncio.CancelledError as error:
+        if error.args == (KILLED,) and hasattr(trigger, "on_kill"):  # since Airflow 3.3
+            with _in_method(watched, "on_kill"), suppress(Exception):
+                await trigger.on_kill()
+        raise
     except Exception as error:
         watched.error = error
     finally:
-        await trigger.cleanup()
+        with _in_method(watched, "cleanup"), suppress(Exception):
+            await trigger.cleanup()
+
+
+@contextmanager
+def _in_method(watched: Watched, name: str) -> Iterator[None]:
+    """Blame what blocks meanwhile on this method of the trigger."""
+    before, watched.spy.method = watched.spy.method, name
+    try:
+        yield
+    finally:
+        watched.spy.method = before
 
 
 def begun(trigger: BaseTrigger) -> AsyncIterator[TriggerEvent]:
