@@ -11,7 +11,8 @@ from kata.grading.verdict import StepGrade, Verdict, mark_blocked
 from kata.scratch import scratch_folder
 from kata.steps import STEPS, find_step
 from quality.silence import Silence
-from quality.trees import RIGHT, WRONG, Wrong
+from quality.trees import RIGHT, WRONG
+from quality.wrong_form import Wrong
 
 # One wrong solution in so many is graded from the first step on: the steps before its own take most of the time.
 BLAMED_EVERY = 4

@@ -23,14 +23,16 @@ def session() -> Iterator[Session]:
 
 
 @pytest.fixture(scope="module")
-def verdicts(session: Session, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Verdict]:
-    """What the named check says of each wrong solution."""
+def verdicts(
+    session: Session, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, Verdict]:
+    """What the named check says of each wrong solution that is to be tested."""
     folder = tmp_path_factory.mktemp("wrong")
     works = {}
-    for wrong in WRONG:
+    for wrong in (item.callspec.params["wrong"] for item in request.session.items if item.path == request.path):
         step = find_step(wrong.step)
         named = [check for check in session.checks(step) if check.id.endswith(f"::{wrong.check}")]
-        assert named, f"{wrong.patch.name} names a check that {step.name} does not have: {wrong.check}"
+        assert named, f"{wrong.name} names a check that {step.name} does not have: {wrong.check}"
         works[wrong.name] = session.work(wrong.make(folder), step, named)
     session.run(list(works.values()))
     return {name: work.verdicts()[0] for name, work in works.items()}
