@@ -23,7 +23,7 @@ from kata.grading.verdict import StepGrade, Verdict
 from kata.places import ROOT, SOLUTION
 from kata.scratch import scratch_folder
 from kata.steps import STEPS, find_step
-from quality.classify import grade_tree
+from quality.classify import grade_right
 from quality.silence import Silence
 from quality.trees import RIGHT, WRONG
 
@@ -43,8 +43,8 @@ def verdicts_now(console: Console) -> dict[str, Any]:
     """Grade every wrong, right and hostile submission.
 
     :return: `{"wrong": {name: graded}, "right": {name: graded}, "hostile": {test: {"held": bool, "kinds": [...]}}}`;
-        `graded` is `{"points": int, "failing": {check: mistake or kind}}`, of a wrong one's own step, of a right one's
-        every step.
+        `graded` is `{"points": int, "failing": {check: mistake or kind}}`, of a wrong one's own step, of the steps that
+        a right one solves in its own way.
     """
     return {"wrong": _wrong(console), "right": _right(console), "hostile": _hostile(console)}
 
@@ -64,15 +64,10 @@ def _wrong(console: Console) -> dict[str, Any]:
 
 def _right(console: Console) -> dict[str, Any]:
     found = {}
-    with Session(Silence()) as session:
-        for tree in RIGHT:
-            console.print(f"grading the right solution {tree.name} …")
-            verdicts = grade_tree(session, tree)
-            steps = [
-                StepGrade(step, [each for each in verdicts if each.check.id.startswith(step.test_file)])
-                for step in STEPS
-            ]
-            found[tree.name] = _graded(steps)
+    with Session(Silence()) as session, scratch_folder() as folder:
+        for right in RIGHT:
+            console.print(f"grading the right solution {right.name} …")
+            found[right.name] = _graded(grade_right(session, right, Path(folder)))
     return found
 
 

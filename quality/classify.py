@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from kata.grading.session import Session
 from kata.grading.verdict import StepGrade, Verdict, mark_blocked
 from kata.scratch import scratch_folder
-from kata.steps import STEPS, find_step
+from kata.steps import STEPS, Step, find_step
+from quality.right_form import Right
 from quality.silence import Silence
 from quality.trees import RIGHT, WRONG
 from quality.wrong_form import Wrong
@@ -47,19 +48,29 @@ def wrong_solutions(say: Callable[[str], None]) -> list[Classified]:
 def right_solutions(say: Callable[[str], None]) -> dict[str, list[str]]:
     """The checks that each right solution fails."""
     failed = {}
-    with Session(Silence()) as session:
-        for tree in RIGHT:
-            failed[tree.name] = [verdict.check.id for verdict in grade_tree(session, tree) if not verdict.passed]
-            say(f"right solution {tree.name}: {len(failed[tree.name])} checks failed")
+    with Session(Silence()) as session, scratch_folder() as folder:
+        for right in RIGHT:
+            grades = grade_right(session, right, Path(folder))
+            failed[right.name] = [verdict.check.id for grade in grades for verdict in grade.failing]
+            say(f"right solution {right.name}: {len(failed[right.name])} checks failed")
     return failed
+
+
+def grade_right(session: Session, right: Right, folder: Path) -> list[StepGrade]:
+    """Grade the steps that a right solution solves in its own way."""
+    return _grade(session, right.make(folder), right.steps)
 
 
 def grade_tree(session: Session, tree: Path) -> list[Verdict]:
     """The verdicts of all checks. Raises `AssertionError` when the tree cannot be imported."""
-    problem = session.look_at(tree, list(STEPS))
+    return [verdict for grade in _grade(session, tree, STEPS) for verdict in grade.verdicts]
+
+
+def _grade(session: Session, tree: Path, steps: Sequence[Step]) -> list[StepGrade]:
+    problem = session.look_at(tree, list(steps))
     assert problem is None, problem
     session.warm_up()
-    return [verdict for grade in session.grade(tree, list(STEPS)) for verdict in grade.verdicts]
+    return session.grade(tree, list(steps))
 
 
 def _classify(session: Session, wrong: Wrong, folder: Path, from_the_start: bool) -> Classified:

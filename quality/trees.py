@@ -10,6 +10,7 @@ from pathlib import Path
 from kata.places import SOLUTION, STARTER
 from kata.practice.sections import section_of, with_section
 from kata.steps import STEPS, find_steps
+from quality.right_form import Right
 from quality.wrong_form import Wrong
 
 _FOLDER = Path(__file__).parent
@@ -24,7 +25,7 @@ def _wrong_solutions() -> Iterator[Wrong]:
 
 
 WRONG = list(_wrong_solutions())
-RIGHT = sorted(path for path in (_FOLDER / "right").iterdir() if path.is_dir())
+RIGHT = [Right(path) for path in sorted((_FOLDER / "right").iterdir()) if path.is_dir()]
 
 
 def solution_but(*step_ids: str) -> str:
