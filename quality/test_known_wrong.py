@@ -12,6 +12,7 @@ from kata.places import SOLUTION
 from kata.steps import STEPS, find_step
 from quality.silence import Silence
 from quality.trees import WRONG
+from quality.wrong_form import EditError
 
 
 @pytest.fixture(scope="module")
@@ -25,21 +26,26 @@ def session() -> Iterator[Session]:
 @pytest.fixture(scope="module")
 def verdicts(
     session: Session, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> dict[str, Verdict]:
-    """What the named check says of each wrong solution that is to be tested."""
+) -> dict[str, Verdict | Exception]:
+    """What the named check says of each wrong solution that is to be tested, or why it cannot be asked."""
     folder = tmp_path_factory.mktemp("wrong")
-    works = {}
+    works, problems = {}, {}
     for wrong in (item.callspec.params["wrong"] for item in request.session.items if item.path == request.path):
         step = find_step(wrong.step)
         named = [check for check in session.checks(step) if check.id.endswith(f"::{wrong.check}")]
-        assert named, f"{wrong.name} names a check that {step.name} does not have: {wrong.check}"
-        works[wrong.name] = session.work(wrong.make(folder), step, named)
+        try:
+            assert named, f"{wrong.name} names a check that {step.name} does not have: {wrong.check}"
+            works[wrong.name] = session.work(wrong.make(folder), step, named)
+        except (AssertionError, EditError) as error:
+            problems[wrong.name] = error
     session.run(list(works.values()))
-    return {name: work.verdicts()[0] for name, work in works.items()}
+    return {**{name: work.verdicts()[0] for name, work in works.items()}, **problems}
 
 
 @pytest.mark.parametrize("wrong", WRONG, ids=lambda wrong: wrong.name)
 def test_a_wrong_solution_is_caught_by_its_check(verdicts, wrong):
     verdict = verdicts[wrong.name]
+    if isinstance(verdict, Exception):
+        raise verdict
     assert verdict.kind in ("wrong", "hung", "crashed")
     assert verdict.mistake == wrong.mistake, f"{verdict.called}: {verdict.got} {verdict.error}"

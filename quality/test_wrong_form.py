@@ -32,6 +32,10 @@ def size_of(path: str, unit: int = 1, *, strict: bool = True) -> int:
     return size  # in bytes
 
 
+def described(path: bytes) -> dict[str, object]:
+    return {"path": path, "sizes": {"bytes": size_of(path)}}
+
+
 class Sensor:
     limit = 5
 
@@ -84,6 +88,11 @@ def edited(symbol: str, replace: str | None = None, *, by: str, text: str | None
         ("size_of", "unit: int = 1", "unit: int = 2", "unit: int = 1", "unit: int = 2"),
         ("size_of", "path: str", "path: object", "path: str", "path: object"),
         ("size_of", "strict: bool = True", "strict: bool = False", "strict: bool = True", "strict: bool = False"),
+        # Entries
+        ("described", "'path': path", "'name': path", '"path": path', "'name': path"),
+        ("described", "'path': path", "", '"path": path, ', " "),
+        ("described", "'sizes': {'bytes': size_of(path)}", "", ', "sizes": {"bytes": size_of(path)}', ""),
+        ("described", "{'bytes': size_of(path)}", "1", '{"bytes": size_of(path)}', "1"),
         # Symbols
         ("Sensor.pace", "self.limit", "2", "half(self.limit)", "half(2)"),
         ("Sensor.pace.half", "2", "3", "number / 2", "number / 3"),

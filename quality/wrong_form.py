@@ -14,7 +14,8 @@ A file of `quality/wrong` lists the wrong solutions of one step:
 task; "" is the top level of the module. `replace` must match exactly one place in it:
 
 - one or more statements, or an expression;
-- `timeout=600`, an argument of a call, which an empty `by` removes; or `size: int = 3`, a parameter of a function;
+- `timeout=600`, an argument of a call, or `"size": size`, an entry of a dict; an empty `by` removes them;
+- `size: int = 3`, a parameter of a function;
 - if left out, the symbol as a whole.
 
 It is compared as syntax, so neither formatting nor a change elsewhere breaks an edit; whatever it does not match keeps
@@ -30,6 +31,7 @@ import ast
 import re
 import textwrap
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -181,29 +183,42 @@ def _walk(node: ast.AST, closed: tuple[type[ast.AST], ...]) -> Iterator[ast.AST]
 
 def _matches(text: str, symbol: ast.AST, pattern: str, by: str) -> Iterator[tuple[slice, str]]:
     """Yield each place in the symbol that matches the pattern, with the text to put there."""
+    closed = (*_SCOPE, ast.With, ast.JoinedStr) if isinstance(symbol, ast.Module) else (ast.JoinedStr,)
+    found = list(_walk(symbol, closed))
+    with suppress(SyntaxError):
+        entry = ast.parse(f"{{{pattern}}}", mode="eval").body
+        if isinstance(entry, ast.Dict) and len(entry.keys) == 1 and isinstance(entry.keys[0], ast.Constant):
+            yield from _entries(text, found, ast.dump(entry), by)
+            return
     try:
         wanted = ast.parse(pattern).body
     except SyntaxError as error:
         raise EditError(f"neither statements nor an expression: {error}: {pattern}") from None
     dumps = [ast.dump(statement) for statement in wanted]
-    expression = ast.dump(wanted[0].value) if len(wanted) == 1 and isinstance(wanted[0], ast.Expr) else None
-    closed = (*_SCOPE, ast.With, ast.JoinedStr) if isinstance(symbol, ast.Module) else (ast.JoinedStr,)
-    found = list(_walk(symbol, closed))
     for block in (value for node in found for _, value in ast.iter_fields(node) if isinstance(value, list)):
         for start in range(len(block) - len(wanted) + 1):
             nodes = block[start : start + len(wanted)]
             if all(isinstance(node, ast.stmt) for node in nodes) and [ast.dump(node) for node in nodes] == dumps:
                 yield _statements(text, nodes, by)
+    statements = [node.value for node in found if isinstance(node, ast.Expr)]
+    expression = ast.dump(wanted[0].value) if len(wanted) == 1 and isinstance(wanted[0], ast.Expr) else None
     for node in found:
-        if isinstance(node, ast.expr) and ast.dump(node) == expression:
-            if not any(isinstance(other, ast.Expr) and other.value is node for other in found):
-                yield _span(text, node), _in_parentheses(by, node)
+        if isinstance(node, ast.expr) and ast.dump(node) == expression and node not in statements:
+            yield _span(text, node), _in_parentheses(by, node)
         elif isinstance(node, ast.keyword) and [_dump_assignment(node.arg, None, node.value)] == dumps:
-            yield _argument(text, node, by)
+            yield _without_comma(text, _span(text, node), by), by
         elif isinstance(node, ast.arguments):
             for parameter, default in _parameters(node):
                 if [_dump_assignment(parameter.arg, parameter.annotation, default)] == dumps:
                     yield _span(text, parameter, default or parameter), by
+
+
+def _entries(text: str, nodes: list[ast.AST], wanted: str, by: str) -> Iterator[tuple[slice, str]]:
+    for node in nodes:
+        if isinstance(node, ast.Dict):
+            for key, value in zip(node.keys, node.values, strict=True):
+                if key is not None and ast.dump(ast.Dict([key], [value])) == wanted:
+                    yield _without_comma(text, _span(text, key, value), by), by
 
 
 def _dump_assignment(name: str | None, annotation: ast.expr | None, value: ast.expr | None) -> str | None:
@@ -238,14 +253,13 @@ def _in_parentheses(by: str, replaced: ast.expr) -> str:
     return by.strip() if plain else f"({by.strip()})"
 
 
-def _argument(text: str, node: ast.keyword, by: str) -> tuple[slice, str]:
-    """Return the place of an argument; if it is to be removed, with its comma."""
-    span = _span(text, node)
-    if not by:
-        comma = re.compile(r"\s*,").match(text, span.stop)
-        before = text[: span.start].rstrip().removesuffix(",")
-        span = slice(span.start, comma.end()) if comma else slice(len(before), span.stop)
-    return span, by
+def _without_comma(text: str, place: slice, by: str) -> slice:
+    """Return the place of an argument or an entry, with its comma if nothing takes its place."""
+    if by:
+        return place
+    comma = re.compile(r"\s*,").match(text, place.stop)
+    before = text[: place.start].rstrip().removesuffix(",")
+    return slice(place.start, comma.end()) if comma else slice(len(before), place.stop)
 
 
 def _span(text: str, first: ast.AST, last: ast.AST | None = None) -> slice:

@@ -1,0 +1,116 @@
+"""Wrong solutions of Step 7: the comparison, the report and the whole DAG."""
+
+from __future__ import annotations
+
+from quality.wrong_form import Wrong
+from tests.support.mistakes import Mistake
+
+WRONG = [
+    # compare_approaches
+    Wrong(
+        "s7-held-zero-though-not-deferred",
+        "test_sets_both_approaches_side_by_side[not deferred]",
+        Mistake.SAVING_CLAIMED_WITHOUT_A_DEFERRAL,
+    ).within("compare_approaches", replace="waited - saved", by="0.0"),
+    Wrong(
+        "s7-saved-sign", "test_sets_both_approaches_side_by_side[deferred]", Mistake.APPROACHES_COMPARED_WRONGLY
+    ).within("compare_approaches", replace="'saved_slot_seconds': saved", by='"saved_slot_seconds": saved and -saved'),
+    Wrong("s7-state-none-key", "test_counts_the_states_of_this_run", Mistake.NONE_AS_A_STATE).within(
+        "compare_approaches", replace="state or 'none'", by="str(state)"
+    ),
+    Wrong("s7-states-of-all-runs", "test_counts_the_states_of_this_run", Mistake.STATES_OF_ALL_RUNS_COUNTED).within(
+        "compare_approaches.count_states",
+        replace="states = ti.get_task_states(dag_id=ti.dag_id, run_ids=[ti.run_id])[ti.run_id]",
+        by="""
+        runs = ti.get_task_states(dag_id=ti.dag_id)
+        states = {(run, task): state for run, tasks in runs.items() for task, state in tasks.items()}
+        """,
+    ),
+    Wrong(
+        "s7-zero-wait-is-unknown",
+        "test_what_is_available_is_not_called_unavailable[0.0]",
+        Mistake.ZERO_SECONDS_TAKEN_FOR_UNKNOWN,
+    ).within("compare_approaches", replace="'saved_slot_seconds': saved", by='"saved_slot_seconds": saved or None'),
+    # generate_trigger_report
+    Wrong(
+        "s7-directory-not-made",
+        "test_returns_where_the_report_is_and_what_is_in_it",
+        Mistake.DIRECTORY_OF_THE_REPORT_NOT_MADE,
+    ).within("generate_trigger_report", replace="os.makedirs(os.path.dirname(REPORT_FILE), exist_ok=True)", by=""),
+    Wrong(
+        "s7-missing-xcom-crashes",
+        "test_the_report_says_what_is_unavailable[process_trigger_results]",
+        Mistake.A_MISSING_XCOM_FAILS_THE_TASK,
+    ).within(
+        "generate_trigger_report", replace="ti.xcom_pull(task_ids=task_id) or {}", by="ti.xcom_pull(task_ids=task_id)"
+    ),
+    Wrong(
+        "s7-none-is-none", "test_the_report_says_which_figures_are_none", Mistake.MISSING_FIGURE_NOT_CALLED_UNAVAILABLE
+    ).within(
+        "generate_trigger_report",
+        replace="usage=usage",
+        by='usage={key: "–" if value is None else value for key, value in usage.items()}',
+    ),
+    Wrong(
+        "s7-none-shown-as-zero",
+        "test_the_report_says_what_is_unavailable[process_trigger_results]",
+        Mistake.MISSING_FIGURE_NOT_CALLED_UNAVAILABLE,
+    ).within(
+        "generate_trigger_report",
+        replace="processed=processed",
+        by='processed=processed or {"valid": [], "invalid": []}',
+    ),
+    Wrong(
+        "s7-only-the-seconds-waited", "test_the_report_names_the_seconds_of_each_approach", Mistake.REPORT_IS_INCOMPLETE
+    ).within(
+        "generate_trigger_report",
+        replace="comparison=comparison",
+        by='comparison={"waited_seconds": comparison.get("waited_seconds")}',
+    ),
+    Wrong("s7-reason-missing", "test_the_report_is_complete", Mistake.REPORT_IS_INCOMPLETE).within(
+        "generate_trigger_report",
+        replace="processed=processed",
+        by='processed={**processed, "invalid": [file["path"] for file in processed.get("invalid", [])]}',
+    ),
+    Wrong(
+        "s7-returns-dicts",
+        "test_returns_where_the_report_is_and_what_is_in_it",
+        Mistake.REPORT_RETURNED_IN_ANOTHER_FORM,
+    ).within(
+        "generate_trigger_report",
+        replace="[file['path'] for file in processed.get('valid', [])]",
+        by='processed.get("valid", [])',
+    ),
+    Wrong("s7-unescaped", "test_the_report_is_complete", Mistake.NOT_ESCAPED).within(
+        "REPORT_TEMPLATE", replace="autoescape=True", by=""
+    ),
+    # The DAG
+    Wrong(
+        "s7-order-one-sensor",
+        "test_the_tasks_are_in_order[wait_for_upload-process_trigger_results]",
+        Mistake.BEGINS_BEFORE_WHAT_IT_NEEDS,
+    ).within(
+        "dag",
+        replace="set_up >> [wait_for_upload, monitor_client_uploads]",
+        by="(set_up >> [wait_for_upload, monitor_client_uploads])[1]",
+    ),
+    Wrong(
+        "s7-report-before-comparison",
+        "test_the_tasks_are_in_order[compare_approaches-generate_trigger_report]",
+        Mistake.BEGINS_BEFORE_WHAT_IT_NEEDS,
+    ).within(
+        "dag",
+        replace="set_up >> [wait_for_upload, monitor_client_uploads] >> process "
+        ">> [monitor, compare] >> report >> clean_up",
+        by="""
+        set_up >> [wait_for_upload, monitor_client_uploads] >> process >> monitor >> report
+        process >> compare
+        [report, compare] >> clean_up
+        """,
+    ),
+    Wrong(
+        "s7-task-runs-another-function",
+        "test_a_task_runs_the_function_of_its_name[compare_approaches-traditional]",
+        Mistake.TASK_RUNS_ANOTHERS_FUNCTION,
+    ).within("dag.compare", replace="python_callable=compare_approaches", by="python_callable=monitor_resource_usage"),
+]
