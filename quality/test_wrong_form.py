@@ -33,6 +33,10 @@ def size_of(path: str, unit: int = 1, *, strict: bool = True) -> int:
 
 
 def described(path: bytes) -> dict[str, object]:
+    if not path:
+        return {}
+    elif path == b".":
+        path = b"/"
     return {"path": path, "sizes": {"bytes": size_of(path)}}
 
 
@@ -72,6 +76,13 @@ def edited(symbol: str, replace: str | None = None, *, by: str, text: str | None
         ("size_of", "size = size * unit\nreturn size", "return 1", "size = size * unit\n    return size ", "return 1 "),
         ("size_of", "return size", "", "return size ", "pass "),
         ("size_of", "return size", "if size:\n    return size", "return size ", "if size:\n        return size "),
+        (
+            "described",
+            "if path == b'.': path = b'/'",
+            "path += b'/'",
+            'elif path == b".":\n        path = b"/"',
+            "else:\n        path += b'/'",
+        ),
         # Expressions
         ("size_of", "size * unit", "size", "size * unit", "size"),
         ("size_of", "size * unit", "size + unit", "size * unit", "(size + unit)"),

@@ -239,8 +239,11 @@ def _parameters(arguments: ast.arguments) -> Iterator[tuple[ast.arg, ast.expr | 
 
 
 def _statements(text: str, nodes: list[ast.AST], by: str) -> tuple[slice, str]:
-    indented = textwrap.indent(textwrap.dedent(by).strip() or "pass", " " * nodes[0].col_offset)
-    return _span(text, nodes[0], nodes[-1]), indented.lstrip()
+    place, margin = _span(text, nodes[0], nodes[-1]), " " * nodes[0].col_offset
+    by = textwrap.dedent(by).strip() or "pass"
+    if text.startswith("elif", place.start):  # to `ast`, an `if` in the `else`
+        by = "else:\n" + textwrap.indent(by, "    ")
+    return place, textwrap.indent(by, margin).lstrip()
 
 
 def _in_parentheses(by: str, replaced: ast.expr) -> str:
