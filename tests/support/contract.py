@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -46,6 +47,23 @@ def expect_equal(actual: Any, expected: Any, *, called: str, mistake: Mistake | 
         raise Broken(called, f"{shown(actual)} where {shown(expected)} was due", mistake)
 
 
+def is_plain_json(value: Any) -> bool:
+    """Whether ``value`` survives JSON: tuples may become lists, but nothing else changes."""
+    try:
+        return _has_plain_types(bare(value))
+    except RecursionError:
+        return False
+
+
+def _has_plain_types(value: Any) -> bool:
+    """Whether nothing in ``value`` is of a class of the learner's own, which may claim to equal anything."""
+    if type(value) is dict:
+        return all(type(key) is str and _has_plain_types(each) for key, each in value.items())
+    if type(value) is list or type(value) is tuple:
+        return all(map(_has_plain_types, value))
+    return value is None or any(type(value) is plain for plain in (str, int, float, bool))
+
+
 class Result(dict):
     """
     What the learner's code returned: a key that it lacks is told as such, not as a KeyError.
@@ -67,6 +85,12 @@ class Result(dict):
         if not isinstance(self._returned, dict):
             raise Broken(self._called, shown(self._returned), Mistake.RESULT_IS_NO_DICT)
         raise Broken(self._called, f"{shown(self._returned)}, without {key!r}", self._mistake)
+
+
+def plain_result(called: str, returned: Any, mistake: Mistake = Mistake.RESULT_WITHOUT_A_KEY) -> Result:
+    """Return a task's result as the next task reads it from XCom, with lists for tuples; Broken if it is not JSON."""
+    expect(is_plain_json(returned), called=called, got=returned, mistake=Mistake.RESULT_IS_NOT_PLAIN_JSON)
+    return Result(called, json.loads(json.dumps(returned)), mistake)
 
 
 def bare(value: Any) -> Any:
@@ -104,12 +128,13 @@ def _same(actual: Any, expected: Any) -> bool:
     # Not `in`: a class may be equal to what it likes, too.
     if any(type(actual) is number for number in (int, float)) and type(expected) in (int, float):
         return bool(actual == expected)
+    if isinstance(expected, (list, tuple)):  # JSON has no tuples
+        is_sequence = type(actual) is list or type(actual) is tuple
+        return is_sequence and len(actual) == len(expected) and all(map(_same, actual, expected))
     if type(actual) is not type(expected):
         return False
     if isinstance(expected, dict):
         return _same(sorted(actual, key=repr), sorted(expected, key=repr)) and all(
             _same(actual[key], value) for key, value in expected.items()
         )
-    if isinstance(expected, (list, tuple)):
-        return len(actual) == len(expected) and all(map(_same, actual, expected))
     return bool(actual == expected)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-import json
 import os
 import threading
 import time
@@ -17,7 +16,7 @@ from airflow.triggers.base import BaseTrigger, TriggerEvent
 from freezegun import config, freeze_time
 
 from .clock import JumpingClockLoop, Spinning
-from .contract import Broken, Result, bare, shown
+from .contract import Broken, Result, is_plain_json, shown
 from .environment import UTC_OFFSET
 from .logs import Line, captured_logs
 from .mistakes import Mistake
@@ -198,24 +197,6 @@ class Watched:
 
 class Calculating(Exception):
     """The trigger calculates on the event loop, for so long that the check would never end."""
-
-
-def is_plain_json(value: Any) -> bool:
-    """Whether ``value`` comes back from JSON as it was, types included."""
-    value = bare(value)
-    try:
-        return _has_plain_types(value) and repr(json.loads(json.dumps(value))) == repr(value)
-    except (TypeError, ValueError, RecursionError):
-        return False
-
-
-def _has_plain_types(value: Any) -> bool:
-    """Whether nothing in ``value`` is of a class of the learner's own, which may say of itself what it likes."""
-    if type(value) is dict:
-        return all(type(key) is str and _has_plain_types(each) for key, each in value.items())
-    if type(value) is list:
-        return all(map(_has_plain_types, value))
-    return value is None or any(type(value) is plain for plain in (str, int, float, bool))
 
 
 def watch(
