@@ -1,10 +1,11 @@
 """Every sentence of the contract has a check, and every check a sentence.
 
-The files in `quality/contract` list the sentences of the docstrings to the letter, each with what holds it:
+The contract is the docstrings of the starter and the comments of its DAGs. The files in `quality/contract` list the
+sentences to the letter, each with what holds it, those of a DAG's comments under the name of its variable:
 
     ## MultiDirectoryTrigger.run
 
-    Yield exactly one ``TriggerEvent``, then end.
+    Yield exactly one ``TriggerEvent``, then return.
       - test_run_is_an_async_generator
       - step_4: test_its_trigger_finds_the_file
 
@@ -17,7 +18,6 @@ from __future__ import annotations
 
 import ast
 import re
-import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -29,13 +29,11 @@ from kata.grading.skeleton import skeleton
 from kata.grading.supervisor import Supervisor
 from kata.places import MODULE, ROOT, SOLUTION, SUITE
 from kata.steps import STEPS
+from quality.contract_text import dag_comments, split
 
 FOLDER = Path(__file__).parent / "contract"
 STARTER = ROOT / "exercise" / f"{MODULE}.py"
 PAGE = "page"  # a heading that is no name
-
-_ITEM = re.compile(r"\* |:(param|return|raises|ivar)\b[^:]*: ")
-_END_OF_SENTENCE = re.compile(r"(?<=\D[.?!])\s+(?=[A-Z(`*\"])")
 
 
 @dataclass
@@ -53,28 +51,10 @@ class Sentence:
     checked_by: str = ""
 
 
-def split(doc: str) -> Iterator[str]:
-    """The sentences of a docstring. A payload after `::` is one; a list item and a field begin a new one."""
-    is_payload = False
-    for paragraph in doc.split("\n\n"):
-        if is_payload:
-            yield " ".join(paragraph.split())
-            is_payload = False
-            continue
-        is_payload = paragraph.rstrip().endswith("::")
-        blocks: list[list[str]] = [[]]
-        for line in textwrap.dedent(paragraph).splitlines():
-            if _ITEM.match(line) and blocks[-1]:
-                blocks.append([])
-            blocks[-1].append(line.removeprefix("* "))
-        for block in blocks:
-            yield from filter(None, _END_OF_SENTENCE.split(" ".join(" ".join(block).split())))
-
-
 def sentences_of(source: str) -> set[tuple[str, str]]:
-    """All sentences of all docstrings, each with the name that it belongs to."""
-    docs = {PAGE: ast.get_docstring(ast.parse(source)) or ""}
-    docs |= {name.name: name.doc for name in skeleton(source).values()}
+    """All sentences of all docstrings and of the DAGs' comments, each with the name that it belongs to."""
+    docs = {PAGE: ast.get_docstring(ast.parse(source)) or "", **dag_comments(source)}
+    docs |= {name.name: name.doc for name in skeleton(source).values() if name.doc}
     return {(name, sentence) for name, doc in docs.items() for sentence in split(doc)}
 
 
@@ -142,7 +122,7 @@ def test_every_sentence_of_the_contract_is_listed(listed):
 def test_every_listed_sentence_is_in_the_contract(listed):
     contract = sentences_of(STARTER.read_text(encoding="utf-8"))
     gone = [f"{one.file}.md, {one.heading}: {one.text}" for one in listed if (one.heading, one.text) not in contract]
-    assert not gone, "No docstring says this any more; look at the checks below it:\n" + "\n".join(gone)
+    assert not gone, "The starter does not say this any more; what about the checks below it?\n" + "\n".join(gone)
 
 
 def test_every_sentence_says_what_holds_it(listed):

@@ -10,6 +10,7 @@ import pytest
 from kata.grading.mistakes import MISTAKES, MistakeDescription
 from kata.grading.skeleton import skeleton
 from kata.places import STARTER, SUITE
+from quality.contract_text import dag_comments
 
 MOST_WORDS = 45
 MEMBERS = re.findall(r"^\[(\w+)\]$", (SUITE / "support" / "mistakes.toml").read_text(encoding="utf-8"), re.MULTILINE)
@@ -37,8 +38,14 @@ def test_what_is_to_be_read_exists(mistake: MistakeDescription):
         return
     if mistake.read == "docstring of what was called":  # the explanation says above what that was
         return
-    name, part = re.fullmatch(r"docstring of ([\w. ]+?)(?:, '(.+)')?", mistake.read).groups()
+    kind, name, part = re.fullmatch(r"(docstring|comments) of ([\w. ]+?)(?:, '(.+)')?", mistake.read).groups()
     source = STARTER.read_text(encoding="utf-8")
-    text = ast.get_docstring(ast.parse(source)) if name == "the file" else skeleton(source)[name].doc
+    if kind == "comments":
+        assert name == "the DAG"
+        text = "\n".join(dag_comments(source).values())
+    elif name == "the file":
+        text = ast.get_docstring(ast.parse(source))
+    else:
+        text = skeleton(source)[name].doc
     assert text
-    assert (part or "") in text
+    assert (part or "") in " ".join(text.split())
