@@ -460,7 +460,7 @@ def test_the_dag_runs_to_its_end(submission, data_dir):
         os.path.isfile(dropped),
         called=f"{called}: the client's file",
         got="it is gone",
-        mistake=Mistake.CLEAN_UP_DELETES_DATA,
+        mistake=Mistake.CLEANUP_DELETES_DATA,
     )
     left = [os.path.exists(directory) for directory in submission.CLIENT_DIRECTORIES]
     expect_equal(

@@ -6,12 +6,12 @@ from quality.wrong_form import Wrong
 from tests.support.mistakes import Mistake
 
 WRONG = [
-    Wrong("s1-cleanup-gone-raises", "test_clean_up_copes_with_less", Mistake.FAILS_OVER_WHAT_IS_GONE).within(
+    Wrong("s1-cleanup-gone-raises", "test_clean_up_skips_missing_paths", Mistake.FAILS_ON_MISSING_PATHS).within(
         "clean_up_directories", replace="os.path.isfile(path)", by="not os.path.isdir(path)"
     ),
     Wrong(
         "s1-cleanup-none-removes-constants",
-        "test_clean_up_removes_nothing_if_nothing_was_made",
+        "test_clean_up_of_none_removes_nothing",
         Mistake.NONE_TAKEN_FOR_EVERYTHING,
     ).within(
         "clean_up_directories",
@@ -20,29 +20,29 @@ WRONG = [
     ),
     Wrong(
         "s1-cleanup-parents-first",
-        "test_clean_up_removes_what_set_up_made",
-        Mistake.CLEAN_UP_LEAVES_WHAT_THE_SET_UP_MADE,
+        "test_clean_up_removes_what_set_up_created",
+        Mistake.CLEANUP_LEAVES_WHAT_THE_SETUP_CREATED,
     ).within("clean_up_directories", replace="reversed(created or [])", by="created or []"),
-    Wrong("s1-cleanup-rmtree", "test_clean_up_leaves_uploads_and_reports", Mistake.CLEAN_UP_DELETES_DATA)
+    Wrong("s1-cleanup-rmtree", "test_clean_up_keeps_uploads", Mistake.CLEANUP_DELETES_DATA)
     .adding("import shutil")
     .within("clean_up_directories", replace="os.path.isdir(path) and not os.listdir(path)", by="os.path.isdir(path)")
     .within("clean_up_directories", replace="os.rmdir", by="shutil.rmtree"),
-    Wrong("s1-dag-cleanup-no-teardown", "test_set_up_and_clean_up_are_setup_and_teardown", Mistake.NO_TEARDOWN).within(
+    Wrong("s1-dag-cleanup-no-teardown", "test_set_up_is_a_setup_task_with_a_teardown", Mistake.NO_TEARDOWN).within(
         "dag.clean_up", text=".as_teardown(setups=set_up)", by=""
     ),
     Wrong(
         "s1-dag-retry-delay-days",
-        "test_tasks_are_retried_once_after_two_minutes",
-        Mistake.RETRIES_NOT_AS_ASKED_FOR_EVERY_TASK,
+        "test_tasks_have_one_retry_after_two_minutes",
+        Mistake.RETRIES_NOT_AS_REQUIRED,
     ).within("dag", replace="timedelta(minutes=2)", by="timedelta(2)"),
     Wrong(
         "s1-dag-teardown-gets-nothing",
-        "test_clean_up_is_given_what_set_up_returned",
-        Mistake.SET_UP_AND_CLEAN_UP_NOT_JOINED,
+        "test_the_teardown_receives_the_result_of_the_setup",
+        Mistake.TEARDOWN_WITHOUT_THE_RESULT_OF_THE_SETUP,
     ).within("dag.clean_up", replace="op_args=[set_up.output]", by="op_args=[None]"),
     Wrong(
         "s1-set-up-readme-only-in-new",
-        "test_set_up_puts_a_readme_into_a_directory_that_is_there",
+        "test_each_client_gets_a_readme",
         Mistake.NO_README_TXT,
     ).within(
         "set_up_directories",
@@ -50,7 +50,9 @@ WRONG = [
         by="not os.path.exists(readme) and os.path.dirname(readme) in created",
     ),
     Wrong(
-        "s1-setup-omits-parents", "test_set_up_says_exactly_what_it_made", Mistake.SAYS_IT_MADE_MORE_OR_LESS_THAN_IT_DID
+        "s1-setup-omits-parents",
+        "test_set_up_returns_what_it_created[nothing]",
+        Mistake.RETURNS_OTHER_PATHS_THAN_IT_CREATED,
     )
     .within(
         "set_up_directories",
@@ -59,14 +61,18 @@ WRONG = [
     )
     .within("set_up_directories", replace="os.mkdir", by="os.makedirs"),
     Wrong(
-        "s1-setup-overwrites-readme", "test_set_up_leaves_alone_what_exists", Mistake.SET_UP_OVERWRITES_WHAT_WAS_THERE
+        "s1-setup-overwrites-readme",
+        "test_set_up_leaves_existing_paths_unchanged",
+        Mistake.SETUP_CHANGES_EXISTING_PATHS,
     ).within(
         "set_up_directories",
         replace="not os.path.exists(readme)",
         by='not os.path.exists(readme) or open(readme, "w").close()',
     ),
     Wrong(
-        "s1-setup-returns-all", "test_set_up_says_exactly_what_it_made", Mistake.SAYS_IT_MADE_MORE_OR_LESS_THAN_IT_DID
+        "s1-setup-returns-all",
+        "test_set_up_returns_what_it_created[client_1]",
+        Mistake.RETURNS_OTHER_PATHS_THAN_IT_CREATED,
     ).within(
         "set_up_directories",
         replace="""

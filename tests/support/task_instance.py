@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import copy
 from collections import defaultdict
 from datetime import datetime
 from types import SimpleNamespace
 from typing import Any
 
+from airflow.sdk import BaseOperator
 from airflow.sdk.execution_time import macros
+from airflow.sdk.execution_time.context import set_current_context
 
 from .airflow_version import deserialize, serialize_result
 
@@ -20,7 +23,8 @@ class TaskInstance:
     """
     Has the methods of the Task SDK that the contracts speak of, with its parameters.
 
-    :param xcoms: return values, ``{task_id: value}`` of this run or ``{(run_id, task_id): value}`` of any.
+    :param xcoms: return values, ``{task_id: value}`` of this run or ``{(run_id, task_id): value}`` of any; an exception
+        is raised when it is pulled.
     :param states: ``{run_id: {task_id: state}}`` of the DAG ``trigger_implementation_exercise``.
     :param first_reschedule: what a sensor in reschedule mode is told of its first look.
     """
@@ -63,7 +67,10 @@ class TaskInstance:
             return default
         if isinstance(task_ids, (list, tuple)):
             return [self.xcom_pull(task_id, dag_id, key, default=default, run_id=run_id) for task_id in task_ids]
-        return self._xcoms.get((run_id or self.run_id, task_ids or self.task_id, key), default)
+        value = self._xcoms.get((run_id or self.run_id, task_ids or self.task_id, key), default)
+        if isinstance(value, Exception):
+            raise value
+        return value
 
     def xcom_push(self, key: str, value: Any) -> None:
         self._xcoms[self.run_id, self.task_id, key] = deserialize(serialize_result(value))
@@ -124,6 +131,15 @@ def context_for(ti: TaskInstance, **more: Any) -> dict[str, Any]:
     )
     given = {"ti": ti, "task_instance": ti, "run_id": ti.run_id, "dag_run": dag_run, "params": {}, "macros": macros}
     return {**given, **more}
+
+
+def execute_task(task: BaseOperator, ti: TaskInstance) -> Any:
+    """Return what a task of a DAG returns when a worker executes it."""
+    task = copy.copy(task)  # execution changes it, and others may run the DAG later
+    context = context_for(ti, outlet_events={})
+    with set_current_context(context):
+        task.render_template_fields(context)
+        return task.execute(context)
 
 
 def _refuse_text(**lists: Any) -> None:
