@@ -1,10 +1,13 @@
-"""Step 3c: MultiDirectoryTrigger shares its event loop, and can be cancelled."""
+"""Step 3c: MultiDirectoryTrigger shares its event loop with hundreds of others, and can be cancelled."""
 
 from __future__ import annotations
+
+from pathlib import Path
 
 import pytest
 from airflow.triggers.base import TriggerEvent
 from support import triggers
+from support.clients import Clients
 from support.contract import Result, expect, expect_equal
 from support.mistakes import Mistake
 from support.watching import watch
@@ -12,25 +15,79 @@ from support.watching import watch
 
 @pytest.mark.essential
 def test_never_blocks_the_event_loop(trigger, clients):
-    """Nothing here blocks the event loop: neither files nor sleep."""
+    """Never block the event loop: run file access in DIRECTORY_THREADS, and do not sleep."""
     watched = watch(trigger(), seconds=60, root=clients.root, at={15: lambda: clients.drop(5, "a.csv")})
     watched.expect_found()
     watched.expect_unblocked()
 
 
 @pytest.mark.essential
-def test_cancelling_ends_it_at_once(trigger, clients):
-    """Cancelling ends run() at once and leaves no task, thread or open file behind."""
-    watched = watch(trigger(), seconds=35, root=clients.root)
+@pytest.mark.parametrize("killed", [False, True], ids=["restart", "killed"])
+def test_lets_the_cancellation_propagate(trigger, clients, killed):
+    """When cancelled, stop immediately and let the CancelledError propagate."""
+    watched = watch(trigger(), seconds=35, root=clients.root, killed=killed)
     watched.expect_waiting()
     watched.expect_prompt_end()
-    watched.expect_nothing_left()
+    watched.expect_unblocked()
     triggers.expect_it_works(trigger(), clients)
 
 
+def test_stops_immediately_while_a_directory_hangs(trigger, clients):
+    """When cancelled, stop immediately, also while a directory does not respond."""
+    for directories in (clients.directories, [clients[2]]):
+        built = trigger(directories=directories)
+        watched = watch(built, seconds=35, root=clients.root, faults=lambda spy: spy.hang(clients[2]))
+        watched.expect_waiting()
+        watched.expect_prompt_end()
+        watched.expect_nothing_left("the task")
+    triggers.expect_it_works(trigger(), clients)
+
+
+@pytest.mark.parametrize("killed", [False, True], ids=["restart", "killed"])
+def test_leaves_nothing_behind_when_cancelled(trigger, clients, killed):
+    """Afterwards, no asyncio task is left and, once a check under way has returned, no open file."""
+    watched = watch(trigger(), seconds=35, root=clients.root, killed=killed)
+    watched.expect_waiting()
+    watched.expect_nothing_left("the task")
+    watched.expect_nothing_left("the open file")
+    triggers.expect_it_works(trigger(), clients)
+
+
+def test_leaves_nothing_behind_after_its_event(trigger, clients):
+    """After its event, no asyncio task is left and, once a check under way has returned, no open file."""
+    watched = watch(trigger(), seconds=60, root=clients.root, at={15: lambda: clients.drop(1, "a.csv")})
+    watched.expect_found()
+    watched.expect_nothing_left("the task")
+    watched.expect_nothing_left("the open file")
+
+
+def test_modifies_nothing(trigger, clients):
+    """Never modify the file system."""
+    clients.drop(2, "a.csv")
+    before = clients.tree()
+    watched = watch(trigger(), seconds=30, root=clients.root)
+    watched.expect_found()
+    written, mistake = watched.spy.written, Mistake.SIDE_EFFECT_IN_A_TRIGGER
+    expect(not written, called=watched.called, got=written, mistake=mistake)
+    expect_equal(clients.tree(), before, called="the files after the run", mistake=mistake)
+
+
+@pytest.mark.parametrize("killed", [False, True], ids=["restart", "killed"])
+def test_modifies_nothing_when_cancelled(trigger, clients, killed):
+    """Never modify the file system, even on cancellation: a triggerer restart also cancels triggers."""
+    before = clients.tree()
+    watched = watch(trigger(), seconds=35, root=clients.root, killed=killed)
+    watched.expect_waiting()
+    called, written, mistake = f"{watched.called}, then cancelled", watched.spy.written, Mistake.ACTS_ON_CANCELLATION
+    expect(not written, called=called, got=written, mistake=mistake)
+    expect_equal(clients.tree(), before, called=f"{called}: the files", mistake=mistake)
+    triggers.expect_it_works(trigger(), clients)
+
+
+@pytest.mark.essential
 @pytest.mark.deadline(60)
-def test_does_not_calculate_on_the_event_loop(trigger, clients, crowded):
-    """Nothing here blocks the event loop, calculation neither: what takes long goes to a thread."""
+def test_does_not_compute_on_the_event_loop(trigger, clients, crowded):
+    """Never block the event loop: run long computations in DIRECTORY_THREADS."""
     built = trigger(directories=[crowded, *clients.directories], file_pattern="*.json")
     watched = watch(built, seconds=60, root=clients.root, at={15: lambda: clients.drop(5, "a.json")})
     watched.expect_found()
@@ -38,47 +95,22 @@ def test_does_not_calculate_on_the_event_loop(trigger, clients, crowded):
     expect(watched.busiest < 0.25, called=watched.called, got=got, mistake=Mistake.LONG_CALCULATION_ON_THE_EVENT_LOOP)
 
 
-def test_lets_the_interval_pass_between_two_looks(trigger, clients):
-    """Each directory is looked into about every check_interval seconds, never more often."""
-    watched = watch(
-        trigger(check_interval=30), seconds=400, root=clients.root, at={310: lambda: clients.drop(1, "a.csv")}
-    )
-    watched.expect_found()
-    triggers.expect_pauses(watched, clients.directories, at_least=30, mistake=Mistake.LOOKS_TOO_OFTEN)
-
-
-def test_looks_no_more_often_than_asked(trigger, clients):
-    """Each directory is looked into about every check_interval seconds, never more often."""
+def test_sleeps_between_checks(trigger, clients):
+    """Check every directory immediately, then about every check_interval seconds."""
     watched = watch(
         trigger(check_interval=30), seconds=700, root=clients.root, at={610: lambda: clients.drop(1, "a.csv")}
     )
     watched.expect_found()
     most = max((len(times) for times in watched.spy.looks.values()), default=0)
-    # A look may need two listings; 610 seconds hold 21 looks.
-    expect(
-        most <= 2 * 22,
-        called=watched.called,
-        got=f"{most} looks into one directory in 610 seconds",
-        mistake=Mistake.LOOKS_TOO_OFTEN,
-    )
-
-
-@pytest.mark.parametrize("duration", [6, 9], ids=lambda duration: f"{duration} seconds a look")
-def test_a_slow_directory_does_not_hold_up_the_others(trigger, clients, duration):
-    """A file is reported at the latest two intervals after it appeared, also if another directory is slow."""
-    watched = watch(
-        trigger(),
-        seconds=200,
-        root=clients.root,
-        slow={clients[2]: duration},
-        at={61: lambda: clients.drop(5, "a.csv")},
-    )
-    triggers.expect_in_time(watched, clients[5], made_at=61)
+    got = f"{most} listings of one directory in 610 seconds; the interval is 30"
+    # 610 seconds hold 21 checks; a check may need two listings.
+    watched.expect_pace(most <= 2 * 22, got, Mistake.LOOKS_TOO_OFTEN)
+    triggers.expect_pauses(watched, clients.directories, at_least=15, mistake=Mistake.LOOKS_TOO_OFTEN)
 
 
 @pytest.mark.deadline(6)
-def test_a_hanging_directory_does_not_hold_up_the_others(trigger, clients):
-    """A file is reported at the latest two intervals after it appeared, also if another directory hangs."""
+def test_a_hung_directory_delays_no_other(trigger, clients):
+    """Fire no later than two intervals after a file appears, even if another directory never responds."""
     watched = watch(
         trigger(),
         seconds=120,
@@ -89,8 +121,21 @@ def test_a_hanging_directory_does_not_hold_up_the_others(trigger, clients):
     triggers.expect_in_time(watched, clients[5], made_at=33)
 
 
-def test_a_hanging_directory_is_asked_only_once_at_a_time(trigger, clients):
-    """A directory that hangs must not take one thread after the other from the whole triggerer."""
+@pytest.mark.parametrize("duration", [6, 9], ids=lambda duration: f"{duration} seconds per listing")
+def test_a_slow_directory_delays_no_other(trigger, clients, duration):
+    """Fire no later than two intervals after a file appears, even if another directory is slow."""
+    watched = watch(
+        trigger(),
+        seconds=200,
+        root=clients.root,
+        slow={clients[2]: duration},
+        at={61: lambda: clients.drop(5, "a.csv")},
+    )
+    triggers.expect_in_time(watched, clients[5], made_at=61)
+
+
+def test_checks_a_hung_directory_only_once(trigger, clients):
+    """Do not check a directory again until its previous check has finished: a hung one holds its thread."""
     watched = watch(
         trigger(),
         seconds=400,
@@ -99,18 +144,14 @@ def test_a_hanging_directory_is_asked_only_once_at_a_time(trigger, clients):
         at={333: lambda: clients.drop(5, "a.csv")},
     )
     hanging = len(watched.spy.looks.get(clients[1], []))
-    expect(
-        hanging <= 3,
-        called=watched.called,
-        got=f"{hanging} looks hang in one directory",
-        mistake=Mistake.THREADS_PILE_UP,
-    )
+    got = f"{hanging} listings of one directory hang at the same time"
+    expect(hanging <= 3, called=watched.called, got=got, mistake=Mistake.THREADS_PILE_UP)
     watched.expect_event(Mistake.ONE_DIRECTORY_WAITS_FOR_ANOTHER)
     watched.expect_found()
 
 
-def test_no_directory_has_two_threads(trigger, clients):
-    """No directory has more than one thread at a time, also if a look takes longer than the interval."""
+def test_checks_a_slow_directory_one_at_a_time(trigger, clients):
+    """Do not check a directory again until its previous check has finished."""
     watched = watch(
         trigger(),
         seconds=300,
@@ -119,50 +160,62 @@ def test_no_directory_has_two_threads(trigger, clients):
         at={201: lambda: clients.drop(5, "a.csv")},
     )
     watched.expect_found()
-    triggers.expect_pauses(watched, [clients[2]], at_least=25, mistake=Mistake.TWO_LOOKS_INTO_ONE_DIRECTORY_AT_ONCE)
+    mistake = Mistake.TWO_LOOKS_INTO_ONE_DIRECTORY_AT_ONCE
+    triggers.expect_pauses(watched, [clients[2]], at_least=25, mistake=mistake)
 
 
-def test_cancelling_while_a_directory_hangs(trigger, clients):
-    """Cancelling ends run() at once, also while a directory hangs."""
-    for directories in (clients.directories, [clients[2]]):
-        built = trigger(directories=directories)
-        watched = watch(built, seconds=35, root=clients.root, faults=lambda spy: spy.hang(clients[2]))
-        watched.expect_waiting()
-        watched.expect_prompt_end()
-        watched.expect_nothing_left("the task")
-    triggers.expect_it_works(trigger(), clients)
+@pytest.mark.deadline(20)
+def test_forty_hung_directories_delay_no_other_trigger(submission, trigger, clients, tmp_path: Path):
+    """Forty directories that never respond delay no other trigger, as long as DIRECTORY_THREADS has a free thread."""
+    hung = Clients(tmp_path.resolve() / "uploads" / "hung", count=40)
+    neighbor = submission.MultiDirectoryTrigger(hung.directories, "*.csv", 10)
+
+    def hang_all(spy) -> None:
+        for directory in hung.directories:
+            spy.hang(directory)
+
+    called = "run() of a trigger, beside another one whose 40 directories never respond"
+    at = {33: lambda: clients.drop(5, "a.csv")}
+    watched = watch(neighbor, trigger(), seconds=80, root=clients.root, faults=hang_all, at=at, called=called)
+    watched.expect_run()
+    fired = [(second, event) for second, event in watched.events if isinstance(event, TriggerEvent)]
+    mistake = Mistake.HUNG_DIRECTORIES_STOP_OTHER_TRIGGERS
+    watched.expect_pace(bool(fired), "no event, though a file appeared after 33 seconds", mistake)
+    payload = Result(called, fired[0][1].payload, Mistake.EVENT_WITHOUT_A_KEY)
+    expect_equal(payload["files"], [clients.path(5, "a.csv")], called=called)
+    got = f"fired after {fired[0][0]:g} seconds, the file appeared after 33"
+    watched.expect_pace(fired[0][0] <= 53.5, got, mistake)
 
 
-def test_leaves_nothing_behind_after_its_event(trigger, clients):
-    """When run() has ended, no task, thread or open file of it is left."""
-    watched = watch(trigger(), seconds=60, root=clients.root, at={15: lambda: clients.drop(1, "a.csv")})
-    watched.expect_found()
-    watched.expect_nothing_left()
-
-
-def test_only_looks(trigger, clients):
-    """Files and directories are only ever looked at."""
-    clients.drop(2, "a.csv")
-    before = clients.tree()
-    watched = watch(trigger(), seconds=30, root=clients.root)
-    watched.expect_found()
-    expect(
-        not watched.spy.written,
-        called=watched.called,
-        got=watched.spy.written,
-        mistake=Mistake.SIDE_EFFECT_IN_A_TRIGGER,
-    )
-    expect_equal(clients.tree(), before, called="the files after the run", mistake=Mistake.SIDE_EFFECT_IN_A_TRIGGER)
+def test_instances_share_nothing(submission, clients):
+    """Instances share nothing but DIRECTORY_THREADS, although all triggers run in one process."""
+    one = submission.MultiDirectoryTrigger([clients[3], clients[1]], "*.csv", 10)
+    other = submission.MultiDirectoryTrigger([clients[3], clients[2]], "*.json", 20)
+    clients.drop(1, "a.csv")
+    clients.drop(2, "b.json")
+    first = watch(other, seconds=30, root=clients.root, faults=lambda spy: spy.deny(clients[3])).found
+    shared = Mistake.STATE_SHARED_BY_INSTANCES
+    mistake = None if set(first["errors"]) <= {clients[2], clients[3]} else shared
+    found = [first["path"], list(first["errors"])]
+    called = "run() of one: path and errors"
+    expect_equal(found, [clients.path(2, "b.json"), [clients[3]]], called=called, mistake=mistake)
+    second = watch(one, seconds=30, root=clients.root).found
+    found = [second["path"], second["errors"]]
+    called = "run() of another: path and errors"
+    expect_equal(found, [clients.path(1, "a.csv"), {}], called=called, mistake=shared)
+    directories = list(triggers.arguments_of(one)["directories"])
+    expect_equal(directories, [clients[3], clients[1]], called="serialize() of another", mistake=shared)
 
 
 @pytest.mark.deadline(60)
-def test_a_hundred_waits_at_once(submission, clients):
-    """A hundred triggers of five directories each wait side by side in one process, and all end."""
-    waits = [submission.MultiDirectoryTrigger(clients.directories, f"{number}.csv", 10) for number in range(100)]
+def test_a_hundred_triggers_at_once(submission, clients):
+    """Hundreds of triggers share one event loop: a hundred with five directories each all fire."""
+    waiting = [submission.MultiDirectoryTrigger(clients.directories, f"{number}.csv", 10) for number in range(100)]
     drop_all = {25: lambda: [clients.drop(1 + number % 5, f"{number}.csv") for number in range(100)]}
-    watched = watch(*waits, seconds=120, root=clients.root, at=drop_all, called="run() of 100 triggers side by side")
+    called = "run() of 100 triggers side by side"
+    watched = watch(*waiting, seconds=120, root=clients.root, at=drop_all, called=called)
     watched.expect_run()
     payloads = [event.payload for _, event in watched.events if isinstance(event, TriggerEvent)]
-    found = sorted(Result(watched.called, payload, Mistake.EVENT_WITHOUT_A_KEY)["filename"] for payload in payloads)
-    expect_equal(found, sorted(f"{number}.csv" for number in range(100)), called=watched.called)
+    found = sorted(Result(called, payload, Mistake.EVENT_WITHOUT_A_KEY)["filename"] for payload in payloads)
+    expect_equal(found, sorted(f"{number}.csv" for number in range(100)), called=f"{called}: the files found")
     watched.expect_unblocked()

@@ -1,4 +1,4 @@
-"""Step 3d: MultiDirectoryTrigger copes with what goes wrong in a directory."""
+"""Step 3d: MultiDirectoryTrigger copes with directories and files that are missing, broken, or many."""
 
 from __future__ import annotations
 
@@ -13,55 +13,45 @@ from support.mistakes import Mistake
 from support.watching import watch
 
 
-def test_a_missing_directory_is_watched_until_it_is_made(trigger, clients):
-    """A directory that does not exist may still be made, so it is watched on."""
+def test_a_missing_directory_may_be_created_later(trigger, clients):
+    """A missing directory may be created later: keep watching it."""
     late = os.path.join(clients.root, "late_client")
 
-    def make() -> None:
+    def create() -> None:
         os.mkdir(late)
         open(os.path.join(late, "first.csv"), "w").close()
 
-    watched = watch(trigger(directories=[clients[1], late]), seconds=120, root=clients.root, at={55: make})
+    watched = watch(trigger(directories=[clients[1], late]), seconds=120, root=clients.root, at={55: create})
     triggers.expect_waited_for(watched, late)
     found = [watched.found["directory"], watched.found["errors"]]
-    expect_equal(found, [late, {}], called=watched.called, mistake=Mistake.MISSING_DIRECTORY_TAKEN_FOR_BROKEN)
+    called = f"{watched.called}: directory and errors"
+    expect_equal(found, [late, {}], called=called, mistake=Mistake.MISSING_DIRECTORY_TAKEN_FOR_BROKEN)
 
 
-def test_only_missing_directories_are_still_waited_for(trigger, clients):
-    """Directories that are all missing are no reason to end."""
+def test_waits_if_all_directories_are_missing(trigger, clients):
+    """A missing directory may be created later: keep watching, even if all are missing."""
     missing = [os.path.join(clients.root, name) for name in ("one", "two")]
     watched = watch(trigger(directories=missing), seconds=200, root=clients.root)
     watched.expect_waiting(Mistake.MISSING_DIRECTORY_NOT_WAITED_FOR)
-    looks = [len(watched.spy.looks.get(directory, [])) for directory in missing]
     triggers.expect_it_works(trigger(), clients)
-    expect(
-        watched.cancelled_within is not None,
-        called=watched.called,
-        got=f"looks {looks}, and no end on cancellation",
-        mistake=Mistake.SWALLOWS_THE_CANCELLATION,
-    )
 
 
-def test_a_passing_error_is_tried_again(trigger, clients):
-    """Any other OSError passes: it is tried again with the next look, for ever."""
-    failures = [OSError(errno.EIO, "Input/output error")] * 12
-    clients.drop(1, "a.csv")
+def test_excludes_a_path_that_is_a_file(trigger, clients):
+    """NotADirectoryError: exclude the directory permanently, list it in errors, and keep watching the others."""
+    path = clients.drop(1, "not_a_directory")
     watched = watch(
-        trigger(directories=[clients[1]]),
-        seconds=300,
+        trigger(directories=[path, clients[2]]),
+        seconds=90,
         root=clients.root,
-        faults=lambda spy: spy.fail(clients[1], *failures),
+        at={31: lambda: clients.drop(2, "a.csv")},
     )
-    called = f"{watched.called}; the first 12 looks raise EIO"
-    watched.expect_event(Mistake.PASSING_FAILURE_TAKEN_FOR_FINAL)
-    watched.expect_found(Mistake.PASSING_FAILURE_TAKEN_FOR_FINAL)
-    expect_equal(watched.found["errors"], {}, called=called, mistake=Mistake.PASSING_FAILURE_TAKEN_FOR_FINAL)
-    got = f"an event after {watched.fired_at:g} seconds, so the looks did not wait for each other; {called}"
-    watched.expect_pace(watched.fired_at >= 100, got, Mistake.RETRIES_WITHOUT_WAITING)
+    watched.expect_found(Mistake.ONE_UNREADABLE_DIRECTORY_ENDS_THE_WAIT, because=path)
+    triggers.expect_left_out(watched, path)
+    expect_equal(watched.found["directory"], clients[2], called=watched.called)
 
 
-def test_a_directory_without_permission_is_left_out_and_named(trigger, clients):
-    """PermissionError: the directory is left out, logged once as a warning that names it, reported in errors."""
+def test_excludes_a_directory_without_permission(trigger, clients):
+    """PermissionError: exclude the directory permanently, log one warning with its path, list it in errors."""
     watched = watch(
         trigger(),
         seconds=90,
@@ -75,22 +65,23 @@ def test_a_directory_without_permission_is_left_out_and_named(trigger, clients):
     triggers.expect_logged_once(watched, clients[2])
 
 
-def test_a_path_that_is_a_file_is_left_out_and_named(trigger, clients):
-    """NotADirectoryError: the path is left out for good and reported in errors; the others are watched on."""
-    path = clients.drop(1, "not_a_directory")
+def test_logs_an_excluded_directory_only_once(trigger, clients):
+    """Log one warning for an excluded directory, not one at each check."""
     watched = watch(
-        trigger(directories=[path, clients[2]]),
+        trigger(check_interval=1),
         seconds=90,
         root=clients.root,
-        at={31: lambda: clients.drop(2, "a.csv")},
+        faults=lambda spy: spy.deny(clients[2]),
+        at={80: lambda: clients.drop(4, "a.csv")},
     )
-    watched.expect_found(Mistake.ONE_UNREADABLE_DIRECTORY_ENDS_THE_WAIT, because=path)
-    triggers.expect_left_out(watched, path)
-    expect_equal(watched.found["directory"], clients[2], called=watched.called)
+    watched.expect_found()
+    lines = [line.text for line in watched.logs if line.level >= logging.INFO]
+    got = f"{len(lines)} lines, such as {lines[-1:]}"
+    expect(len(lines) <= 10, called=watched.called, got=got, mistake=Mistake.LOG_FLOOD)
 
 
-def test_ends_with_an_error_when_no_directory_is_left(trigger, clients):
-    """If no directory is left to watch: an error event directory_access that names all of them, and the end."""
+def test_ends_with_an_error_if_all_directories_are_excluded(trigger, clients):
+    """When all directories are excluded: an error event directory_access whose errors list all of them."""
     path = clients.drop(1, "not_a_directory")
     watched = watch(
         trigger(directories=[path, clients[2]]),
@@ -100,29 +91,51 @@ def test_ends_with_an_error_when_no_directory_is_left(trigger, clients):
     )
     payload = watched.payload
     triggers.expect_error_event(payload, "directory_access", called=watched.called)
-    named = sorted(payload["errors"])
-    due = sorted([path, clients[2]])
-    expect_equal(named, due, called='payload["errors"]', mistake=Mistake.UNREADABLE_DIRECTORY_NOT_REPORTED)
+    listed, due = sorted(payload["errors"]), sorted([path, clients[2]])
+    expect_equal(listed, due, called='payload["errors"]', mistake=Mistake.UNREADABLE_DIRECTORY_NOT_REPORTED)
 
 
-def test_an_unexpected_exception_becomes_an_error_event(trigger, clients):
-    """Anything unexpected that is raised becomes an error event of the type unexpected, with its type and text."""
-    broken = ZeroDivisionError("the disk is imaginary")
+def test_retries_after_a_transient_error(trigger, clients):
+    """Any other OSError is transient: retry at the next check."""
+    failures = [OSError(errno.EIO, "Input/output error")] * 12
+    clients.drop(1, "a.csv")
     watched = watch(
         trigger(directories=[clients[1]]),
-        seconds=60,
+        seconds=300,
         root=clients.root,
-        faults=lambda spy: spy.fail(clients[1], *[broken] * 50),
+        faults=lambda spy: spy.fail(clients[1], *failures),
     )
-    watched.expect_event(Mistake.NO_ERROR_EVENT)
-    triggers.expect_error_event(watched.payload, "unexpected", called=watched.called)
-    message = watched.payload["message"]
-    told = "ZeroDivisionError" in message and "the disk is imaginary" in message
-    expect(told, called='payload["message"]', got=message, mistake=Mistake.ERROR_EVENT_WITHOUT_ITS_CAUSE)
+    called = f"{watched.called}; the first 12 checks raise EIO"
+    mistake = Mistake.PASSING_FAILURE_TAKEN_FOR_FINAL
+    watched.expect_event(mistake)
+    watched.expect_found(mistake)
+    expect_equal(watched.found["errors"], {}, called=f"{called}: errors", mistake=mistake)
+    got = f"an event after {watched.fired_at:g} seconds, so the checks did not wait for each other; {called}"
+    watched.expect_pace(watched.fired_at >= 100, got, Mistake.RETRIES_WITHOUT_WAITING)
 
 
-def test_a_file_that_vanishes_again_does_not_count(trigger, clients):
-    """A file that is gone again before a look was never there; the next one is found."""
+@pytest.mark.parametrize("call", [1, 2, 3], ids=["before the listing", "after the listing", "after the next call"])
+def test_a_file_that_disappears_during_the_check_does_not_count(trigger, clients, call):
+    """An entry that disappears during the check does not count; keep watching."""
+    gone, stays = clients.drop(1, "gone.csv"), clients.path(2, "stays.csv")
+    watched = watch(
+        trigger(),
+        seconds=90,
+        root=clients.root,
+        faults=lambda spy: spy.vanish(gone, call),
+        at={44: lambda: clients.drop(2, "stays.csv")},
+    )
+    watched.called += f"; a file disappears before call {call} in its directory"
+    mistake = Mistake.FILE_THAT_DISAPPEARS_ENDS_THE_WAIT
+    watched.expect_event(mistake)
+    watched.expect_found(mistake)
+    # After the last call of the check, it was there for all that the trigger knows.
+    found, due = watched.found["files"], [[stays], [gone]] if call > 1 else [[stays]]
+    expect(found in due, called=f"{watched.called}: files", got=found, mistake=mistake)
+
+
+def test_a_file_that_is_gone_before_the_check_does_not_count(trigger, clients):
+    """A file that is gone before the next check does not count; the next file is found."""
     gone = clients.path(1, "gone.csv")
     at = {
         12: lambda: clients.drop(1, "gone.csv"),
@@ -135,92 +148,49 @@ def test_a_file_that_vanishes_again_does_not_count(trigger, clients):
     expect_equal(path, clients.path(2, "stays.csv"), called=f"{watched.called} every 10", mistake=mistake)
 
 
-def test_a_link_in_a_circle_hides_no_file(trigger, clients):
-    """What cannot be looked at (a dead link) does not count: neither it nor another file suffers from it."""
+def test_a_circular_link_hides_no_file(trigger, clients):
+    """An entry that cannot be inspected, such as a circular link, does not count; other files do."""
     for name in ("a_circle.csv", "z_circle.csv"):  # before the file and behind it
         os.symlink(name, clients.path(2, name))
     path = clients.drop(2, "file.csv")
     watched = watch(trigger(), seconds=30, root=clients.root)
     watched.called += ", beside links that lead to themselves"
-    watched.expect_event(Mistake.FILE_BESIDE_A_DEAD_LINK_NOT_FOUND)
-    watched.expect_found(Mistake.FILE_BESIDE_A_DEAD_LINK_NOT_FOUND, because="_circle.csv")
+    mistake = Mistake.FILE_BESIDE_A_DEAD_LINK_NOT_FOUND
+    watched.expect_event(mistake)
+    watched.expect_found(mistake, because="_circle.csv")
     files = watched.found["files"]
-    expect(path in files, called=watched.called, got=files, mistake=Mistake.FILE_BESIDE_A_DEAD_LINK_NOT_FOUND)
+    expect(path in files, called=f"{watched.called}: files", got=files, mistake=mistake)
     counted = [files, watched.found["total_files"]]
-    expect_equal(counted, [[path], 1], called=watched.called, mistake=Mistake.COUNTS_WHAT_IS_NO_FILE_OF_THIS_DIRECTORY)
+    mistake = Mistake.COUNTS_WHAT_IS_NO_FILE_OF_THIS_DIRECTORY
+    expect_equal(counted, [[path], 1], called=f"{watched.called}: files and total_files", mistake=mistake)
 
 
 @pytest.mark.deadline(60)
 def test_ten_thousand_files_make_a_small_event(trigger, clients, crowded):
-    """files is cut after 100, total_files counts them all."""
+    """files lists the first 100 paths; total_files counts all."""
     path = clients.drop(1, "first.csv")
     payload = watch(trigger(directories=[clients[1], crowded]), seconds=60, root=clients.root).found
     due = [path, *(os.path.join(crowded, f"{number:05}.csv") for number in range(99))]
     called = "run() over 10,001 files"
     counts = [len(payload["files"]), payload["total_files"]]
     mistake = Mistake.UNBOUNDED_PAYLOAD if counts[0] > 100 else Mistake.FILES_CUT_IN_THE_WRONG_PLACE
-    expect_equal(counts[0], 100, called=f"{called}: files listed", mistake=mistake)
+    expect_equal(counts[0], 100, called=f"{called}: number of files", mistake=mistake)
     mistake = Mistake.TOTAL_COUNTED_AFTER_THE_CUT if counts[1] == 100 else Mistake.FILES_COUNTED_WRONGLY
     expect_equal(counts[1], 10_001, called=f"{called}: total_files", mistake=mistake)
-    expect_equal(payload["files"], due, called=called, mistake=Mistake.FILES_NOT_IN_ORDER)
+    expect_equal(payload["files"], due, called=f"{called}: files", mistake=Mistake.FILES_NOT_IN_ORDER)
 
 
-def test_spares_the_log(trigger, clients):
-    """A directory that stays unreadable is logged once, not with every look."""
+def test_an_unexpected_exception_becomes_an_error_event(trigger, clients):
+    """On an unexpected exception: an error event of the type unexpected; message has the exception's type and text."""
+    broken = ZeroDivisionError("the disk is imaginary")
     watched = watch(
-        trigger(check_interval=1),
-        seconds=90,
-        root=clients.root,
-        faults=lambda spy: spy.deny(clients[2]),
-        at={80: lambda: clients.drop(4, "a.csv")},
-    )
-    watched.expect_found()
-    lines = [line.text for line in watched.logs if line.level >= logging.INFO]
-    expect(
-        len(lines) <= 10,
-        called=watched.called,
-        got=f"{len(lines)} lines, such as {lines[-1:]}",
-        mistake=Mistake.LOG_FLOOD,
-    )
-
-
-def test_instances_share_nothing(submission, clients):
-    """Two instances share nothing, though all triggers live in one process."""
-    one = submission.MultiDirectoryTrigger([clients[3], clients[1]], "*.csv", 10)
-    other = submission.MultiDirectoryTrigger([clients[3], clients[2]], "*.json", 20)
-    clients.drop(1, "a.csv")
-    clients.drop(2, "b.json")
-    first = watch(other, seconds=30, root=clients.root, faults=lambda spy: spy.deny(clients[3])).found
-    found = [first["path"], list(first["errors"])]
-    mistake = None if set(first["errors"]) <= {clients[2], clients[3]} else Mistake.STATE_SHARED_BY_INSTANCES
-    expect_equal(found, [clients.path(2, "b.json"), [clients[3]]], called="run() of one", mistake=mistake)
-    second = watch(one, seconds=30, root=clients.root).found
-    due = [clients.path(1, "a.csv"), {}]
-    expect_equal(
-        [second["path"], second["errors"]], due, called="run() of another", mistake=Mistake.STATE_SHARED_BY_INSTANCES
-    )
-    directories = triggers.arguments_of(one)["directories"]
-    expect_equal(
-        directories,
-        [clients[3], clients[1]],
-        called="serialize() of another",
-        mistake=Mistake.STATE_SHARED_BY_INSTANCES,
-    )
-
-
-def test_serialize_says_the_same_after_a_run(trigger, clients):
-    """serialize() gives the same before, during and after a run, also when a directory was left out."""
-    built = trigger()
-    before = repr(built.serialize())
-    during: list[str] = []
-    watched = watch(
-        built,
+        trigger(directories=[clients[1]]),
         seconds=60,
         root=clients.root,
-        faults=lambda spy: spy.deny(clients[4]),
-        at={35: lambda: during.append(repr(built.serialize())), 36: lambda: clients.drop(2, "late.csv")},
+        faults=lambda spy: spy.fail(clients[1], *[broken] * 50),
     )
-    for said in (*during, repr(built.serialize())):
-        expect_equal(said, before, called="serialize()", mistake=Mistake.STATE_IN_SERIALIZE)
-    watched.expect_found(Mistake.ONE_UNREADABLE_DIRECTORY_ENDS_THE_WAIT, because=clients[4])
-    expect(len(during) == 1, called=watched.called, got=f"it fired after {watched.fired_at:g} seconds, without a file")
+    watched.expect_event(Mistake.NO_ERROR_EVENT)
+    triggers.expect_error_event(watched.payload, "unexpected", called=watched.called)
+    message = watched.payload["message"]
+    told = "ZeroDivisionError" in message and "the disk is imaginary" in message
+    expect(told, called='payload["message"]', got=message, mistake=Mistake.ERROR_EVENT_WITHOUT_ITS_CAUSE)

@@ -60,6 +60,10 @@ class JumpingClockLoop(asyncio.SelectorEventLoop):
             self._turns = 0
             raise Spinning
 
+    def end_spinning(self) -> None:
+        """Raise `Spinning` at the next turn. Called by whatever thread has noticed that no time passes."""
+        self._turns = SPINNING
+
     def run_in_executor(self, executor: Any, func: Callable[..., Any], *args: Any) -> asyncio.Future[Any]:
         work = self.register(func)
         future = super().run_in_executor(executor, work, *args)

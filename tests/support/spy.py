@@ -17,6 +17,7 @@ from .contract import Broken
 from .mistakes import Mistake
 
 MAX_NAPS = 1000  # of the event loop in a run
+MOST_LISTINGS = 50  # of one directory by one trigger while no time passes
 LONGEST_NAP = 5  # seconds of real time that anybody may sleep in a worker; checks that let it wait do so themselves
 
 LISTING = {"os.listdir", "os.scandir"}
@@ -46,11 +47,15 @@ class Spy:
     :ivar method: which method of the trigger runs on the watched thread.
     :ivar blocked: calls that block, made on the watched thread, by method.
     :ivar nap: told how many seconds the watched thread would sleep.
+    :ivar spin: called when one directory is listed again and again, and no time passes.
+    :ivar listers: how many triggers may list the same directory.
     """
 
     root: str
     now: Any = time.monotonic
     nap: Any = None
+    spin: Any = None
+    listers: int = 1
     blocked_thread: int | None = None
     looks: dict[str, list[float]] = field(default_factory=dict)
     touched: list[str] = field(default_factory=list)
@@ -127,7 +132,11 @@ class Spy:
             self._block(f"{call}({path!r})")
         self._remove_vanishing(path)
         if call in LISTING:
-            self.looks.setdefault(path, []).append(self.now())
+            listings = self.looks.setdefault(path, [])
+            listings.append(self.now())
+            most = MOST_LISTINGS * self.listers
+            if self.spin and listings[-most:].count(listings[-1]) == most:
+                self.spin()
         elif self._failing.get(path):
             os.utime(path)  # nobody may conclude from the directory's times that there is no need to list it
         self._interfere(call, path, on_watched_thread)

@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
-from airflow.triggers.base import BaseTrigger, TriggerEvent
+from airflow.triggers.base import BaseTaskEndEvent, BaseTrigger, TriggerEvent
 from freezegun import config, freeze_time
 
 from .clock import JumpingClockLoop, Spinning
@@ -81,6 +81,8 @@ class Watched:
         event = self.events[0][1]
         if not isinstance(event, TriggerEvent):
             raise Broken(self.called, f"run() yielded {shown(event)}", Mistake.YIELDS_SOMETHING_THAT_IS_NO_TRIGGEREVENT)
+        if isinstance(event, BaseTaskEndEvent):
+            raise Broken(self.called, f"run() yielded a {type(event).__name__}", Mistake.ENDS_THE_TASK_IN_THE_TRIGGER)
         if len(self.events) > 1 or self.ended is None:
             raise Broken(
                 self.called, f"run() went on after its event, {len(self.events)} came", Mistake.YIELDS_WITHOUT_RETURNING
@@ -106,7 +108,7 @@ class Watched:
         """
         payload = self.payload
         if payload.get("status") == "error":
-            named = mistake if because in repr(payload) else None
+            named = _loop_inside_the_loop(repr(payload)) or (mistake if because in repr(payload) else None)
             raise Broken(self.called, shown(payload), named or Mistake.ERROR_EVENT_IN_PLACE_OF_A_SUCCESS)
         if payload.get("status") != "success":
             raise Broken(self.called, shown(payload), Mistake.EVENT_THAT_IS_NEITHER_SUCCESS_NOR_ERROR)
@@ -117,7 +119,8 @@ class Watched:
             raise self.error
         if self.error is not None:
             got = f"{self.error!r} came out of run()"
-            raise Broken(self.called, got, Mistake.EXCEPTION_ESCAPES_RUN) from self.error
+            name = _loop_inside_the_loop(got) or Mistake.EXCEPTION_ESCAPES_RUN
+            raise Broken(self.called, got, name) from self.error
         if self.stopped_calculating:
             got = f"one step of {self.busiest:.3f} seconds of CPU on the event loop, again and again"
             raise Broken(self.called, got, Mistake.LONG_CALCULATION_ON_THE_EVENT_LOOP)
@@ -192,7 +195,14 @@ class Watched:
         self.expect_run()
         if self.events or self.ended is not None:
             what = shown(getattr(self.events[0][1], "payload", self.events[0][1])) if self.events else "no event"
+            mistake = _loop_inside_the_loop(what) or mistake
             raise Broken(self.called, f"run() did not go on waiting but ended with {what}", mistake)
+
+
+def _loop_inside_the_loop(text: str) -> Mistake | None:
+    """Return the mistake if a text says that somebody has started an event loop inside the running one."""
+    signs = ("from a running event loop", "while another loop is running", "same thread as an async event loop")
+    return Mistake.LOOP_INSIDE_THE_LOOP if any(sign in text for sign in signs) else None
 
 
 class Calculating(Exception):
@@ -225,15 +235,16 @@ def watch(
     :return: what happened; of several triggers together.
     """
     watched = Watched(called or f"{type(triggers[0]).__name__}(…).run(), watched for {seconds:g} seconds")
-    for trigger in triggers:
-        trigger.task_instance = TaskInstance("monitor_client_uploads")
     with freeze_time(tz_offset=UTC_OFFSET) as frozen, captured_logs() as lines:
         frozen.tick(later)
         # The loop's clock is time.monotonic(), as on any other loop.
         loop = JumpingClockLoop(clock=lambda: time.monotonic(), tick=frozen.tick)
         watched.began = loop.time()
-        clocks = {"now": lambda: loop.time() - watched.began, "nap": loop.jump}
-        with on_the_clock_of(loop), spying(root, **clocks, blocked_thread=threading.get_ident()) as spy:
+        clocks = {"now": lambda: loop.time() - watched.began, "nap": loop.jump, "spin": loop.end_spinning}
+        with (
+            on_the_clock_of(loop),
+            spying(root, **clocks, listers=len(triggers), blocked_thread=threading.get_ident()) as spy,
+        ):
             for directory, duration in (slow or {}).items():
                 spy.slow(directory, duration, loop)
             faults(spy)
@@ -327,6 +338,7 @@ def _in_method(watched: Watched, name: str) -> Iterator[None]:
 
 def begun(trigger: BaseTrigger) -> AsyncIterator[TriggerEvent]:
     """Return ``trigger.run()``; Broken if that cannot be iterated over, because it returns in place of yielding."""
+    trigger.task_instance = TaskInstance("monitor_client_uploads")
     running = trigger.run()
     if inspect.iscoroutine(running):
         _expect_begun(running)
