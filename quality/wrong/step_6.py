@@ -61,7 +61,7 @@ WRONG = [
     Wrong("s6-raises-on-empty-context", "test_never_raises[empty]", Mistake.CALLBACK_RAISES).within(
         "handle_trigger_failure", replace="context.get('ti')", by='context["ti"]'
     ),
-    Wrong("s6-returns-exception", "test_tells_the_cause[AirflowSensorTimeout-timeout]", Mistake.CALLBACK_RAISES).within(
+    Wrong("s6-returns-exception", "test_returns_what_it_found", Mistake.RESULT_IS_NOT_PLAIN_JSON).within(
         "handle_trigger_failure", replace="str(exception)", by="exception"
     ),
     Wrong("s6-returns-nothing", "test_tells_the_cause[AirflowSensorTimeout-timeout]", Mistake.RETURNS_NOTHING).within(
