@@ -267,10 +267,10 @@ def process_trigger_results(**context: Any) -> dict[str, Any]:
     row is the header.
 
     :return: ``{"valid": [{"path": str, "size": int, "rows": int | None}, ...], "invalid": [{"path": str, "reason": str,
-        "detail": str}, ...], "total_files": int, "waited_seconds": float | None}``. ``size`` is in bytes. ``rows``
-        counts the rows below the header; None if the file is not ``.csv``. ``reason`` is ``"missing"``, ``"empty"`` (no
-        bytes) or ``"unreadable"`` (cannot be opened, is not a regular file, or is not UTF-8 CSV); ``detail`` explains
-        it. Copy ``total_files`` and ``waited_seconds`` from the result of the sensor.
+        "detail": str}, ...], "total_files": int, "waited_seconds": float | None}``, both lists in the order of
+        ``files``. ``size`` is in bytes. ``rows`` counts the rows below the header; None if the file is not ``.csv``.
+        ``reason`` is ``"missing"``, ``"empty"`` (no bytes) or ``"unreadable"`` (cannot be opened, is not a regular
+        file, or is not UTF-8 CSV); ``detail`` explains it. ``total_files`` and ``waited_seconds`` are the sensor's.
     :raises AirflowException: if the XCom is not a dict with a list ``files``; the text contains the sensor's task id.
     """
     raise NotImplementedError("TODO (Step 5): pull the result, validate each file, return both lists")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections import defaultdict
-from datetime import datetime
+from datetime import datetime, timezone
 from types import SimpleNamespace
 from typing import Any
 
@@ -45,6 +45,7 @@ class TaskInstance:
         self.try_number = 1
         self.max_tries = 1
         self.state = "running"
+        self.start_date = datetime.now(timezone.utc)  # of this process, as with dag.test()
         self._xcoms = {
             (*(key if isinstance(key, tuple) else (run_id, key)), RETURN_VALUE): value
             for key, value in (xcoms or {}).items()
