@@ -45,6 +45,18 @@ def test_not_utf_8(tmp_path: Path):
     assert (problem.what, problem.line) == ("The file is not UTF-8 text.", 2)
 
 
+def test_a_file_that_is_too_large(tmp_path: Path):
+    problem = problem_of(b"x = 1\n" + b"#" * 1_000_000, tmp_path)
+    assert problem.what == "The file has 1.0 MB; at most 1 MB is graded."
+
+
+@pytest.mark.parametrize(
+    "code", ["x = " + "-" * 50_000 + "1", "x = " + "1 + " * 50_000 + "1", "x = " + "a." * 50_000 + "b"]
+)
+def test_a_file_that_is_nested_too_deep(tmp_path: Path, code: str):
+    assert problem_of(code.encode(), tmp_path).what == "The file is nested too deep to be parsed."
+
+
 def test_no_such_tree():
     with pytest.raises(WrongUsage, match="TREE=nowhere does not exist"):
         find_tree("nowhere")

@@ -17,16 +17,8 @@ from kata.grading.verdict import Problem
 from kata.places import MODULE, ROOT, shown
 
 IMPORT_DEADLINE = 10.0
-
-_NO_CODE = {
-    tokenize.COMMENT,
-    tokenize.NL,
-    tokenize.NEWLINE,
-    tokenize.ENCODING,
-    tokenize.ENDMARKER,
-    tokenize.INDENT,
-    tokenize.DEDENT,
-}
+# The reference solution has 60 kB. Parsing takes about 500 bytes of memory for each byte.
+MOST_BYTES = 1_000_000
 
 
 def find_tree(name: str) -> Path:
@@ -51,6 +43,10 @@ def read_module(file: Path) -> tuple[str, Problem | None]:
     if not file.is_file():
         return "", Problem("The file to grade is not there.", path, f"Put your work into {path}.")
     try:
+        size = file.stat().st_size
+        if size > MOST_BYTES:
+            what = f"The file has {size / 1e6:.1f} MB; at most {MOST_BYTES / 1e6:.0f} MB is graded."
+            return "", Problem(what, path, "Move data into files of their own.")
         source = file.read_bytes()
     except OSError as error:
         return "", Problem(f"The file cannot be read: {error.strerror}.", path, f"Make it readable: chmod u+r {path}")
@@ -67,15 +63,16 @@ def read_module(file: Path) -> tuple[str, Problem | None]:
 def _syntax_problem(text: str, file: Path) -> Problem | None:
     path = shown(file)
     try:
-        ast.parse(text)
-        tokens = list(tokenize.generate_tokens(io.StringIO(text).readline))
-    except (SyntaxError, ValueError, tokenize.TokenError, RecursionError, MemoryError) as error:
+        parsed = ast.parse(text)
+    except (RecursionError, MemoryError):
+        return Problem("The file is nested too deep to be parsed.", path, "Split its longest expression.")
+    except (SyntaxError, ValueError) as error:
         message = error.msg if isinstance(error, SyntaxError) else str(error)
         line, column = (error.lineno or 0, error.offset or 0) if isinstance(error, SyntaxError) else (0, 0)
         lines = text.splitlines()
         source = lines[line - 1] if 0 < line <= len(lines) else ""
         return Problem(f"Python cannot parse the file: {message}.", path, "Mend this line first.", line, source, column)
-    if all(token.type in _NO_CODE for token in tokens):
+    if not parsed.body:
         tree = tree_option(shown(file.parent))
         return Problem("The file is empty.", path, f"Bring the starter back with: make reset{tree}.")
     return None
