@@ -1,55 +1,27 @@
-"""Step 5: the trigger's result, processed; the resources, measured."""
+"""Step 5: the files that were found, validated; the resources, measured."""
 
 from __future__ import annotations
 
 import csv
+import logging
 import os
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 from support import rest_api
 from support.airflow_version import AirflowException
-from support.contract import Broken, Result, expect, expect_equal, must_not_fail
+from support.contract import Broken, Result, expect, expect_equal, plain_result
 from support.logs import captured_logs
+from support.measuring import API_FAULTS, airflow_api, expect_task_calls, expect_unavailable, measured_by
 from support.mistakes import Mistake
+from support.spy import spying
 from support.task_instance import RUN_ID, TaskInstance, context_for
-from support.watching import is_plain_json
 
 SENSOR = "monitor_client_uploads"
-
-
-@pytest.fixture
-def process(submission):
-    """Call process_trigger_results with the sensor's result in XCom."""
-
-    def call(result: Any) -> Result:
-        try:
-            processed = processed_by(submission, result)
-        except (AirflowException, OSError, ValueError, csv.Error) as error:
-            got = f"it raised {error!r}, which fails the task"
-            raise Broken(
-                "process_trigger_results(**context)", got, Mistake.A_FILE_THAT_IS_NO_GOOD_FAILS_THE_TASK
-            ) from error
-        return Result("process_trigger_results(**context)", processed)
-
-    return call
-
-
-def processed_by(submission, result: Any) -> Any:
-    """Return what process_trigger_results returns; None as the sensor's result is none at all."""
-    xcoms = {} if result is None else {SENSOR: result}
-    return submission.process_trigger_results(**context_for(TaskInstance("process_trigger_results", xcoms)))
-
-
-def valid(processed: Result, key: str) -> list[Any]:
-    """Return one figure of each valid file."""
-    return [Result('process_trigger_results(**context)["valid"]', file)[key] for file in processed["valid"]]
-
-
-def invalid(processed: Result, key: str) -> list[Any]:
-    """Return one figure of each invalid file."""
-    return [Result('process_trigger_results(**context)["invalid"]', file)[key] for file in processed["invalid"]]
+PROCESS = "process_trigger_results(**context)"
+MONITOR = "monitor_resource_usage(**context)"
 
 
 def found(*paths: str, **more: Any) -> dict[str, Any]:
@@ -70,399 +42,322 @@ def found(*paths: str, **more: Any) -> dict[str, Any]:
     }
 
 
+# ── process_trigger_results ──
+
+
+def processed_by(submission, result: Any) -> Any:
+    """Return what process_trigger_results returns for a sensor's result; None for no result."""
+    xcoms = {} if result is None else {SENSOR: result}
+    return submission.process_trigger_results(**context_for(TaskInstance("process_trigger_results", xcoms)))
+
+
+@pytest.fixture
+def process(submission):
+    """Call process_trigger_results for a sensor's result."""
+
+    def call(result: Any) -> Result:
+        try:
+            return plain_result(PROCESS, processed_by(submission, result))
+        except (AirflowException, OSError, ValueError, csv.Error) as error:
+            got = f"it raised {error!r}, which fails the task"
+            raise Broken(PROCESS, got, Mistake.INVALID_FILE_FAILS_THE_TASK) from error
+
+    return call
+
+
+def entries(processed: Result, key: str) -> dict[str, Result]:
+    """Return the entries of "valid" or "invalid" by their file's name."""
+    every = [Result(f'{PROCESS}["{key}"][{number}]', entry) for number, entry in enumerate(processed[key])]
+    return {os.path.basename(entry["path"]): entry for entry in every}
+
+
 def write(folder: Path, name: str, content: str | bytes) -> str:
+    """Write a file and return its path."""
     path = folder / name
     path.write_bytes(content if isinstance(content, bytes) else content.encode())
     return str(path)
 
 
-def test_passes_on_what_is_valid(process, tmp_path):
-    """valid holds path, size and rows of each good file, in the order of files; rows is None for what is not CSV."""
-    one = write(tmp_path, "one.csv", "id,name\n1,Ada\n2,Grace\n")
-    two = write(tmp_path, "two.CSV", "id\n")
-    other = write(tmp_path, "notes.json", "{}")
-    processed = process(found(one, other, two))
-    called = "process_trigger_results(**context)"
-    expect(is_plain_json(processed), called=called, got=processed, mistake=Mistake.RESULT_IS_NOT_PLAIN_JSON)
-    due = [
-        {"path": one, "size": 22, "rows": 2},
-        {"path": other, "size": 2, "rows": None},
-        {"path": two, "size": 3, "rows": 0},
-    ]
-    expect_equal(processed["invalid"], [], called=f'{called}["invalid"]', mistake=Mistake.GOOD_FILE_REFUSED)
-    paths = valid(processed, "path")
-    expect_equal(paths, [one, other, two], called=f'{called}["valid"]: paths', mistake=Mistake.NOT_EVERY_FILE_IN_ORDER)
-    rows = valid(processed, "rows")
-    mistake = Mistake.UPPER_CASE_EXTENSION_NOT_READ_AS_CSV if rows == [2, None, None] else Mistake.ROWS_MISCOUNTED
-    expect_equal(rows, [2, None, 0], called=f'{called}["valid"]: rows', mistake=mistake)
-    told = [{key: file.get(key) for key in due[0]} for file in processed["valid"]]
-    expect_equal(told, due, called=f'{called}["valid"]')
-
-
-def test_passes_on_the_sensors_figures(process, tmp_path):
-    """total_files and waited_seconds are the sensor's; a wait that is not known is None."""
-    path = write(tmp_path, "one.csv", "id\n1\n")
-    processed = process(found(path, total_files=250, waited_seconds=90.5))
-    figures = [processed["total_files"], processed["waited_seconds"]]
-    mistake = Mistake.TOTAL_IS_NOT_THE_SENSORS if figures[0] != 250 else None
-    expect_equal(figures, [250, 90.5], called="total_files and waited_seconds", mistake=mistake)
-    unknown = process(found(path, waited_seconds=None))["waited_seconds"]
-    expect_equal(unknown, None, called="waited_seconds", mistake=Mistake.INVENTED_FIGURE)
-
-
-@pytest.mark.parametrize(
-    ("content", "reason"),
-    [
-        (None, "missing"),
-        ("", "empty"),
-        (b"id,name\n1,\xff\xfe\n", "unreadable"),
-        ("\n\n", "no_header"),
-        ("id,,name\n1,2,3\n", "no_header"),
-        ("id, ,name\n1,2,3\n", "no_header"),
-        ("id,name\n1,Ada\n2\n", "row_width"),
-        ("id,name\n1,Ada,London\n", "row_width"),
-    ],
-    ids=["missing", "empty", "not UTF-8", "only empty lines", "no name", "blank name", "row too short", "row too long"],
-)
-def test_tells_what_is_wrong_with_a_file(process, tmp_path, content, reason):
-    """invalid holds path, reason and detail of each file that is no good; the task does not fail for it."""
-    bad = str(tmp_path / "bad.csv") if content is None else write(tmp_path, "bad.csv", content)
-    good = write(tmp_path, "good.csv", "id\n1\n")
-    processed = process(found(bad, good))
-    called = f"process_trigger_results(**context), a file with {content!r}"
-    expect(bad in invalid(processed, "path"), called=called, got=processed, mistake=Mistake.BROKEN_FILE_NOT_RECOGNISED)
-    expect_equal(invalid(processed, "path"), [bad], called=called, mistake=Mistake.GOOD_FILE_REFUSED)
-    expect_equal(invalid(processed, "reason"), [reason], called=called, mistake=Mistake.WRONG_REASON)
-    detail = processed["invalid"][0].get("detail")
-    expect(isinstance(detail, str) and bool(detail), called=f"{called}: detail", got=detail)
-    expect_equal(valid(processed, "path"), [good], called=called)
-
-
-def test_a_directory_is_unreadable(process, tmp_path):
-    """A directory in place of a file is unreadable."""
-    folder = tmp_path / "folder.csv"
-    folder.mkdir()
-    processed = process(found(str(folder)))
-    called = "process_trigger_results(**context), a directory"
-    expect_equal(invalid(processed, "path"), [str(folder)], called=called, mistake=Mistake.BROKEN_FILE_NOT_RECOGNISED)
-    expect_equal(invalid(processed, "reason"), ["unreadable"], called=called, mistake=Mistake.WRONG_REASON)
-
-
-def test_names_the_line_of_a_row_that_is_too_wide(process, tmp_path):
-    """For row_width, detail has the number of the line."""
-    path = write(tmp_path, "bad.csv", 'id,name\n1,"two\nlines"\n2,Ada\n3,Grace,Hopper\n')
-    processed = process(found(path))
-    called = "process_trigger_results(**context), line 5 has three fields"
-    expect(bool(processed["invalid"]), called=called, got=processed, mistake=Mistake.BROKEN_FILE_NOT_RECOGNISED)
-    expect_equal(invalid(processed, "reason"), ["row_width"], called=called, mistake=Mistake.WRONG_REASON)
-    [detail] = invalid(processed, "detail")
-    expect("5" in detail, called=f"{called}: detail", got=detail, mistake=Mistake.WRONG_LINE_NAMED)
+def test_lists_valid_files(process, tmp_path):
+    """A file is valid if it is not empty and can be read. valid has its path, size and rows; rows: below the header."""
+    contents = {"one.csv": "id,name\n1,Ada\n2,Grace\n", "two.csv": "id\n", "notes.json": "{}"}
+    paths = [write(tmp_path, name, content) for name, content in contents.items()]
+    processed = process(found(*paths))
+    expect_equal(processed["invalid"], [], called=f'{PROCESS}["invalid"]', mistake=Mistake.VALID_FILE_REFUSED)
+    valid, called = entries(processed, "valid"), f'{PROCESS}["valid"]'
+    expect_equal(sorted(valid), sorted(contents), called=f"{called}: files", mistake=Mistake.FILE_LEFT_OUT)
+    rows = {name: valid[name]["rows"] for name in contents}
+    expected = {"one.csv": 2, "two.csv": 0, "notes.json": None}
+    expect_equal(rows, expected, called=f"{called}: rows", mistake=Mistake.ROWS_MISCOUNTED)
+    sizes = {name: valid[name]["size"] for name in contents}
+    expected = {name: len(content) for name, content in contents.items()}
+    expect_equal(sizes, expected, called=f"{called}: size in bytes")
+    expect_equal({entry["path"] for entry in valid.values()}, set(paths), called=f"{called}: path")
 
 
 @pytest.mark.parametrize(
     ("content", "rows"),
-    [
-        (b"\xef\xbb\xbfid,name\n1,Ada\n", 1),
-        (b'\xef\xbb\xbf"id, or number",name\n1,Ada\n', 1),
-        ("id,name\n\n1,Ada\n\n\n2,Grace\n", 2),
-        ('id,name\n1,"Lovelace, Ada"\n2,"two\nlines"\n', 2),
-        ("id,name\r\n1,Ada\r\n", 1),
-    ],
-    ids=["byte order mark", "byte order mark before quotes", "empty lines", "quotes", "Windows"],
+    [('id,name\n1,"Lovelace, Ada"\n2,"two\nlines"\n', 2), ("id,name\n1,Zoë\n", 1), ("id,name\r\n1,Ada\r\n", 1)],
+    ids=["quotes", "not ASCII", "Windows"],
 )
-def test_reads_csv_as_it_is_written(process, tmp_path, content, rows):
-    """CSV is UTF-8, with or without a byte order mark; empty lines are passed over; quoted fields are one field."""
-    path = write(tmp_path, "one.csv", content)
-    processed = process(found(path))
-    called = f"process_trigger_results(**context), a file with {content!r}"
-    expect(bool(processed["valid"]), called=called, got=processed, mistake=Mistake.VALID_CSV_REFUSED)
-    expect_equal(valid(processed, "rows"), [rows], called=called, mistake=Mistake.ROWS_MISCOUNTED)
+def test_reads_csv_as_utf_8_with_csv_reader(process, tmp_path, content, rows):
+    """A .csv file is read as UTF-8 with csv.reader; its first row is the header."""
+    processed = process(found(write(tmp_path, "one.csv", content)))
+    called = f"{PROCESS}, a file with {content!r}"
+    expect_equal(processed["invalid"], [], called=f'{called}: ["invalid"]', mistake=Mistake.VALID_FILE_REFUSED)
+    counted = [entry["rows"] for entry in entries(processed, "valid").values()]
+    expect_equal(counted, [rows], called=f"{called}: rows", mistake=Mistake.ROWS_MISCOUNTED)
+
+
+INVALID: dict[str, tuple[str, str | bytes | None, str]] = {
+    "missing": ("bad.csv", None, "missing"),
+    "empty": ("bad.csv", b"", "empty"),
+    "empty, not CSV": ("bad.json", b"", "empty"),
+    "not UTF-8": ("bad.csv", b"id,name\n1,\xff\xfe\n", "unreadable"),
+    # So long that the invalid bytes are not in the first block that is read.
+    "not UTF-8 at the end": ("bad.csv", b"id,name\n" + b"1,Ada\n" * 50_000 + b"2,\xff\xfe\n", "unreadable"),
+    "field without an end": ("bad.csv", 'id,name\n1,"' + "x" * 200_000, "unreadable"),
+    "a directory": ("bad.csv", "a directory", "unreadable"),
+    "a directory, not CSV": ("bad", "a directory", "unreadable"),
+    "cannot be opened": ("bad.csv", "id\n1\n", "unreadable"),
+    "cannot be opened, not CSV": ("bad.json", "{}", "unreadable"),
+}
+
+
+@pytest.mark.parametrize("case", INVALID)
+def test_says_why_a_file_is_invalid(process, tmp_path, case):
+    """An invalid file does not fail the task. invalid has its path, reason (missing, empty, unreadable) and detail."""
+    name, content, reason = INVALID[case]
+    bad, good = str(tmp_path / name), write(tmp_path, "good.csv", "id\n1\n")
+    if content == "a directory":
+        os.mkdir(bad)
+        write(Path(bad), "a_file.csv", "id\n1\n")  # a directory's own size is 0 on some file systems
+    elif content is not None:
+        write(tmp_path, name, content)
+    with spying(str(tmp_path)) as spy:
+        if case.startswith("cannot be opened"):
+            spy.deny(bad)
+        for paths in ([bad, good], [bad]):
+            processed = process(found(*paths))
+            invalid, called = entries(processed, "invalid"), f"{PROCESS}, {name} is invalid: {case}"
+            expect(name in invalid, called=called, got=processed, mistake=Mistake.INVALID_FILE_NOT_RECOGNIZED)
+            expect_equal(list(invalid), [name], called=called, mistake=Mistake.VALID_FILE_REFUSED)
+            expect_equal(invalid[name]["path"], bad, called=f"{called}: path")
+            expect_equal(invalid[name]["reason"], reason, called=f"{called}: reason", mistake=Mistake.WRONG_REASON)
+            detail = invalid[name]["detail"]
+            expect(isinstance(detail, str) and bool(detail), called=f"{called}: detail", got=detail)
+            valid, expected = list(entries(processed, "valid")), ["good.csv"] * (len(paths) - 1)
+            expect_equal(valid, expected, called=f"{called}: the valid files", mistake=Mistake.FILE_LEFT_OUT)
+
+
+@pytest.mark.parametrize("waited", [90.5, None])
+def test_copies_the_values_of_the_sensor(process, tmp_path, waited):
+    """Copy total_files and waited_seconds from the result of the sensor."""
+    processed = process(found(write(tmp_path, "one.csv", "id\n1\n"), total_files=250, waited_seconds=waited))
+    called = f"{PROCESS}, one of 250 files listed, waited {waited} seconds"
+    expect_equal(processed["total_files"], 250, called=called, mistake=Mistake.TOTAL_IS_NOT_THE_SENSORS)
+    expect_equal(processed["waited_seconds"], waited, called=called, mistake=Mistake.INVENTED_FIGURE)
 
 
 @pytest.mark.parametrize(
     "result",
     [None, "a.csv", ["a.csv"], {}, {"status": "success"}, {"status": "success", "files": "a.csv"}, {"files": None}],
-    ids=["missing", "a text", "a list", "an empty dict", "no files", "files is a text", "files is None"],
+    ids=["missing", "a str", "a list", "an empty dict", "no files", "files is a str", "files is None"],
 )
-def test_says_what_to_look_at_when_there_is_no_result(submission, result):
-    """AirflowException that names monitor_client_uploads if its XCom is missing or not of the right form."""
-    called = f"process_trigger_results(**context), the XCom is {result!r}"
+def test_raises_if_the_sensor_has_no_result(submission, result):
+    """AirflowException if the XCom is not a dict with a list files; the text contains the sensor's task id."""
+    called = f"{PROCESS}, the XCom is {result!r}"
     try:
         processed = processed_by(submission, result)
     except AirflowException as error:
-        got = f"{error!r}, which does not name {SENSOR}"
+        got = f"{error!r}, which does not contain {SENSOR}"
         expect(SENSOR in str(error), called=called, got=got, mistake=Mistake.ERROR_DOES_NOT_NAME_THE_SENSOR)
     except NotImplementedError:
         raise
     except Exception as error:
-        raise Broken(called, f"no AirflowException but {error!r}", Mistake.MALFORMED_XCOM_NOT_RECOGNISED) from error
+        got = f"{error!r} instead of an AirflowException"
+        raise Broken(called, got, Mistake.MALFORMED_XCOM_NOT_RECOGNIZED) from error
     else:
-        raise Broken(called, f"it returned {processed!r}", Mistake.MALFORMED_XCOM_NOT_RECOGNISED)
+        raise Broken(called, f"it returned {processed!r}", Mistake.MALFORMED_XCOM_NOT_RECOGNIZED)
 
 
-def test_logs_what_came_of_each_file(process, tmp_path):
-    """Logs a line at INFO or above for each file that names the path."""
-    good = [write(tmp_path, name, "id\n1\n") for name in ("good_1.csv", "good_2.csv")]
-    bad = [write(tmp_path, name, "") for name in ("bad_1.csv", "bad_2.csv")]
-    paths = [*good, *bad]
+def logged_for(lines: list[Any], *paths: str) -> list[str]:
+    """Return the lines at INFO or above that contain one of the paths."""
+    return [line.text for line in lines if line.level >= logging.INFO and any(path in line.text for path in paths)]
+
+
+def test_logs_one_line_per_file(process, tmp_path):
+    """Log one line per file, at INFO or above, with its path."""
+    contents = {"good_1.csv": "id\n1\n", "good_2.csv": "id\n1\n", "bad_1.csv": "", "bad_2.csv": ""}
+    paths = [write(tmp_path, name, content) for name, content in contents.items()]
     with captured_logs() as lines:
         process(found(*paths))
-    texts = [line.text for line in lines if line.level >= 20 and any(path in line.text for path in paths)]
-    unnamed = [path for path in paths if not any(path in text for text in texts)]
-    called, mistake = "the log of process_trigger_results(**context)", Mistake.NOT_A_LINE_IN_THE_LOG_FOR_EACH_FILE
-    expect(not unnamed, called=called, got=f"it does not name {unnamed}", mistake=mistake)
+    texts = logged_for(lines, *paths)
+    missing = [os.path.basename(path) for path in paths if not any(path in text for text in texts)]
+    called, mistake = f"the log of {PROCESS}", Mistake.NOT_ONE_LOG_LINE_PER_FILE
+    expect(not missing, called=called, got=f"no path of {missing}", mistake=mistake)
     expect(len(texts) >= len(paths), called=f"{called}, {len(paths)} files", got=texts, mistake=mistake)
 
 
-def test_passes_over_empty_lines_before_the_header(process, tmp_path):
-    """Empty lines are passed over, also before the header."""
-    path = write(tmp_path, "one.csv", "\n\nid,name\n1,Ada\n")
-    processed = process(found(path))
-    called = "process_trigger_results(**context), two empty lines before the header"
-    expect(bool(processed["valid"]), called=called, got=processed, mistake=Mistake.VALID_CSV_REFUSED)
-    expect_equal(valid(processed, "rows"), [1], called=called, mistake=Mistake.ROWS_MISCOUNTED)
-
-
-def test_lists_bad_files_in_order(process, tmp_path):
-    """Both lists are in the order of files."""
-    names = ["m.csv", "z.csv", "a.csv", "b.csv"]
-    paths = [write(tmp_path, name, "" if name > "b" else "id\n1,2\n") for name in names]
-    processed = process(found(*paths))
-    listed, called = invalid(processed, "path"), 'process_trigger_results(**context)["invalid"]'
-    expect(set(paths) <= set(listed), called=called, got=listed, mistake=Mistake.BROKEN_FILE_NOT_RECOGNISED)
-    expect_equal(listed, paths, called=called, mistake=Mistake.NOT_EVERY_FILE_IN_ORDER)
-
-
-@pytest.mark.parametrize("head", [b"id,name\n1,Ada,London\n", b"id,\n1,Ada\n"], ids=["wide row", "blank name"])
-def test_unreadable_comes_before_what_is_wrong_inside(process, tmp_path, head):
-    """reason is the first that holds: unreadable, then no_header, then row_width, wherever in the file each is."""
-    # So long that the bytes that are not UTF-8 do not come with the first block that is read.
-    path = write(tmp_path, "bad.csv", head + b"1,Ada\n" * 50_000 + b"2,\xff\xfe\n")
-    processed = process(found(path))
-    called = f"process_trigger_results(**context), a file that begins with {head!r} and ends with bytes not UTF-8"
-    expect(bool(processed["invalid"]), called=called, got=processed, mistake=Mistake.BROKEN_FILE_NOT_RECOGNISED)
-    expect_equal(invalid(processed, "reason"), ["unreadable"], called=called, mistake=Mistake.WRONG_REASON)
-
-
-@pytest.mark.parametrize("name", ["folder.csv", "folder"])
-def test_a_directory_without_a_size_is_unreadable(process, tmp_path, monkeypatch, name):
-    """unreadable is also a directory, whatever size the file system gives it and whatever its name."""
-    folder = tmp_path / name
-    folder.mkdir()
-    stat = os.stat
-
-    def without_size(path: Any, *args: Any, **kwargs: Any) -> os.stat_result:
-        kind, (values, more) = stat(path, *args, **kwargs).__reduce__()
-        is_folder = os.path.basename(path) == name if isinstance(path, (str, os.PathLike)) else False
-        return kind((*values[:6], 0 if is_folder else values[6], *values[7:]), more)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(os, "stat", without_size)
-        processed = process(found(str(folder)))
-    called = f"process_trigger_results(**context), an empty {name}/"
-    expect_equal(invalid(processed, "path"), [str(folder)], called=called, mistake=Mistake.BROKEN_FILE_NOT_RECOGNISED)
-    expect_equal(invalid(processed, "reason"), ["unreadable"], called=called, mistake=Mistake.WRONG_REASON)
-
-
-def test_says_what_to_look_at_when_files_are_no_paths(submission):
-    """AirflowException that names monitor_client_uploads if its XCom has not the form of the sensor's result."""
-    called = 'process_trigger_results(**context), "files" of the XCom is [4711, None]'
-    try:
-        processed = processed_by(submission, {**found("/data/a.csv"), "files": [4711, None]})
-    except AirflowException as error:
-        got = f"{error!r}, which does not name {SENSOR}"
-        expect(SENSOR in str(error), called=called, got=got, mistake=Mistake.ERROR_DOES_NOT_NAME_THE_SENSOR)
-    except NotImplementedError:
-        raise
-    except Exception as error:
-        raise Broken(called, f"no AirflowException but {error!r}", Mistake.MALFORMED_XCOM_NOT_RECOGNISED) from None
-    else:
-        raise Broken(called, f"it returned {processed!r}", Mistake.MALFORMED_XCOM_NOT_RECOGNISED)
-
-
-def test_the_log_tells_good_from_bad(process, tmp_path):
-    """Logs a line for each file that says what came of it: of a good file it is not what it is of a bad one."""
-    told = []
-    for content in ("id,name\n1,2\n", "id,name\n1234"):  # of about the same size, so that it is not that
+def test_logs_the_outcome_of_each_file(process, tmp_path):
+    """Log one line per file, with its path and the outcome."""
+    logged = []
+    for content in (b"id,name\n1,2\n", b"id,name\n1,\xff"):  # of the same size
         path = write(tmp_path, "one.csv", content)
         with captured_logs() as lines:
             process(found(path))
-        texts = (line.text for line in lines if line.level >= 20 and path in line.text)
-        told.append({"".join(letter for letter in text if not letter.isdigit()) for text in texts})
-    good, bad = told
-    called = "the log of process_trigger_results(**context) for a good file, then for a bad one"
-    got = [sorted(good), sorted(bad)]
-    expect(bool(good) and bool(bad), called=called, got=got, mistake=Mistake.NOT_A_LINE_IN_THE_LOG_FOR_EACH_FILE)
-    differ = bool(good - bad) and bool(bad - good)
-    expect(differ, called=called, got=got, mistake=Mistake.LOG_DOES_NOT_TELL_GOOD_FROM_BAD)
+        logged.append({re.sub(r"\d", "", text) for text in logged_for(lines, path)})
+    valid, invalid = logged
+    called, got = f"the log of {PROCESS} for a valid file, then for an invalid one", [sorted(valid), sorted(invalid)]
+    expect(bool(valid) and bool(invalid), called=called, got=got, mistake=Mistake.NOT_ONE_LOG_LINE_PER_FILE)
+    differ = bool(valid - invalid) and bool(invalid - valid)
+    expect(differ, called=called, got=got, mistake=Mistake.OUTCOME_NOT_LOGGED)
 
 
-# ── Measuring ──
+# ── monitor_resource_usage ──
 
 STATES = {
     RUN_ID: {SENSOR: "success", "wait_for_upload": "deferred", "monitor_resource_usage": "running"},
     "another_run": {SENSOR: "deferred", "wait_for_upload": "deferred", "process_trigger_results": None},
 }
+ERROR = RuntimeError("The API server does not respond")
 
 
 @pytest.fixture
-def usage(submission):
+def monitor(submission):
     """Call monitor_resource_usage."""
 
-    def call(result: Any = None, states: Any = STATES) -> Result:
+    def call(result: Any = None, states: Any = STATES, fault: str = "absent") -> Result:
         ti = TaskInstance("monitor_resource_usage", {} if result is None else {SENSOR: result}, states)
-        with must_not_fail("monitor_resource_usage(**context)"):
-            return Result("monitor_resource_usage(**context)", submission.monitor_resource_usage(**context_for(ti)))
+        with airflow_api(fault) as api:
+            measured = measured_by(submission, "monitor_resource_usage", ti)
+        if api and measured["pools"] is None:
+            expect(bool(api.requests), called=MONITOR, got="no request", mistake=Mistake.DOES_NOT_ASK_THE_API)
+        return measured
 
     return call
 
 
-def expect_unavailable(measured: Result, *names: str) -> None:
-    """Raise Broken unless these are None and a reason is given for each, and for no other that is not None."""
-    for name in names:
-        expect_equal(
-            measured[name], None, called=f"monitor_resource_usage(**context)[{name!r}]", mistake=Mistake.INVENTED_FIGURE
-        )
-        reason = measured["unavailable"].get(name)
-        expect(
-            isinstance(reason, str) and bool(reason),
-            called=f'["unavailable"][{name!r}]',
-            got=measured["unavailable"],
-            mistake=Mistake.DOES_NOT_SAY_WHY_A_FIGURE_IS_MISSING,
-        )
-    wrong = [name for name in measured["unavailable"] if measured.get(name) is not None]
-    called = 'monitor_resource_usage(**context)["unavailable"]'
-    expect(not wrong, called=called, got=f"{wrong} are available", mistake=Mistake.CALLS_UNAVAILABLE_WHAT_IS_THERE)
-
-
-def test_counts_the_tasks_of_all_runs(usage):
-    """deferred_tasks and running_tasks are the task instances of this DAG in that state, over all its runs."""
-    measured = usage(found("/data/a.csv"))
+def test_counts_the_tasks_of_all_runs(monitor):
+    """deferred_tasks, running_tasks: number of this DAG's task instances in that state, in all runs."""
+    measured = monitor(found("/data/a.csv"))
     counted = [measured["deferred_tasks"], measured["running_tasks"]]
     mistake = Mistake.COUNTS_THIS_RUN_ONLY if counted == [1, 1] else Mistake.TASKS_COUNTED_WRONGLY
-    expect_equal(counted, [3, 1], called="deferred_tasks and running_tasks", mistake=mistake)
-    called = "monitor_resource_usage(**context)"
-    expect(is_plain_json(measured), called=called, got=measured, mistake=Mistake.RESULT_IS_NOT_PLAIN_JSON)
+    expect_equal(counted, [3, 1], called=f"{MONITOR}: deferred_tasks and running_tasks", mistake=mistake)
 
 
-@pytest.mark.parametrize(("deferred", "saved"), [(True, 90.5), (False, 0)], ids=["deferred", "not deferred"])
-def test_says_what_deferring_has_saved(usage, deferred, saved):
-    """saved_slot_seconds is waited_seconds if the sensor was deferred, otherwise 0."""
-    measured = usage(found("/data/a.csv", deferred=deferred))
-    expect_equal(measured["waited_seconds"], 90.5, called="waited_seconds")
-    mistake = None if deferred else Mistake.SAVING_CLAIMED_WITHOUT_A_DEFERRAL
-    expect_equal(float(measured["saved_slot_seconds"]), float(saved), called="saved_slot_seconds", mistake=mistake)
+@pytest.mark.parametrize(("deferred", "saved"), [(True, 90.5), (False, 0.0)], ids=["deferred", "not deferred"])
+def test_says_what_deferring_saved(monitor, deferred, saved):
+    """saved_slot_seconds: waited_seconds, from the sensor's XCom, if the sensor deferred, 0 if it did not."""
+    measured = monitor(found("/data/a.csv", deferred=deferred))
+    called = f"{MONITOR}, deferred={deferred}, waited_seconds=90.5"
+    values = [measured["waited_seconds"], measured["saved_slot_seconds"]]
+    mistake = None if deferred or values[1] != 90.5 else Mistake.SAVING_CLAIMED_WITHOUT_A_DEFERRAL
+    mistake = Mistake.KNOWN_FIGURE_NOT_GIVEN if None in values else mistake
+    expect_equal(values, [90.5, saved], called=f"{called}: waited_seconds and saved_slot_seconds", mistake=mistake)
 
 
-def test_reads_triggerer_and_pools_from_the_api(usage):
-    """triggerer_status and pools come from the REST API, if somebody has made the connection."""
-    with rest_api.serving() as api, rest_api.connected(api.url):
-        measured = usage(found("/data/a.csv"))
-    expect_equal(measured["triggerer_status"], "healthy", called='["triggerer_status"]')
-    figures = ("name", "slots", "occupied_slots", "deferred_slots")
-    due = [{figure: pool[figure] for figure in figures} for pool in rest_api.ANSWERS["/api/v2/pools"]["pools"]]
-    told = [{figure: pool.get(figure) for figure in figures} for pool in measured["pools"] or []]
-    expect_equal(told, due, called='["pools"]')
+def test_reads_triggerer_and_pools_from_the_api(monitor):
+    """triggerer_status: from /api/v2/monitor/health; pools: name, slots, occupied and deferred slots of each."""
+    measured = monitor(found("/data/a.csv"), fault="")
+    expect_equal(measured["triggerer_status"], "healthy", called=f'{MONITOR}: ["triggerer_status"]')
+    keys = ("name", "slots", "occupied_slots", "deferred_slots")
+    expected = [{key: pool[key] for key in keys} for pool in rest_api.ANSWERS["/api/v2/pools"]["pools"]]
+    pools = [{key: pool.get(key) for key in keys} for pool in measured["pools"] or []]
+    expect_equal(pools, expected, called=f'{MONITOR}: ["pools"]')
+    expect_unavailable(measured, called=MONITOR)
 
 
-def test_does_without_the_api(usage):
-    """Without a connection to the API the figures from it are None, with the reason, and the task does not fail."""
-    measured = usage(found("/data/a.csv"))
-    expect_unavailable(measured, "triggerer_status", "pools")
-    expect_equal(measured["deferred_tasks"], 3, called='["deferred_tasks"]')
+@pytest.mark.parametrize("fault", API_FAULTS)
+def test_does_without_the_api(monitor, fault):
+    """If a value is unavailable, report None. An error in read_airflow_api must not fail the task."""
+    measured = monitor(found("/data/a.csv"), fault=fault)
+    called = f"{MONITOR}, the API is {fault}"
+    expect_unavailable(measured, "triggerer_status", "pools", called=called)
+    expect_equal(measured["deferred_tasks"], 3, called=f'{called}: ["deferred_tasks"]')
 
 
-@pytest.mark.parametrize("status", [401, 500])
-def test_does_without_an_api_that_refuses(usage, status):
-    """When the API refuses, the figures from it are None, with the reason, and the task does not fail."""
-    with rest_api.serving() as api, rest_api.connected(api.url):
-        api.answer = status
-        measured = usage(found("/data/a.csv"))
-    expect(
-        bool(api.requests),
-        called=f"monitor_resource_usage(**context), the API answers {status}",
-        got="it never asked",
-        mistake=Mistake.DOES_NOT_ASK_THE_API,
-    )
-    expect_unavailable(measured, "triggerer_status", "pools")
-
-
-def test_does_without_an_api_that_is_silent(usage):
-    """When the API does not answer in time, the figures from it are None, and the task does not fail."""
-    with rest_api.silent() as url, rest_api.connected(url):
-        measured = usage(found("/data/a.csv"))
-    expect_unavailable(measured, "triggerer_status", "pools")
-
-
-def test_does_without_the_database(usage):
-    """When the counts or the sensor's result cannot be had, they are None, and the task does not fail."""
-    measured = usage(None, states=None)
-    expect_unavailable(measured, "deferred_tasks", "running_tasks", "waited_seconds", "saved_slot_seconds")
-
-
-def test_recommends_something(usage):
-    """recommendations are one or more sentences, whatever could be measured."""
-    for result, states in ((found("/data/a.csv"), STATES), (None, None)):
-        advice = usage(result, states)["recommendations"]
-        right = isinstance(advice, list) and bool(advice) and all(isinstance(line, str) and line for line in advice)
-        called = 'monitor_resource_usage(**context)["recommendations"]'
-        expect(right, called=called, got=advice, mistake=Mistake.RECOMMENDS_NOTHING)
-
-
-def test_logs_the_measurement(usage):
-    """The measurement is also logged, at INFO."""
-    with captured_logs() as lines:
-        usage(found("/data/a.csv", waited_seconds=711.25))
-    told = any("711" in line.text for line in lines if line.level == 20)
-    got = [line.text for line in lines]
-    expect(
-        told, called="the log of monitor_resource_usage(**context)", got=got, mistake=Mistake.FIGURES_NOT_LOGGED_AT_INFO
-    )
-
-
-class Forgetful(TaskInstance):
-    """A task instance whose XComs cannot be had."""
-
-    def xcom_pull(self, *args: Any, **kwargs: Any) -> Any:
-        raise RuntimeError("The API server does not answer")
-
-
-def test_does_without_the_xcom(submission):
-    """Neither source may fail the task: if the XCom cannot be had, the figures from it are None, with the reason."""
-    context = context_for(Forgetful("monitor_resource_usage", {}, STATES))
-    called = "monitor_resource_usage(**context), xcom_pull raises"
-    with must_not_fail(called):
-        measured = Result(called, submission.monitor_resource_usage(**context))
-    expect_unavailable(measured, "waited_seconds", "saved_slot_seconds")
-    deferred = measured["deferred_tasks"]
-    mistake = Mistake.KNOWN_FIGURE_NOT_GIVEN if deferred is None else Mistake.TASKS_COUNTED_WRONGLY
-    expect_equal(deferred, 3, called=f'{called}: ["deferred_tasks"]', mistake=mistake)
-
-
-def test_saves_nothing_known_when_the_wait_is_not_known(usage):
-    """saved_slot_seconds is None if waited_seconds is, also of a sensor that was deferred."""
-    measured = usage(found("/data/a.csv", waited_seconds=None, deferred=True))
-    expect_unavailable(measured, "waited_seconds", "saved_slot_seconds")
-
-
-def test_says_why_there_is_no_status_of_the_triggerer(usage, monkeypatch):
-    """unavailable names each figure that is None and why: the API's status is null before there was a triggerer."""
+def test_says_why_the_triggerer_has_no_status(monitor, monkeypatch):
+    """unavailable has a reason for each value that is None: triggerer.status is null if no triggerer ever ran."""
     monkeypatch.setitem(rest_api.ANSWERS, "/api/v2/monitor/health", {"triggerer": {"status": None}})
-    with rest_api.serving() as api, rest_api.connected(api.url):
-        measured = usage(found("/data/a.csv"))
-    expect_unavailable(measured, "triggerer_status")
+    measured = monitor(found("/data/a.csv"), fault="")
+    expect_unavailable(measured, "triggerer_status", called=f"{MONITOR}, triggerer.status is null")
 
 
-def test_recommendations_follow_from_the_figures(usage, monkeypatch):
-    """recommendations follow from the figures: quite other figures do not make the same of them."""
-    unhealthy = {"triggerer": {"status": "unhealthy"}}
-    monkeypatch.setitem(rest_api.ANSWERS, "/api/v2/monitor/health", unhealthy)
-    with rest_api.serving() as api, rest_api.connected(api.url):
-        advice = [
-            usage(found("/data/a.csv", deferred=True))["recommendations"],
-            usage(found("/data/a.csv", deferred=False), {RUN_ID: {SENSOR: "success"}})["recommendations"],
-        ]
-    advice.append(usage(None, None)["recommendations"])
+@pytest.mark.parametrize(
+    ("result", "states", "names"),
+    [
+        (found("/data/a.csv"), None, ["deferred_tasks", "running_tasks"]),
+        (None, STATES, ["waited_seconds", "saved_slot_seconds"]),
+        (ERROR, STATES, ["waited_seconds", "saved_slot_seconds"]),
+        (found("/data/a.csv", waited_seconds=None, deferred=True), STATES, ["waited_seconds", "saved_slot_seconds"]),
+        (ERROR, None, ["deferred_tasks", "running_tasks", "waited_seconds", "saved_slot_seconds"]),
+    ],
+    ids=["get_ti_count raises", "no XCom", "xcom_pull raises", "waited_seconds is None", "both raise"],
+)
+def test_does_without_the_task_instance(monitor, request, result, states, names):
+    """If a value is unavailable, report None. An error in the task instance must not fail the task."""
+    measured = monitor(result, states)
+    called = f"{MONITOR}, {request.node.callspec.id}"
+    expect_unavailable(measured, *names, called=called)
+    known = [name for name in ("deferred_tasks", "waited_seconds") if name not in names and measured[name] is None]
+    expect(not known, called=called, got=f"None: {known}", mistake=Mistake.KNOWN_FIGURE_NOT_GIVEN)
+
+
+def test_logs_the_result(monitor):
+    """Log the result at INFO."""
+    with captured_logs() as lines:
+        monitor(found("/data/a.csv", waited_seconds=711.25))
+    logged = any("711" in line.text for line in lines if line.level == logging.INFO)
+    got, mistake = [line.text for line in lines], Mistake.FIGURES_NOT_LOGGED_AT_INFO
+    expect(logged, called=f"the log of {MONITOR}, waited_seconds=711.25", got=got, mistake=mistake)
+
+
+NOT_DEFERRED, DEFERRED = found("/data/a.csv", deferred=False), found("/data/a.csv", deferred=True)
+AT_ONCE, UNKNOWN = found("/data/a.csv", waited_seconds=0.0), found("/data/a.csv", waited_seconds=None)
+
+
+def test_recommends_something(monitor):
+    """recommendations: list of one or more sentences."""
+    for result, states in ((DEFERRED, STATES), (None, None)):
+        advice = monitor(result, states)["recommendations"]
+        right = isinstance(advice, list) and bool(advice) and all(isinstance(line, str) and line for line in advice)
+        expect(right, called=f'{MONITOR}: ["recommendations"]', got=advice, mistake=Mistake.RECOMMENDS_NOTHING)
+
+
+def test_recommends_what_follows_from_the_values(monitor, monkeypatch):
+    """recommendations: based on these values."""
+    monkeypatch.setitem(rest_api.ANSWERS, "/api/v2/monitor/health", {"triggerer": {"status": "unhealthy"}})
+    few = {RUN_ID: {SENSOR: "success"}}
+    advice = [
+        monitor(*given)["recommendations"] for given in ((DEFERRED, STATES, ""), (NOT_DEFERRED, few, ""), (None, None))
+    ]
+    called = f'{MONITOR}: ["recommendations"] for three quite different results'
     differ = any(other != advice[0] for other in advice)
-    called = 'monitor_resource_usage(**context)["recommendations"], three times'
     expect(differ, called=called, got=advice[0], mistake=Mistake.SAME_RECOMMENDATIONS_FOR_ALL_FIGURES)
+
+
+def test_never_calls_an_unknown_saving_nothing(monitor):
+    """Recommendations say that nothing was saved only if saved_slot_seconds is 0."""
+
+    def sentences(result: dict[str, Any]) -> set[str]:
+        return set(re.split(r"(?<=[.!?])\s+", " ".join(monitor(result)["recommendations"])))
+
+    # Whatever it says only if nothing was saved; all other values are the same.
+    nothing_saved = (sentences(NOT_DEFERRED) | sentences(AT_ONCE)) - sentences(DEFERRED)
+    wrong = sorted(nothing_saved & sentences(UNKNOWN))
+    called = f'{MONITOR}: ["recommendations"], saved_slot_seconds is None, as waited_seconds is'
+    got = f"the same as if it were 0: {wrong}"
+    expect(not wrong, called=called, got=got, mistake=Mistake.UNKNOWN_SAVING_CALLED_NOTHING)
+
+
+# ── The DAG ──
+
+
+@pytest.mark.parametrize(
+    ("task_id", "key"), [("process_trigger_results", "valid"), ("monitor_resource_usage", "pools")]
+)
+def test_a_task_calls_the_function_of_its_name(submission, tmp_path, task_id, key):
+    """The tasks process_trigger_results and monitor_resource_usage call the functions of the same name."""
+    xcoms = {SENSOR: found(write(tmp_path, "one.csv", "id\n1\n"))}
+    expect_task_calls(submission, task_id, key, TaskInstance(task_id, xcoms, STATES))

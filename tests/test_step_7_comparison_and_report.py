@@ -427,7 +427,7 @@ def test_a_task_runs_the_function_of_its_name(submission, data_dir, task_id, key
         returned = task.execute(context)
     called = f"what the task {task_id} returned"
     of_another = isinstance(returned, dict) and bool(set(returned) & set(KEYS.values()) - {key})
-    mistake = Mistake.TASK_RUNS_ANOTHERS_FUNCTION if of_another else Mistake.RESULT_WITHOUT_A_KEY
+    mistake = Mistake.TASK_CALLS_ANOTHER_FUNCTION if of_another else Mistake.RESULT_WITHOUT_A_KEY
     _ = Result(called, returned, mistake)[key]
 
 

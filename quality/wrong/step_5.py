@@ -8,7 +8,7 @@ from tests.support.mistakes import Mistake
 WRONG = [
     # process_trigger_results
     Wrong(
-        "s5-bad-file-fails-task", "test_a_directory_is_unreadable", Mistake.A_FILE_THAT_IS_NO_GOOD_FAILS_THE_TASK
+        "s5-bad-file-fails-task", "test_says_why_a_file_is_invalid[a directory]", Mistake.INVALID_FILE_FAILS_THE_TASK
     ).within(
         "process_trigger_results",
         replace="entries = [_validate(path) for path in result['files']]",
@@ -20,69 +20,89 @@ WRONG = [
     ),
     Wrong(
         "s5-decoding-errors-replaced",
-        "test_tells_what_is_wrong_with_a_file[not UTF-8]",
-        Mistake.BROKEN_FILE_NOT_RECOGNISED,
+        "test_says_why_a_file_is_invalid[not UTF-8]",
+        Mistake.INVALID_FILE_NOT_RECOGNIZED,
     ).within("_validate", replace='encoding="utf-8"', by='encoding="utf-8", errors="replace"'),
-    Wrong("s5-directory-is-missing", "test_a_directory_is_unreadable", Mistake.WRONG_REASON).within(
+    Wrong(
+        "s5-csv-error-fails-task",
+        "test_says_why_a_file_is_invalid[field without an end]",
+        Mistake.INVALID_FILE_FAILS_THE_TASK,
+    ).within("_validate", replace="(OSError, UnicodeDecodeError, csv.Error)", by="(OSError, UnicodeDecodeError)"),
+    Wrong("s5-directory-is-missing", "test_says_why_a_file_is_invalid[a directory]", Mistake.WRONG_REASON).within(
         "_validate", replace="OSError('not a regular file')", by="FileNotFoundError(path)"
     ),
     Wrong(
         "s5-directory-is-valid",
-        "test_a_directory_without_a_size_is_unreadable[folder]",
-        Mistake.BROKEN_FILE_NOT_RECOGNISED,
+        "test_says_why_a_file_is_invalid[a directory, not CSV]",
+        Mistake.INVALID_FILE_NOT_RECOGNIZED,
     ).within(
         "_validate",
         replace="raise OSError('not a regular file')",
         by='return {"path": path, "size": size, "rows": None}',
     ),
-    Wrong("s5-header-counted", "test_passes_on_what_is_valid", Mistake.ROWS_MISCOUNTED).within(
+    Wrong("s5-header-counted", "test_lists_valid_files", Mistake.ROWS_MISCOUNTED).within(
         "_validate", replace="sum(1 for _ in csv.reader(file)) - 1", by="sum(1 for _ in csv.reader(file))"
     ),
-    Wrong("s5-invalid-out-of-order", "test_lists_bad_files_in_order", Mistake.NOT_EVERY_FILE_IN_ORDER).within(
-        "process_trigger_results",
-        replace="[entry for entry in entries if 'reason' in entry]",
-        by='sorted((entry for entry in entries if "reason" in entry), key=lambda entry: entry["path"])',
+    Wrong("s5-log-names-the-first", "test_logs_one_line_per_file", Mistake.NOT_ONE_LOG_LINE_PER_FILE).within(
+        "process_trigger_results", replace="entry['path']", by='entries[0]["path"]'
     ),
-    Wrong(
-        "s5-log-names-the-first", "test_logs_what_came_of_each_file", Mistake.NOT_A_LINE_IN_THE_LOG_FOR_EACH_FILE
-    ).within("process_trigger_results", replace="entry['path']", by='entries[0]["path"]'),
-    Wrong(
-        "s5-log-says-only-the-path", "test_the_log_tells_good_from_bad", Mistake.LOG_DOES_NOT_TELL_GOOD_FROM_BAD
-    ).within(
+    Wrong("s5-log-says-only-the-path", "test_logs_the_outcome_of_each_file", Mistake.OUTCOME_NOT_LOGGED).within(
         "process_trigger_results",
         replace="log.info('%s: %s', entry['path'], entry.get('reason', 'valid'))",
         by='log.info("Validated %s", entry["path"])',
     ),
     Wrong(
         "s5-missing-xcom-is-empty",
-        "test_says_what_to_look_at_when_there_is_no_result[missing]",
-        Mistake.MALFORMED_XCOM_NOT_RECOGNISED,
+        "test_raises_if_the_sensor_has_no_result[missing]",
+        Mistake.MALFORMED_XCOM_NOT_RECOGNIZED,
     ).within(
         "process_trigger_results",
         replace="context['ti'].xcom_pull(task_ids=SENSOR_TASK_ID)",
         by='context["ti"].xcom_pull(task_ids=SENSOR_TASK_ID) or {"files": [], "total_files": 0}',
     ),
-    Wrong(
-        "s5-one-line-for-all-files", "test_logs_what_came_of_each_file", Mistake.NOT_A_LINE_IN_THE_LOG_FOR_EACH_FILE
-    ).within(
+    Wrong("s5-one-line-for-all-files", "test_logs_one_line_per_file", Mistake.NOT_ONE_LOG_LINE_PER_FILE).within(
         "process_trigger_results",
         replace="for entry in entries: log.info('%s: %s', entry['path'], entry.get('reason', 'valid'))",
         by='log.info("Validated: %s", entries)',
     ),
-    Wrong("s5-only-reported-file", "test_passes_on_what_is_valid", Mistake.NOT_EVERY_FILE_IN_ORDER).within(
+    Wrong(
+        "s5-only-csv-is-opened",
+        "test_says_why_a_file_is_invalid[cannot be opened, not CSV]",
+        Mistake.INVALID_FILE_NOT_RECOGNIZED,
+    ).within(
+        "_validate",
+        replace="""
+        with open(path, encoding="utf-8", newline="") as file:
+            rows = sum(1 for _ in csv.reader(file)) - 1 if path.endswith(".csv") else None
+        """,
+        by="""
+        rows = None
+        if path.endswith(".csv"):
+            with open(path, encoding="utf-8", newline="") as file:
+                rows = sum(1 for _ in csv.reader(file)) - 1
+        """,
+    ),
+    Wrong(
+        "s5-permission-error-fails-task",
+        "test_says_why_a_file_is_invalid[cannot be opened]",
+        Mistake.INVALID_FILE_FAILS_THE_TASK,
+    ).within(
+        "_validate",
+        replace="(OSError, UnicodeDecodeError, csv.Error)",
+        by="(IsADirectoryError, UnicodeDecodeError, csv.Error)",
+    ),
+    Wrong("s5-only-reported-file", "test_lists_valid_files", Mistake.FILE_LEFT_OUT).within(
         "process_trigger_results",
         replace="[_validate(path) for path in result['files']]",
         by='[_validate(path) for path in result["files"][:1]]',
     ),
-    Wrong("s5-split-lines", "test_reads_csv_as_it_is_written[quotes]", Mistake.ROWS_MISCOUNTED).within(
+    Wrong("s5-split-lines", "test_reads_csv_as_utf_8_with_csv_reader[quotes]", Mistake.ROWS_MISCOUNTED).within(
         "_validate", replace="sum(1 for _ in csv.reader(file))", by="len(file.read().splitlines())"
     ),
-    Wrong("s5-total-is-listed", "test_passes_on_the_sensors_figures", Mistake.TOTAL_IS_NOT_THE_SENSORS).within(
+    Wrong("s5-total-is-listed", "test_copies_the_values_of_the_sensor[90.5]", Mistake.TOTAL_IS_NOT_THE_SENSORS).within(
         "process_trigger_results", replace="result.get('total_files')", by='len(result["files"])'
     ),
-    Wrong(
-        "s5-valid-not-logged", "test_logs_what_came_of_each_file", Mistake.NOT_A_LINE_IN_THE_LOG_FOR_EACH_FILE
-    ).within(
+    Wrong("s5-valid-not-logged", "test_logs_one_line_per_file", Mistake.NOT_ONE_LOG_LINE_PER_FILE).within(
         "process_trigger_results",
         replace="log.info('%s: %s', entry['path'], entry.get('reason', 'valid'))",
         by="""
@@ -102,7 +122,7 @@ WRONG = [
     ),
     Wrong(
         "s5-null-status-without-reason",
-        "test_says_why_there_is_no_status_of_the_triggerer",
+        "test_says_why_the_triggerer_has_no_status",
         Mistake.DOES_NOT_SAY_WHY_A_FIGURE_IS_MISSING,
     ).within(
         "monitor_resource_usage",
@@ -111,32 +131,43 @@ WRONG = [
     ),
     Wrong(
         "s5-same-recommendation-always",
-        "test_recommendations_follow_from_the_figures",
+        "test_recommends_what_follows_from_the_values",
         Mistake.SAME_RECOMMENDATIONS_FOR_ALL_FIGURES,
     ).within("monitor_resource_usage", replace="_recommendation(saved)", by='"Deferrable sensors save worker slots."'),
     Wrong(
         "s5-saved-nothing-when-unknown",
-        "test_recommendations_follow_from_the_figures",
-        Mistake.SAME_RECOMMENDATIONS_FOR_ALL_FIGURES,
+        "test_never_calls_an_unknown_saving_nothing",
+        Mistake.UNKNOWN_SAVING_CALLED_NOTHING,
     ).within("monitor_resource_usage", replace="_recommendation(saved)", by="_recommendation(saved or 0)"),
     Wrong(
         "s5-saved-without-deferral",
-        "test_says_what_deferring_has_saved[not deferred]",
+        "test_says_what_deferring_saved[not deferred]",
         Mistake.SAVING_CLAIMED_WITHOUT_A_DEFERRAL,
     ).within("_waiting_time", replace="waited if result.get('deferred') else 0.0", by="waited"),
     Wrong(
-        "s5-saved-zero-of-unknown-wait", "test_saves_nothing_known_when_the_wait_is_not_known", Mistake.INVENTED_FIGURE
+        "s5-saved-zero-of-unknown-wait",
+        "test_does_without_the_task_instance[waited_seconds is None]",
+        Mistake.INVENTED_FIGURE,
     ).within(
         "monitor_resource_usage",
         replace="lambda: saved",
         by="lambda: 0.0 if waited is None and ti.xcom_pull(task_ids=SENSOR_TASK_ID) else saved",
     ),
-    Wrong("s5-saved-zero-when-unknown", "test_does_without_the_database", Mistake.INVENTED_FIGURE).within(
+    Wrong("s5-saved-zero-when-unknown", "test_does_without_the_task_instance[no XCom]", Mistake.INVENTED_FIGURE).within(
         "monitor_resource_usage",
         replace="lambda: saved",
         by="lambda: saved if ti.xcom_pull(task_ids=SENSOR_TASK_ID) else 0.0",
     ),
-    Wrong("s5-xcom-error-fails-task", "test_does_without_the_xcom", Mistake.A_MISSING_FIGURE_FAILS_THE_TASK).within(
+    Wrong(
+        "s5-task-calls-another-function",
+        "test_a_task_calls_the_function_of_its_name[monitor_resource_usage-pools]",
+        Mistake.TASK_CALLS_ANOTHER_FUNCTION,
+    ).within("dag.monitor", replace="python_callable=monitor_resource_usage", by="python_callable=compare_approaches"),
+    Wrong(
+        "s5-xcom-error-fails-task",
+        "test_does_without_the_task_instance[xcom_pull raises]",
+        Mistake.A_MISSING_FIGURE_FAILS_THE_TASK,
+    ).within(
         "monitor_resource_usage",
         replace="unavailable: dict[str, str] = {}",
         by="""
@@ -144,7 +175,7 @@ WRONG = [
             log.info("%s", ti.xcom_pull(task_ids=SENSOR_TASK_ID))
             """,
     ),
-    Wrong("s5-zero-when-unavailable", "test_does_without_the_api", Mistake.INVENTED_FIGURE).within(
+    Wrong("s5-zero-when-unavailable", "test_does_without_the_api[absent]", Mistake.INVENTED_FIGURE).within(
         "monitor_resource_usage",
         replace="measure('pools', _pools, unavailable)",
         by='measure("pools", _pools, unavailable) or []',

@@ -111,6 +111,6 @@ WRONG = [
     Wrong(
         "s7-task-runs-another-function",
         "test_a_task_runs_the_function_of_its_name[compare_approaches-traditional]",
-        Mistake.TASK_RUNS_ANOTHERS_FUNCTION,
+        Mistake.TASK_CALLS_ANOTHER_FUNCTION,
     ).within("dag.compare", replace="python_callable=compare_approaches", by="python_callable=monitor_resource_usage"),
 ]

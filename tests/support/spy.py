@@ -74,11 +74,11 @@ class Spy:
         """Return all calls that block, by whatever method."""
         return [call for calls in self.blocked.values() for call in calls]
 
-    def deny(self, directory: str) -> None:
-        """Let every attempt to list ``directory`` end in PermissionError, also for root."""
-        self._denied.add(os.path.normpath(directory))
+    def deny(self, path: str) -> None:
+        """Let every attempt to list or open ``path`` end in PermissionError, also for root."""
+        self._denied.add(os.path.normpath(path))
         with unseen():
-            os.utime(directory)  # as a change of its permissions would show
+            os.utime(path)  # as a change of its permissions would show
 
     def fail(self, directory: str, *errors: OSError) -> None:
         """Let the next attempts to list ``directory`` raise these errors, one each."""
@@ -162,7 +162,7 @@ class Spy:
         if path in self._slow and call in LISTING and not on_watched_thread:
             seconds, loop = self._slow[path]
             loop.park_this_thread(seconds)
-        if path in self._denied and call in LISTING | {"os.access"}:
+        if path in self._denied and call in READING | {"os.access"}:
             raise PermissionError(13, "Permission denied", path)
         if call in LISTING and self._failing.get(path):
             raise self._failing[path].pop(0)
