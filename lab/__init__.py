@@ -1,0 +1,1 @@
+"""What measures Airflow, and what came of it. Nobody needs it to learn."""
