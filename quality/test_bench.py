@@ -1,4 +1,4 @@
-"""That `make bench` measures what it says. By behaviour, with few waits; nothing here depends on how fast it goes."""
+"""`make bench` measures what it says. By behavior, with few waiting tasks: nothing depends on the machine's speed."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import pytest
 from rich.console import Console
 
 from kata.bench.bench import measure
-from kata.bench.contender import BLOCKING, CONTENDERS, REFERENCE, THREADS, TREE
+from kata.bench.contender import BASELINE, CONTENDERS, SCALED, SUBMISSION
 from kata.bench.late_answers import answer_late
 from kata.bench.loop_lag import LoopLag
 from kata.bench.measurement import Died, Measured, percentile
@@ -27,7 +27,7 @@ from kata.bench.table import FIGURES, ratio, tables
 from kata.places import ROOT, SOLUTION
 
 RESULT = Measured(
-    contender=REFERENCE.name,
+    contender=BASELINE.name,
     setting="empty",
     waits=2,
     interval=5.0,
@@ -75,18 +75,19 @@ def test_every_contender_gets_the_event_of_every_file(setting: Setting) -> None:
         assert result.threads >= 2
 
 
-def test_a_directory_that_never_answers_freezes_whoever_looks_on_the_loop() -> None:
-    blocking, threads = results_of(HUNG, [BLOCKING.name, THREADS.name], waits=3)
-    assert isinstance(blocking, Measured)
-    assert isinstance(threads, Measured)
-    assert len(blocking.arrived) == 0
-    assert len(threads.arrived) == len(threads.delays) == 3
-    assert blocking.lag_max > threads.lag_max
+def test_a_hung_directory_stops_a_contender_that_lists_on_the_event_loop() -> None:
+    on_the_loop, *in_threads = results_of(HUNG, [BASELINE.name, SUBMISSION.name, SCALED.name], waits=3)
+    assert isinstance(on_the_loop, Measured)
+    assert len(on_the_loop.arrived) == 0
+    for result in in_threads:
+        assert isinstance(result, Measured)
+        assert len(result.arrived) == len(result.delays) == 3
+        assert on_the_loop.lag_max > result.lag_max
 
 
 def test_a_process_that_dies_is_a_result(tmp_path: Path) -> None:
     (tmp_path / SOLUTION.name).write_text("import os\nos._exit(3)\n")
-    plan = Plan([Step(EMPTY, 1, [TREE.name])], seconds=0.1, interval=0.1)
+    plan = Plan([Step(EMPTY, 1, [SUBMISSION.name])], seconds=0.1, interval=0.1)
     [result] = measure(plan, tmp_path, say=lambda doing: None)
     assert isinstance(result, Died)
     assert "died" in shown(result)
@@ -147,7 +148,7 @@ def test_only_what_lies_in_the_folder_answers_late(
 ) -> None:
     name = ask.__name__  # type: ignore[attr-defined]
     for each in ("scandir", "listdir", "stat"):
-        monkeypatch.setattr(os, each, getattr(os, each))  # put back afterwards
+        monkeypatch.setattr(os, each, getattr(os, each))  # restored afterwards
     (tmp_path / "late" / "one").mkdir(parents=True)
     (tmp_path / "later").mkdir()
     threads: list[str] = []
@@ -161,8 +162,8 @@ def test_only_what_lies_in_the_folder_answers_late(
 # ── What is said of it ────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_the_reference_costs_once_and_twice_as_much_costs_twice() -> None:
-    double = replace(RESULT, contender=TREE.name, cpu=0.2)
+def test_the_baseline_costs_once_and_twice_as_much_costs_twice() -> None:
+    double = replace(RESULT, contender=SUBMISSION.name, cpu=0.2)
     cpu = next(figure for figure in FIGURES if figure.name == "CPU")
     assert ratio(cpu, RESULT, RESULT) == 1.0
     assert ratio(cpu, double, RESULT) == 2.0
@@ -170,7 +171,7 @@ def test_the_reference_costs_once_and_twice_as_much_costs_twice() -> None:
 
 
 def test_an_event_that_has_not_come_has_no_ratio() -> None:
-    lost = replace(RESULT, contender=TREE.name, delays=[1.0, None])
+    lost = replace(RESULT, contender=SUBMISSION.name, delays=[1.0, None])
     to_event = next(figure for figure in FIGURES if figure.name == "to event max")
     assert ratio(to_event, lost, RESULT) is None
     text = shown(RESULT, lost)
@@ -178,8 +179,8 @@ def test_an_event_that_has_not_come_has_no_ratio() -> None:
     assert "1 of 2" in text
 
 
-def test_without_a_reference_there_are_values_and_no_ratios() -> None:
-    text = shown(replace(RESULT, contender=TREE.name))
+def test_without_the_baseline_there_are_values_and_no_ratios() -> None:
+    text = shown(replace(RESULT, contender=SUBMISSION.name))
     assert "(10.0%)" in text
     assert "1.00" not in text
 
@@ -207,17 +208,17 @@ def test_the_whole_plan_and_a_part_of_it() -> None:
     ]
     assert {tuple(step.contenders) for step in whole} == {tuple(CONTENDERS)}
     [step] = plan_of("100", "20", "5", "slow,FileTriggers,multi").steps
-    assert (step.setting, step.contenders) == (SLOW, [REFERENCE.name, TREE.name])
+    assert (step.setting, step.contenders) == (SLOW, [BASELINE.name, SUBMISSION.name])
 
 
 def test_the_command_shows_tables_and_writes_what_was_measured(tmp_path: Path) -> None:
-    options = ["--waits", "2", "--seconds", "0.3", "--interval", "0.1", "--only", "empty,blocking"]
+    options = ["--waits", "2", "--seconds", "0.3", "--interval", "0.1", "--only", "empty,shared"]
     ended = bench(*options, "--folder", str(tmp_path))
     assert ended.returncode == 0, ended.stderr
     assert "loop lag p99" in ended.stdout
-    assert "1 of 1: 2 × blocking, empty directories: measuring" in ended.stderr
+    assert "1 of 1: 2 × 5 shared listings, empty directories: measuring" in ended.stderr
     written = json.loads((tmp_path / "bench.json").read_text())
-    assert [(each["contender"], each["waits"]) for each in written["results"]] == [("blocking", 2)]
+    assert [(each["contender"], each["waits"]) for each in written["results"]] == [("5 shared listings", 2)]
     assert (written["seconds"], written["interval"]) == (0.3, 0.1)
 
 

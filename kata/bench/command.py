@@ -10,7 +10,7 @@ from rich.console import Console
 
 from kata.beforehand import make_ready, readable_tree
 from kata.bench.bench import measure
-from kata.bench.contender import REFERENCE
+from kata.bench.contender import BASELINE
 from kata.bench.measurement import Died, Measured
 from kata.bench.plan import Plan
 from kata.bench.setting import COMPARED
@@ -48,7 +48,7 @@ def bench(tree_name: str, plan: Plan, folder: Path, console: Console, progress: 
 def _show(results: list[Measured | Died], console: Console) -> None:
     for table in tables(results):
         console.print(table)
-    console.print(f"Before the brackets: how many times as much as {REFERENCE.name}, which do the work of one wait.")
+    console.print(f"Before the brackets: how many times as much as {BASELINE.name}, which do the work of one wait.")
     console.print("To event: from a file to its event. In 2 intervals: events that came by then.")
 
 

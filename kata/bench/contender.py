@@ -1,4 +1,4 @@
-"""Who is measured: the ways to wait for a file in one of several directories."""
+"""What is measured: the ways to wait for a file in one of several directories."""
 
 from __future__ import annotations
 
@@ -26,31 +26,30 @@ class Contender:
     triggers: Callable[[list[str], float], list[Written]]
 
 
-def _of_the_tree(directories: list[str], interval: float) -> list[Written]:
-    arguments = {"directories": directories, "file_pattern": PATTERN, "check_interval": interval}
-    return [(f"{MODULE}.MultiDirectoryTrigger", arguments)]
-
-
-def _of_airflow(directories: list[str], interval: float) -> list[Written]:
-    class_path = "airflow.providers.standard.triggers.file.FileTrigger"
-    return [(class_path, {"filepath": pattern, "poke_interval": interval}) for pattern in _patterns(directories)]
-
-
-def _naive(class_name: str) -> Callable[[list[str], float], list[Written]]:
+def _multi_directory(class_path: str) -> Callable[[list[str], float], list[Written]]:
     def triggers(directories: list[str], interval: float) -> list[Written]:
-        return [(f"kata.bench.naive_triggers.{class_name}", {"patterns": _patterns(directories), "interval": interval})]
+        return [(class_path, {"directories": directories, "file_pattern": PATTERN, "check_interval": interval})]
 
     return triggers
 
 
-def _patterns(directories: list[str]) -> list[str]:
-    return [join(escape(directory), PATTERN) for directory in directories]
+def _of_airflow(directories: list[str], interval: float) -> list[Written]:
+    class_path = "airflow.providers.standard.triggers.file.FileTrigger"
+    patterns = [join(escape(directory), PATTERN) for directory in directories]
+    return [(class_path, {"filepath": pattern, "poke_interval": interval}) for pattern in patterns]
 
 
-# What Airflow offers for this today is what the others are compared with.
-REFERENCE = Contender("5 FileTriggers", _of_airflow)
-TREE = Contender("MultiDirectory", _of_the_tree)
-BLOCKING = Contender("blocking", _naive("BlockingTrigger"))
-THREADS = Contender("threads", _naive("ThreadsTrigger"))
+def _with_shared_listings(directories: list[str], interval: float) -> list[Written]:
+    class_path = "lab.shared_listing_trigger.SharedListingTrigger"
+    arguments = {"file_pattern": PATTERN, "check_interval": interval}
+    return [(class_path, {"directory": directory, **arguments}) for directory in directories]
 
-CONTENDERS = {each.name: each for each in [REFERENCE, TREE, BLOCKING, THREADS]}
+
+# What Airflow offers for this today. The others are compared with it.
+BASELINE = Contender("5 FileTriggers", _of_airflow)
+# Of the submission: the reference solution unless TREE says otherwise.
+SUBMISSION = Contender("MultiDirectory", _multi_directory(f"{MODULE}.MultiDirectoryTrigger"))
+SCALED = Contender("scaled", _multi_directory("lab.scaled_trigger.ScaledMultiDirectoryTrigger"))
+SHARED = Contender("5 shared listings", _with_shared_listings)
+
+CONTENDERS = {each.name: each for each in [BASELINE, SUBMISSION, SCALED, SHARED]}

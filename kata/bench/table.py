@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
-from kata.bench.contender import REFERENCE
+from kata.bench.contender import BASELINE
 from kata.bench.measurement import Died, Measured
 from kata.bench.setting import SETTINGS, Setting
 
@@ -92,7 +92,7 @@ def _cell(figure: Figure, result: Measured | Died, of: dict[str, Measured | Died
         return _LOST
     if not figure.is_compared:
         return figure.show(value)
-    times = ratio(figure, result, of.get(REFERENCE.name))
+    times = ratio(figure, result, of.get(BASELINE.name))
     return f"{times:.2f} ({figure.show(value)})" if times is not None else f"({figure.show(value)})"
 
 
