@@ -34,11 +34,11 @@ def test_every_step_has_three_hints_each_longer_than_the_last(step):
 
 
 @pytest.mark.parametrize("step", STEPS, ids=lambda step: step.id)
-def test_no_hint_holds_a_line_of_the_worked_answer(step):
-    worked = {line.strip() for line in SOLUTION.read_text().splitlines()}
+def test_no_hint_holds_a_line_of_the_reference_solution(step):
+    solution = {line.strip() for line in SOLUTION.read_text().splitlines()}
     starter = {line.strip() for line in STARTER.read_text().splitlines()}
     code = {line.strip() for hint in read_hints(step) for line in hint.text.splitlines() if line.startswith("    ")}
-    given_away = {line for line in code & (worked - starter) if len(line) > 25}
+    given_away = {line for line in code & (solution - starter) if len(line) > 25}
     assert not given_away
 
 
@@ -107,17 +107,17 @@ OF_THE_DAGS = {
 
 
 @pytest.mark.parametrize("step_id", OF_THE_DAGS)
-def test_of_the_worked_dags_only_what_is_of_the_step_is_shown(step_id: str):
-    worked = sections(SOLUTION.read_text(encoding="utf-8"))[THE_DAGS]
-    shown = dags_of(find_step(step_id), worked)
+def test_only_the_steps_part_of_the_dags_is_shown(step_id: str):
+    dags = sections(SOLUTION.read_text(encoding="utf-8"))[THE_DAGS]
+    shown = dags_of(find_step(step_id), dags)
     assert {id for id, parts in OF_THE_DAGS.items() if parts and all(part in shown for part in parts)} <= {step_id}
     assert all(part in shown for part in OF_THE_DAGS[step_id])
 
 
-def test_all_of_the_worked_dags_is_of_some_step():
-    worked = sections(SOLUTION.read_text(encoding="utf-8"))[THE_DAGS]
-    shown = {line for step in STEPS for line in dags_of(step, worked).splitlines()}
-    assert shown >= {line for line in worked.splitlines()[1:] if line}
+def test_every_line_of_the_dags_belongs_to_some_step():
+    dags = sections(SOLUTION.read_text(encoding="utf-8"))[THE_DAGS]
+    shown = {line for step in STEPS for line in dags_of(step, dags).splitlines()}
+    assert shown >= {line for line in dags.splitlines()[1:] if line}
 
 
 @pytest.mark.parametrize("step", find_steps("3"), ids=lambda step: step.id)
