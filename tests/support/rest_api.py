@@ -1,11 +1,13 @@
-"""Airflow's REST API as far as the exercise reads it, on a loopback port: reachable, refusing, or silent."""
+"""A REST API on a loopback port: Airflow's as far as the exercise reads it, or a partner's, with its faults."""
 
 from __future__ import annotations
 
 import json
+import os
 import socket
+import struct
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -39,21 +41,37 @@ ANSWERS: dict[str, Any] = {
 }
 
 
+Respond = Callable[[BaseHTTPRequestHandler], None]
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def __init__(self, port: int, handler: type[BaseHTTPRequestHandler]) -> None:
+        super().__init__(("127.0.0.1", port), handler)
+        self.closed = threading.Event()
+
+    def handle_error(self, *args: Any) -> None:
+        """A client that has gone is no error."""
+
+
 class RestApi:
     """
     A server and what it was asked.
+
+    :param port: 0 for any free port.
 
     :ivar url: its address, ``http://127.0.0.1:port``.
     :ivar requests: method and path of each request, in order.
     :ivar answer: what it does: a status for every request, or None to answer as ``ANSWERS`` say.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, port: int = 0) -> None:
         self.requests: list[tuple[str, str]] = []
         self.answer: int | None = None
-        self.bodies: dict[str, list[Any]] = {}  # further paths: their answers, one a request, the last for ever
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
-        self._server.daemon_threads = True
+        # Further paths: status and body, or what responds, one for each request, the last one repeatedly.
+        self.bodies: dict[str, list[tuple[int, Any] | Respond]] = {}
+        self._server = _Server(port, _handler(self))
         self.port = self._server.server_port
         self.url = f"http://127.0.0.1:{self.port}"
         # It never wakes of itself: a clock that stands still while a thread is at work would not get on.
@@ -61,6 +79,7 @@ class RestApi:
         self._thread.start()
 
     def close(self) -> None:
+        self._server.closed.set()
         ending = threading.Thread(target=self._server.shutdown, daemon=True)
         ending.start()
         while ending.is_alive():
@@ -89,8 +108,8 @@ def _handler(api: RestApi) -> type[BaseHTTPRequestHandler]:
                 return self._send(api.answer, {"detail": "no"})
             if path in api.bodies:
                 answers = api.bodies[path]
-                status, body = answers.pop(0) if len(answers) > 1 else answers[0]
-                return self._send(status, body)
+                answer = answers.pop(0) if len(answers) > 1 else answers[0]
+                return answer(self) if callable(answer) else self._send(*answer)
             if path == "/auth/token":
                 return self._send(201, {"access_token": TOKEN})
             if self.headers.get("Authorization") != f"Bearer {TOKEN}":
@@ -99,19 +118,66 @@ def _handler(api: RestApi) -> type[BaseHTTPRequestHandler]:
 
         def _send(self, status: int, body: Any) -> None:
             data = body if isinstance(body, bytes) else json.dumps(body).encode()
-            self.send_response(status)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(data)))
-            self.end_headers()
+            _send_head(self, status, len(data))
             self.wfile.write(data)
 
     return Handler
 
 
+def _send_head(handler: BaseHTTPRequestHandler, status: int, length: int, **headers: str) -> None:
+    handler.send_response(status)
+    for name, value in {"Content-Type": "application/json", "Content-Length": str(length), **headers}.items():
+        handler.send_header(name, value)
+    handler.end_headers()
+
+
+def redirect(status: int, location: str) -> Respond:
+    """Redirect to another page."""
+    return lambda handler: _send_head(handler, status, 0, Location=location)
+
+
+def reset(handler: BaseHTTPRequestHandler) -> None:
+    """Reset the connection in the middle of the body, as a server that is killed does."""
+    _send_head(handler, 200, 100)
+    handler.wfile.write(b'{"status": ')
+    handler.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    os.close(handler.connection.detach())
+
+
+def cut_off(handler: BaseHTTPRequestHandler) -> None:
+    """Close the connection in the middle of the body, as a proxy does that has waited for too long."""
+    _send_head(handler, 200, 100)
+    handler.wfile.write(b'{"status": ')
+
+
+def another_protocol(handler: BaseHTTPRequestHandler) -> None:
+    """Respond with something other than HTTP."""
+    handler.wfile.write(b"SSH-2.0-OpenSSH_9.6\r\n")
+
+
+def silence(handler: BaseHTTPRequestHandler) -> None:
+    """Send nothing until the server is closed."""
+    handler.server.closed.wait()
+
+
+def late(seconds: float, body: Any, dripping: bool = False) -> Respond:
+    """Take seconds, on the clock of the check, for the body; dripping: byte by byte."""
+
+    def respond(handler: BaseHTTPRequestHandler) -> None:
+        data = json.dumps(body).encode()
+        pieces = [data[index : index + 1] for index in range(len(data))] if dripping else [data]
+        _send_head(handler, 200, len(data))
+        for piece in pieces:
+            handler.server.closed.wait(seconds / len(pieces))
+            handler.wfile.write(piece)
+
+    return respond
+
+
 @contextmanager
-def serving() -> Iterator[RestApi]:
+def serving(port: int = 0) -> Iterator[RestApi]:
     """Serve for as long as the block lasts."""
-    api = RestApi()
+    api = RestApi(port)
     try:
         yield api
     finally:
@@ -128,14 +194,23 @@ def connected(url: str) -> Iterator[None]:
 
 
 @contextmanager
-def silent(callers: list[socket.socket] | None = None) -> Iterator[str]:
-    """Yield the URL of a server that never says a word; every timeout in this process is short meanwhile.
-
-    :param callers: takes a socket for each request.
-    """
+def silent() -> Iterator[str]:
+    """Yield the URL of a server that never says a word; every timeout in this process is short meanwhile."""
     listener = socket.create_server(("127.0.0.1", 0))
-    callers = callers if callers is not None else []
+    callers: list[socket.socket] = []
     threading.Thread(target=_take_calls, args=(listener, callers), daemon=True).start()
+    with short_timeouts():
+        try:
+            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        finally:
+            listener.close()
+            for caller in callers:
+                caller.close()
+
+
+@contextmanager
+def short_timeouts() -> Iterator[None]:
+    """Let every timeout of a socket in this process be short meanwhile; those of an event loop go by its clock."""
     settimeout = socket.socket.settimeout
 
     def soon(sock: socket.socket, seconds: float | None) -> None:
@@ -143,12 +218,7 @@ def silent(callers: list[socket.socket] | None = None) -> Iterator[str]:
         settimeout(sock, seconds if seconds is None or seconds == 0 else min(seconds, SILENCE))
 
     with mock.patch.object(socket.socket, "settimeout", soon):
-        try:
-            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-        finally:
-            listener.close()
-            for caller in callers:
-                caller.close()
+        yield
 
 
 def _take_calls(listener: socket.socket, callers: list[socket.socket]) -> None:

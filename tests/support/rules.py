@@ -1,29 +1,32 @@
-"""Business rules to ask. Importable, as a rule has to be."""
+"""Business rules to call. Importable, as a rule has to be."""
 
 from __future__ import annotations
 
-import sys
+import asyncio
 import threading
+import time
 
-asked: list[int] = []  # the thread of each question
+calls: list[int] = []  # the thread of each call
 
-
-def agrees_at(times: int) -> str:
-    """Agree when asked for the ``times``-th time, with something that is true but not True."""
-    asked.append(threading.get_ident())
-    return "yes" if len(asked) >= times else ""
+_ERRORS = {error.__name__: error for error in (KeyError, StopIteration, SystemExit, asyncio.CancelledError)}
 
 
-def raises() -> bool:
-    """Be broken."""
-    raise KeyError("no such client")
+def agrees_at(call: int) -> str:
+    """Return something true, but not True, at the call of this number."""
+    calls.append(threading.get_ident())
+    return "yes" if len(calls) >= call else ""
 
 
 def agrees() -> bool:
-    """Agree."""
+    """Return True."""
     return True
 
 
-def exits() -> None:
-    """End the process, or try to."""
-    sys.exit("no such client")
+def raises(error: str) -> None:
+    """Raise an error of this name."""
+    raise _ERRORS[error]("no such client")
+
+
+def sleeps(duration: float) -> None:
+    """Block, as a rule that queries a database does."""
+    time.sleep(duration)
