@@ -30,17 +30,22 @@ def expect_no_work(build: Callable[[], BaseTrigger], root: str, called: str) -> 
     :param root: the directory of the paths among its arguments; they need not exist.
     :return: the trigger.
     """
+    error: Exception | None = None
     with spying(root, blocked_thread=threading.get_ident()) as spy, _lookups() as lookups:
         try:
             built = build()
-        except OSError as error:
-            raise Broken(called, f"{error!r}, for a directory that does not exist", Mistake.WORK_IN_INIT) from error
+        except Exception as raised:  # told only if nothing that it did explains it
+            error = raised
     if spy.touched or spy.written:
-        raise Broken(called, shown(spy.touched + spy.written), Mistake.WORK_IN_INIT)
+        raise Broken(called, shown(spy.touched + spy.written), Mistake.WORK_IN_INIT) from error
     if lookups:
-        raise Broken(called, shown(lookups), Mistake.CONNECTION_OR_VARIABLE_IN_INIT)
+        raise Broken(called, shown(lookups), Mistake.CONNECTION_OR_VARIABLE_IN_INIT) from error
     if spy.blocking:
-        raise Broken(called, shown(spy.blocking), Mistake.NETWORK_OR_SLEEP_IN_INIT)
+        raise Broken(called, shown(spy.blocking), Mistake.NETWORK_OR_SLEEP_IN_INIT) from error
+    if isinstance(error, OSError):
+        raise Broken(called, f"{error!r}", Mistake.WORK_IN_INIT) from error
+    if error:
+        raise error
     for name, value in _values(built):
         if type(value).__module__.partition(".")[0] in _PACKAGES_OF_LOOPS:
             raise Broken(called, f"self.{name} is {shown(value)}", Mistake.EVENT_LOOP_OBJECT_IN_INIT)
