@@ -126,10 +126,11 @@ def test_only_files_match(trigger, clients):
 def test_reports_all_files_in_order(submission, clients):
     """Report the files of all directories that respond promptly, in the order of directories, then by name."""
     order = [clients[4], clients[2], clients[5], clients[1], clients[3]]
-    for number, name in [(1, "a.csv"), (2, "z.csv"), (2, "m.csv"), (5, "a.csv")]:
-        clients.drop(number, name)
-    os.utime(clients.drop(2, "b.csv", "id\n"), (A_DAY, A_DAY))
-    watched = watch(submission.MultiDirectoryTrigger(order), seconds=30, root=clients.root)
+    for number, name in [(1, "a.csv"), (2, "z.csv"), (2, "b.csv"), (2, "m.csv"), (5, "a.csv")]:
+        clients.drop(number, name, "id\n" if name == "b.csv" else "id\n1\n")
+    os.utime(clients.path(2, "b.csv"), (A_DAY, A_DAY))
+    a_tenth = {clients[5]: 0.1, clients[1]: 0.1}  # of a second for each listing: promptly, but not first
+    watched = watch(submission.MultiDirectoryTrigger(order), seconds=30, root=clients.root, slow=a_tenth)
     due = [clients.path(2, name) for name in ("b.csv", "m.csv", "z.csv")]
     due += [clients.path(5, "a.csv"), clients.path(1, "a.csv")]
     payload = watched.found
