@@ -1,0 +1,193 @@
+"""Wrong solutions of Step 3c: the trigger shares its event loop with hundreds of others, and can be cancelled."""
+
+from __future__ import annotations
+
+from quality.wrong_form import Wrong
+from tests.support.mistakes import Mistake
+
+_RUN = "MultiDirectoryTrigger.run"
+_WAIT = "MultiDirectoryTrigger._wait_for_files"
+
+_UNBLOCKED = "test_never_blocks_the_event_loop"
+_PROPAGATES = "test_lets_the_cancellation_propagate[restart]"
+_WHILE_HUNG = "test_stops_immediately_while_a_directory_hangs"
+_ONE_HUNG = "test_a_hung_directory_delays_no_other"
+_FORTY_HUNG = "test_forty_hung_directories_delay_no_other_trigger"
+
+_BLOCKS = Mistake.BLOCKING_CALL_ON_THE_EVENT_LOOP
+_DELAYED = Mistake.ONE_DIRECTORY_WAITS_FOR_ANOTHER
+_SHARED = Mistake.HUNG_DIRECTORIES_STOP_OTHER_TRIGGERS
+
+_PAYLOAD = "payload = await self._wait_for_files()"
+_CHECKED = "loop.run_in_executor(DIRECTORY_THREADS, _list_files, path, self.file_pattern)"
+_DUE = "path not in checks and path not in errors"
+_WAITED = "await asyncio.wait(checks.values(), timeout=self.check_interval / 2)"
+_SLEPT = "await asyncio.sleep(next_round - loop.time())"
+_CANCELLED = "for check in checks.values(): check.cancel()"
+
+
+def _with_method(name: str, check: str, mistake: Mistake, method: str) -> Wrong:
+    """Return a wrong solution whose trigger inherits this method."""
+    base = f"class _Base(BaseTrigger):\n    {method}"
+    return Wrong(name, check, mistake).adding(base).within("MultiDirectoryTrigger", replace="BaseTrigger", by="_Base")
+
+
+WRONG = [
+    # Blocking
+    Wrong("s3-blocking-checksum", _UNBLOCKED, _BLOCKS).within(
+        _WAIT,
+        replace="return payload",
+        by="""
+        if files:
+            with open(payload["path"], "rb") as file:
+                payload["first_line"] = file.readline(200).decode(errors="replace")
+        return payload
+        """,
+    ),
+    Wrong("s3-blocking-glob", _UNBLOCKED, _BLOCKS)
+    .adding("import glob")
+    .within(
+        _WAIT,
+        replace=_SLEPT,
+        by=f"""
+        self.log.debug("%s", [glob.glob(os.path.join(path, self.file_pattern)) for path in directories])
+        {_SLEPT}
+        """,
+    ),
+    Wrong("s3-blocking-imported-names", _UNBLOCKED, _BLOCKS)
+    .adding("from os import listdir as names_in")
+    .within(_WAIT, replace=_WAITED, by=f"{_WAITED}\nwith suppress(OSError):\n    names_in(directories[0])"),
+    Wrong("s3-blocking-isdir", _UNBLOCKED, _BLOCKS).within(_WAIT, replace=_DUE, by=f"{_DUE} and os.path.exists(path)"),
+    Wrong("s3-blocking-scan", _UNBLOCKED, _BLOCKS)
+    .adding("async def _list(*arguments):\n    return _list_files(*arguments)")
+    .within(_WAIT, replace=_CHECKED, by="loop.create_task(_list(path, self.file_pattern))"),
+    Wrong("s3-blocking-stat-after-scan", _UNBLOCKED, _BLOCKS).within(
+        "_payload", replace="first.stat.st_size", by="os.path.getsize(first.path)"
+    ),
+    Wrong(
+        "s3-calculation-on-loop",
+        "test_does_not_compute_on_the_event_loop",
+        Mistake.LONG_CALCULATION_ON_THE_EVENT_LOOP,
+    ).within(_WAIT, replace=_SLEPT, by=f"sum(hash((path, n)) for path in done for n in range(3_000_000))\n{_SLEPT}"),
+    _with_method("s3-cleanup-blocks", _UNBLOCKED, _BLOCKS, "async def cleanup(self): time.sleep(2)"),
+    Wrong("s3-time-sleep", _UNBLOCKED, _BLOCKS).within(_WAIT, replace=_SLEPT, by="time.sleep(self.check_interval)"),
+    # Cancellation
+    Wrong("s3-cancel-becomes-event", _PROPAGATES, Mistake.EVENT_IN_PLACE_OF_THE_CANCELLATION).within(
+        _RUN, replace="Exception", by="BaseException"
+    ),
+    Wrong("s3-cancel-logged-and-returned", _PROPAGATES, Mistake.SWALLOWS_THE_CANCELLATION).within(
+        _RUN,
+        replace=_PAYLOAD,
+        by=f"""
+        try:
+            {_PAYLOAD}
+        except asyncio.CancelledError:
+            self.log.info("Cancelled")
+            return
+        """,
+    ),
+    Wrong("s3-cancel-swallowed", _PROPAGATES, Mistake.SWALLOWS_THE_CANCELLATION).within(
+        _WAIT,
+        replace=_SLEPT,
+        by=f"""
+        try:
+            {_SLEPT}
+        except asyncio.CancelledError:
+            self.log.info("Interrupted, checking again")
+        """,
+    ),
+    Wrong("s3-cancel-waits-for-hung-look", _WHILE_HUNG, Mistake.CANCELLATION_WAITS_FOR_A_LOOK).within(
+        _WAIT, replace=_CANCELLED, by="await asyncio.gather(*checks.values(), return_exceptions=True)"
+    ),
+    Wrong(
+        "s3-cancel-writes-a-file", "test_modifies_nothing_when_cancelled[restart]", Mistake.ACTS_ON_CANCELLATION
+    ).within(
+        _RUN,
+        replace=_PAYLOAD,
+        by=f"""
+        try:
+            {_PAYLOAD}
+        except asyncio.CancelledError:
+            await asyncio.to_thread(lambda: open(os.path.join(self.directories[0], "cancelled"), "w").close())
+            raise
+        """,
+    ),
+    Wrong("s3-children-left-behind", _WHILE_HUNG, Mistake.RESOURCE_LEAK)
+    .within(_WAIT, replace=_CHECKED, by=f"loop.create_task(asyncio.wait_for({_CHECKED}, timeout=None))")
+    .within(_WAIT, replace=_CANCELLED, by=""),
+    _with_method(
+        "s3-on-kill-writes-a-file",
+        "test_modifies_nothing_when_cancelled[killed]",
+        Mistake.ACTS_ON_CANCELLATION,
+        'async def on_kill(self): await asyncio.to_thread(open, os.path.join(self.directories[0], "killed"), "w")',
+    ),
+    # Slow and hung directories, and the threads for them
+    Wrong("s3-gather-waits-for-all", _ONE_HUNG, _DELAYED).within(
+        _WAIT, replace="timeout=self.check_interval / 2", by=""
+    ),
+    Wrong("s3-one-check-thread", _ONE_HUNG, _DELAYED)
+    .adding("_CHECK_THREAD = ThreadPoolExecutor(1)")
+    .within(_WAIT, replace="DIRECTORY_THREADS", by="_CHECK_THREAD"),
+    Wrong("s3-own-pool-joined", _ONE_HUNG, Mistake.DOES_NOT_END)
+    .within(_RUN, replace=_PAYLOAD, by=f"with ThreadPoolExecutor(len(self.directories)) as self._pool:\n    {_PAYLOAD}")
+    .within(_WAIT, replace="DIRECTORY_THREADS", by="self._pool"),
+    Wrong("s3-sequential", _ONE_HUNG, _DELAYED).within(
+        _WAIT,
+        replace=f"checks[path] = {_CHECKED}",
+        by=f"""
+        checks[path] = {_CHECKED}
+        await asyncio.wait([checks[path]])
+        """,
+    ),
+    Wrong("s3-shares-default-executor", _FORTY_HUNG, _SHARED).within(_WAIT, replace="DIRECTORY_THREADS", by="None"),
+    Wrong("s3-shares-to-thread", _FORTY_HUNG, _SHARED).within(
+        _WAIT,
+        replace=_CHECKED,
+        by="loop.create_task(asyncio.to_thread(_list_files, path, self.file_pattern))",
+    ),
+    Wrong("s3-thread-pile-up", "test_checks_a_hung_directory_only_once", Mistake.THREADS_PILE_UP).within(
+        _WAIT,
+        replace=_WAITED,
+        by=f"""
+        {_WAITED}
+        for path in [path for path in checks if not checks[path].done()]:
+            checks.pop(path).cancel()  # times out
+        """,
+    ),
+    Wrong(
+        "s3-two-threads",
+        "test_checks_a_slow_directory_one_at_a_time",
+        Mistake.TWO_LOOKS_INTO_ONE_DIRECTORY_AT_ONCE,
+    )
+    .within(_WAIT, replace="errors: dict[str, str] = {}", by="errors: dict[str, str] = {}\nslow = []")
+    .within(
+        _WAIT,
+        replace=_SLEPT,
+        by=f"""
+        if all(check.done() for check in slow):  # check the slow ones a second time, in case they never respond
+            slow = list(checks.values())
+            checks.clear()
+        {_SLEPT}
+        """,
+    ),
+    # Manners of other kinds
+    Wrong("s3-claims-file", "test_modifies_nothing", Mistake.SIDE_EFFECT_IN_A_TRIGGER).within(
+        _WAIT,
+        replace="return payload",
+        by="""
+        if files:
+            await loop.run_in_executor(DIRECTORY_THREADS, open, payload["path"] + ".claimed", "w")
+        return payload
+        """,
+    ),
+    Wrong("s3-class-level-errors", "test_instances_share_nothing", Mistake.STATE_SHARED_BY_INSTANCES)
+    .adding("class _Base(BaseTrigger):\n    errors: dict[str, str] = {}")
+    .within("MultiDirectoryTrigger", replace="BaseTrigger", by="_Base")
+    .within(_WAIT, replace="errors: dict[str, str] = {}", by="errors = self.errors"),
+    Wrong("s3-polls-too-often", "test_sleeps_between_checks", Mistake.LOOKS_TOO_OFTEN).within(
+        _WAIT, replace=_SLEPT, by="await asyncio.sleep(self.check_interval / 10)"
+    ),
+    Wrong("s3-sleep-not-awaited", "test_sleeps_between_checks", Mistake.TURNS_WITHOUT_SLEEPING).within(
+        _WAIT, replace=_SLEPT, by="asyncio.sleep(self.check_interval)"
+    ),
+]
