@@ -8,10 +8,12 @@ import logging
 import os
 from collections.abc import Callable, Mapping
 from datetime import datetime, timezone
+from pathlib import Path
 
 import pytest
 from airflow.triggers.base import BaseTrigger
 from support import triggers
+from support.clients import Clients
 from support.construction import expect_no_work
 from support.contract import expect, expect_equal
 from support.mistakes import Mistake
@@ -78,6 +80,15 @@ def expect_backoff(watched: Watched, got: list[float], due: list[float], mistake
     in_time = [seconds <= pause <= seconds * 1.25 for seconds, pause in zip(due, got, strict=False)]
     called = f"{watched.called}: seconds between a failed check and the next"
     expect(in_time == [True] * len(due), called=called, got=f"{got}, expected {due}", mistake=mistake)
+
+
+def expect_reset(watched: Watched, directory: str, due: list[float], again: float) -> None:
+    """Raise Broken unless the backoff was as due at first, and again from the second ``again`` on."""
+    watched.expect_run()
+    expect_backoff(watched, pauses(watched, directory)[: len(due)], due, Mistake.BACKOFF_NOT_DOUBLED_OR_NOT_CAPPED)
+    watched.expect_found(Mistake.BACKOFF_NOT_RESET, because=EIO)
+    got = pauses(watched, directory, after=again)[: len(due)]
+    expect_backoff(watched, got, due, Mistake.BACKOFF_NOT_RESET)
 
 
 def expect_stable(watched: Watched, since: float, because: str, mistake: Mistake, seconds: float = 35) -> None:
@@ -376,8 +387,9 @@ def test_a_missing_directory_may_be_created_later(trigger, clients):
 def test_backs_off_from_a_failing_directory(watch_failing, clients, base, cap, due):
     """After the nth error in a row, check again after min(backoff_base * 2 ** (n - 1), backoff_cap) seconds."""
     clients.drop(1, "a.csv")
-    watched = watch_failing(len(due), seconds=200, at={}, backoff_base=base, backoff_cap=cap)
+    watched = watch_failing(len(due), seconds=400, at={}, backoff_base=base, backoff_cap=cap)
     watched.called += f", backoff_base={base}, backoff_cap={cap}"
+    watched.expect_event(Mistake.BACKOFF_NOT_DOUBLED_OR_NOT_CAPPED)
     watched.expect_found(Mistake.PASSING_FAILURE_TAKEN_FOR_FINAL, because=EIO)
     got = pauses(watched, clients[1])[: len(due)]
     expect_backoff(watched, got, due, Mistake.BACKOFF_NOT_DOUBLED_OR_NOT_CAPPED)
@@ -386,15 +398,13 @@ def test_backs_off_from_a_failing_directory(watch_failing, clients, base, cap, d
 def test_a_successful_check_resets_the_backoff(watch_failing, clients):
     """A successful check resets n."""
     at = {
-        12: lambda spy: spy.fail(clients[1], *errors(3)),
-        30: lambda _: clients.drop(1, "other.txt"),  # for those who list a directory again only after a change
-        90: lambda _: clients.drop(1, "a.csv"),
+        102: lambda spy: spy.fail(clients[1], *errors(3)),
+        130: lambda _: clients.drop(1, "other.txt"),  # for those who list a directory again only after a change
+        250: lambda _: clients.drop(1, "a.csv"),
     }
-    watched = watch_failing(3, seconds=200, at=at, max_retries=4)
+    watched = watch_failing(3, seconds=350, at=at, max_retries=4)
     watched.called += "; two times three errors, max_retries=4"
-    watched.expect_found(Mistake.BACKOFF_NOT_RESET, because=EIO)
-    got = [*pauses(watched, clients[1])[:3], *pauses(watched, clients[1], after=12)[:3]]
-    expect_backoff(watched, got, [1, 2, 4, 1, 2, 4], Mistake.BACKOFF_NOT_RESET)
+    expect_reset(watched, clients[1], [1, 2, 4], again=102)
 
 
 def test_a_missing_directory_resets_the_backoff(watch_failing, clients):
@@ -405,11 +415,10 @@ def test_a_missing_directory_resets_the_backoff(watch_failing, clients):
         os.rename(away, clients[1])
         spy.fail(clients[1], *errors(2))
 
-    at = {2: lambda _: os.rename(clients[1], away), 5: come_back, 40: lambda _: clients.drop(1, "a.csv")}
-    watched = watch_failing(2, seconds=120, at=at, max_retries=2)
-    watched.called += "; two errors, then the directory is missing, then two errors, max_retries=2"
-    watched.expect_found(Mistake.BACKOFF_NOT_RESET, because=EIO)
-    expect_backoff(watched, pauses(watched, clients[1], after=5)[:2], [1, 2], Mistake.BACKOFF_NOT_RESET)
+    at = {2: lambda _: os.rename(clients[1], away), 105: come_back, 140: lambda _: clients.drop(1, "a.csv")}
+    watched = watch_failing(2, seconds=220, at=at, max_retries=3)
+    watched.called += "; two errors, then the directory is missing, then two errors, max_retries=3"
+    expect_reset(watched, clients[1], [1, 2], again=105)
 
 
 @pytest.mark.parametrize(("max_retries", "due"), [(0, []), (3, [1, 2, 4])], ids=["no retry", "3 retries"])
@@ -435,6 +444,7 @@ def test_excludes_a_directory_after_max_retries(watch_failing, clients, max_retr
 def test_the_backoff_never_overflows(watch_failing, clients):
     """The backoff is at most backoff_cap seconds, however many errors there were."""
     watched = watch_failing(1100, seconds=20_000, at={}, max_retries=1099, backoff_cap=2)
+    watched.expect_event(Mistake.BACKOFF_NOT_DOUBLED_OR_NOT_CAPPED)
     triggers.expect_error_event(watched.payload, "directory_access", called=f"{watched.called}; 1,100 errors")
     longest, mistake = max(pauses(watched, clients[1])), Mistake.BACKOFF_NOT_DOUBLED_OR_NOT_CAPPED
     expect(longest <= 2.5, called=f"{watched.called}: seconds between checks", got=longest, mistake=mistake)
@@ -443,10 +453,12 @@ def test_the_backoff_never_overflows(watch_failing, clients):
 def test_a_failed_check_starts_the_stability_over(watch_failing, clients):
     """After a transient error of a directory, start the stability of its files over."""
     clients.drop(1, "a.csv")
-    at = {15: lambda spy: spy.fail(clients[1], *errors(1))}
+    at = {15.3: lambda spy: spy.fail(clients[1], *errors(1))}
     watched = watch_failing(0, seconds=300, at=at, stable_seconds=35, backoff_base=30)
     watched.expect_found()
-    failed, *checks = sorted(moment for moment in watched.spy.looks[clients[1]] if moment > 15)
+    got, mistake = f"reported after {watched.fired_at:g} seconds", Mistake.UNFINISHED_FILE_REPORTED
+    expect(watched.fired_at >= 35, called=f"{watched.called}, stable_seconds=35", got=got, mistake=mistake)
+    failed, *checks = sorted(moment for moment in watched.spy.looks[clients[1]] if moment > 15.3)
     again = next((moment for moment in checks if moment > failed + 1), failed)
     because = f"a check failed after {failed:g}, the next one, after {again:g}, did not"
     expect_stable(watched, again, because, Mistake.STABLE_IN_SPITE_OF_A_FAILED_CHECK)
@@ -497,17 +509,26 @@ def test_does_not_check_a_directory_twice_at_once(trigger, clients):
     triggers.expect_pauses(watched, [clients[2]], at_least=25, mistake=Mistake.TWO_LOOKS_INTO_ONE_DIRECTORY_AT_ONCE)
 
 
-@pytest.mark.parametrize("duration", [6, 9, None], ids=["6 seconds", "9 seconds", "never responds"])
+@pytest.mark.parametrize("duration", [6, 9])
 def test_a_slow_directory_delays_no_other(trigger, clients, duration):
-    """Fire no later than two intervals after a file becomes stable, even if another directory is slow or hangs."""
-    watched = watch(
-        trigger(),
-        seconds=200,
-        root=clients.root,
-        slow={clients[1]: duration} if duration else None,
-        faults=lambda spy: None if duration else spy.hang(clients[1]),
-        at={61: lambda: clients.drop(5, "a.csv")},
-    )
+    """Fire no later than two intervals after a file becomes stable, even if another directory is slow."""
+    at = {61: lambda: clients.drop(5, "a.csv")}
+    watched = watch(trigger(), seconds=200, root=clients.root, slow={clients[1]: duration}, at=at)
+    triggers.expect_in_time(watched, clients[5], made_at=61)
+
+
+@pytest.mark.parametrize("count", [1, 40])
+def test_hung_directories_delay_no_other(trigger, clients, count):
+    """Like MultiDirectoryTrigger: run file access in DIRECTORY_THREADS, so that 40 hung directories delay no other."""
+    hung = Clients(Path(clients.root, "hung"), count=count)
+    directories = {**dict.fromkeys(hung.directories, 1), clients[5]: 2}
+
+    def hang_all(spy: Spy) -> None:
+        for directory in hung.directories:
+            spy.hang(directory)
+
+    at = {61: lambda: clients.drop(5, "a.csv")}
+    watched = watch(trigger(directories=directories), seconds=200, root=clients.root, faults=hang_all, at=at)
     triggers.expect_in_time(watched, clients[5], made_at=61)
 
 
