@@ -267,18 +267,17 @@ def _newest_line(log: Path) -> str:
 
 # ── The table ──
 
-HEADINGS = ("Airflow", "Python", "points", "checks", "seconds", "what differs")
+HEADINGS = ("Airflow", "Python", "points", "seconds", "what differs")
 
 
 def row(outcome: Outcome) -> tuple[str, ...]:
     """The cells of a version, in the order of the headings."""
     if outcome.problem and not outcome.total:
-        return (outcome.airflow, outcome.python, "–", "–", "–", "no grade")
+        return (outcome.airflow, outcome.python, "–", "–", "no grade")
     return (
         outcome.airflow,
         outcome.python,
         f"{outcome.points}/{outcome.possible}",
-        f"{outcome.passed}/{outcome.total}",
         f"{outcome.seconds:.0f}",
         outcome.release.differs,
     )

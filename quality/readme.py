@@ -1,0 +1,39 @@
+"""`python -m quality.readme`: writes the scorecard of the starter and the table of the steps into README.md."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+
+from kata.marked_page import write_between_marks
+from kata.places import ROOT
+from kata.steps import STEPS, Step, find_step
+from quality.measured_table import markdown
+
+README = ROOT / "README.md"
+
+
+def scorecard() -> str:
+    """Return the scorecard of the starter up to its first mistake, as Markdown. Grades the starter."""
+    grade = [sys.executable, "-m", "kata", "grade", "--tree", "exercise"]
+    environment = os.environ | {"COLUMNS": "80"}
+    printed = subprocess.run(grade, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True, check=False).stdout
+    shown = re.sub(r" +in [\d.]+ s$| +$", "", printed.partition("\n   at ")[0], flags=re.MULTILINE)
+    return f"```text\n{shown.strip(chr(10))}\n```"
+
+
+def path_table() -> str:
+    """Return all steps, as Markdown."""
+    return markdown(["", "you write", "and learn about", "points", "after"], (_row(step) for step in STEPS))
+
+
+def _row(step: Step) -> list[str]:
+    before = ", ".join(find_step(step_id).name for step_id in step.depends_on)
+    return [step.name, step.title, step.learn, str(step.points), before or "–"]
+
+
+if __name__ == "__main__":
+    write_between_marks("scorecard", scorecard(), README)
+    write_between_marks("path", path_table(), README)
