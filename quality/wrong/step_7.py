@@ -9,11 +9,11 @@ WRONG = [
     # compare_approaches
     Wrong(
         "s7-held-zero-though-not-deferred",
-        "test_sets_both_approaches_side_by_side[not deferred]",
+        "test_compares_the_slot_time_of_both_approaches[not deferred]",
         Mistake.SAVING_CLAIMED_WITHOUT_A_DEFERRAL,
     ).within("compare_approaches", replace="waited - saved", by="0.0"),
     Wrong(
-        "s7-saved-sign", "test_sets_both_approaches_side_by_side[deferred]", Mistake.APPROACHES_COMPARED_WRONGLY
+        "s7-saved-sign", "test_compares_the_slot_time_of_both_approaches[deferred]", Mistake.APPROACHES_COMPARED_WRONGLY
     ).within("compare_approaches", replace="'saved_slot_seconds': saved", by='"saved_slot_seconds": saved and -saved'),
     Wrong("s7-state-none-key", "test_counts_the_states_of_this_run", Mistake.NONE_AS_A_STATE).within(
         "compare_approaches", replace="state or 'none'", by="str(state)"
@@ -28,24 +28,26 @@ WRONG = [
     ),
     Wrong(
         "s7-zero-wait-is-unknown",
-        "test_what_is_available_is_not_called_unavailable[0.0]",
+        "test_zero_seconds_are_a_value[0.0]",
         Mistake.ZERO_SECONDS_TAKEN_FOR_UNKNOWN,
     ).within("compare_approaches", replace="'saved_slot_seconds': saved", by='"saved_slot_seconds": saved or None'),
     # generate_trigger_report
     Wrong(
         "s7-directory-not-made",
-        "test_returns_where_the_report_is_and_what_is_in_it",
-        Mistake.DIRECTORY_OF_THE_REPORT_NOT_MADE,
+        "test_returns_the_path_of_the_report_and_of_the_files",
+        Mistake.DIRECTORY_OF_THE_REPORT_NOT_CREATED,
     ).within("generate_trigger_report", replace="os.makedirs(os.path.dirname(REPORT_FILE), exist_ok=True)", by=""),
     Wrong(
         "s7-missing-xcom-crashes",
-        "test_the_report_says_what_is_unavailable[process_trigger_results]",
+        "test_a_missing_xcom_is_unavailable[process_trigger_results]",
         Mistake.A_MISSING_XCOM_FAILS_THE_TASK,
     ).within(
         "generate_trigger_report", replace="ti.xcom_pull(task_ids=task_id) or {}", by="ti.xcom_pull(task_ids=task_id)"
     ),
     Wrong(
-        "s7-none-is-none", "test_the_report_says_which_figures_are_none", Mistake.MISSING_FIGURE_NOT_CALLED_UNAVAILABLE
+        "s7-none-is-none",
+        "test_a_value_of_none_is_unavailable[triggerer_status]",
+        Mistake.MISSING_FIGURE_NOT_CALLED_UNAVAILABLE,
     ).within(
         "generate_trigger_report",
         replace="usage=usage",
@@ -53,51 +55,63 @@ WRONG = [
     ),
     Wrong(
         "s7-none-shown-as-zero",
-        "test_the_report_says_what_is_unavailable[process_trigger_results]",
+        "test_a_missing_xcom_is_unavailable[process_trigger_results]",
         Mistake.MISSING_FIGURE_NOT_CALLED_UNAVAILABLE,
     ).within(
         "generate_trigger_report",
         replace="processed=processed",
         by='processed=processed or {"valid": [], "invalid": []}',
     ),
-    Wrong(
-        "s7-only-the-seconds-waited", "test_the_report_names_the_seconds_of_each_approach", Mistake.REPORT_IS_INCOMPLETE
-    ).within(
+    Wrong("s7-only-the-seconds-waited", "test_the_report_shows_all_values", Mistake.REPORT_IS_INCOMPLETE).within(
         "generate_trigger_report",
         replace="comparison=comparison",
         by='comparison={"waited_seconds": comparison.get("waited_seconds")}',
     ),
-    Wrong("s7-reason-missing", "test_the_report_is_complete", Mistake.REPORT_IS_INCOMPLETE).within(
+    Wrong(
+        "s7-one-report-only",
+        "test_creates_the_directory_of_the_report_if_needed",
+        Mistake.DIRECTORY_OF_THE_REPORT_NOT_CREATED,
+    ).within("generate_trigger_report", replace="exist_ok=True", by=""),
+    Wrong("s7-reason-missing", "test_the_report_shows_all_values", Mistake.REPORT_IS_INCOMPLETE).within(
         "generate_trigger_report",
         replace="processed=processed",
         by='processed={**processed, "invalid": [file["path"] for file in processed.get("invalid", [])]}',
     ),
     Wrong(
         "s7-returns-dicts",
-        "test_returns_where_the_report_is_and_what_is_in_it",
+        "test_returns_the_path_of_the_report_and_of_the_files",
         Mistake.REPORT_RETURNED_IN_ANOTHER_FORM,
     ).within(
         "generate_trigger_report",
         replace="[file['path'] for file in processed.get('valid', [])]",
         by='processed.get("valid", [])',
     ),
-    Wrong("s7-unescaped", "test_the_report_is_complete", Mistake.NOT_ESCAPED).within(
+    Wrong("s7-unescaped", "test_the_report_is_escaped", Mistake.NOT_ESCAPED).within(
         "REPORT_TEMPLATE", replace="autoescape=True", by=""
     ),
     # The DAG
     Wrong(
         "s7-order-one-sensor",
         "test_the_tasks_are_in_order[wait_for_upload-process_trigger_results]",
-        Mistake.BEGINS_BEFORE_WHAT_IT_NEEDS,
+        Mistake.RUNS_BEFORE_WHAT_IT_NEEDS,
     ).within(
         "dag",
         replace="set_up >> [wait_for_upload, monitor_client_uploads]",
         by="(set_up >> [wait_for_upload, monitor_client_uploads])[1]",
     ),
     Wrong(
+        "s7-sensors-one-after-the-other",
+        "test_the_tasks_run_in_parallel[wait_for_upload-monitor_client_uploads]",
+        Mistake.WAITS_FOR_A_TASK_THAT_IT_DOES_NOT_NEED,
+    ).within(
+        "dag",
+        replace="set_up >> [wait_for_upload, monitor_client_uploads] >> process",
+        by="set_up >> wait_for_upload >> monitor_client_uploads >> process",
+    ),
+    Wrong(
         "s7-report-before-comparison",
         "test_the_tasks_are_in_order[compare_approaches-generate_trigger_report]",
-        Mistake.BEGINS_BEFORE_WHAT_IT_NEEDS,
+        Mistake.RUNS_BEFORE_WHAT_IT_NEEDS,
     ).within(
         "dag",
         replace="set_up >> [wait_for_upload, monitor_client_uploads] >> process "
@@ -110,7 +124,7 @@ WRONG = [
     ),
     Wrong(
         "s7-task-runs-another-function",
-        "test_a_task_runs_the_function_of_its_name[compare_approaches-traditional]",
+        "test_a_task_calls_the_function_of_its_name[compare_approaches-traditional]",
         Mistake.TASK_CALLS_ANOTHER_FUNCTION,
     ).within("dag.compare", replace="python_callable=compare_approaches", by="python_callable=monitor_resource_usage"),
 ]
