@@ -80,7 +80,7 @@ def set_up_directories() -> list[str]:
     Create ``DATA_DIR``, the parent directories of ``UPLOAD_FILE`` and ``REPORT_FILE``, and all ``CLIENT_DIRECTORIES``.
     Each client directory gets a ``README.txt`` that tells the client what to upload. Leave existing paths unchanged.
 
-    :return: absolute paths of the directories and files that this call created below ``DATA_DIR``, in creation order.
+    :return: absolute paths of the directories and files created below ``DATA_DIR`` (without it), in creation order.
     """
     created = []
     os.makedirs(DATA_DIR, exist_ok=True)
@@ -230,8 +230,7 @@ class MultiDirectoryTrigger(BaseTrigger):
     *A good neighbor.* Hundreds of triggers share one event loop, so never block it: run file access and long
     computations in ``DIRECTORY_THREADS``. When cancelled, stop immediately and let the ``CancelledError`` propagate.
     Afterwards, no asyncio task is left and, once a check under way has returned, no open file. Never modify the file
-    system, even on cancellation: a triggerer restart also cancels triggers. Instances share nothing but
-    ``DIRECTORY_THREADS``.
+    system, even on cancellation: a triggerer restart also cancels triggers. Instances share only ``DIRECTORY_THREADS``.
     """
 
     def __init__(self, directories: list[str], file_pattern: str = "*.csv", check_interval: float = 10) -> None:
@@ -278,11 +277,11 @@ class MultiDirectoryTrigger(BaseTrigger):
             {"status": "success", "directory": str, "filename": str, "path": str, "size": int, "modified": str,
              "files": [str, ...], "total_files": int, "errors": {directory: reason}}
 
-        Report the files of all directories that respond promptly, not of the first one only. Sort them in the order of
-        ``directories``, then by name; list each once. The first one is reported in detail: ``directory`` as written in
-        ``directories``, ``path`` (``directory`` and ``filename`` joined), ``size`` in bytes, ``modified`` in ISO 8601,
-        in UTC, ending in ``+00:00``. ``files`` lists the first 100 paths; ``total_files`` counts all. ``errors`` lists
-        the excluded directories. Do not add a timestamp or event id.
+        Report the files of all directories that respond within 0.1 seconds. Sort them in the order of ``directories``,
+        then by name; list each path once. Describe the first one: ``directory`` as written in ``directories``, ``path``
+        (``directory`` and ``filename`` joined), ``size`` in bytes, ``modified`` in ISO 8601, in UTC, ending in
+        ``+00:00``. ``files`` lists the first 100 paths; ``total_files`` counts all. ``errors`` lists the excluded
+        directories. Do not add a timestamp or event id.
 
         Payload when all directories are excluded, or on an unexpected exception::
 
@@ -580,7 +579,7 @@ def _recommendation(saved: float | None) -> str:
         return "Find out why the waiting time is unknown: `unavailable` has the reason."
     if saved == 0:
         return "Deferring saved nothing this time: the sensor did not defer."
-    return f"Keep deferring: this wait left a worker slot free for {saved:.0f} seconds."
+    return f"Keep deferring: a worker slot was free for {saved:.0f} seconds while the sensor waited."
 
 
 # ── Step 6: handle failures ───────────────────────────────────────────────────────────────────────────────────────────
@@ -680,7 +679,7 @@ def compare_approaches(**context: Any) -> dict[str, Any]:
         * ``waited_seconds``: float | None, from the sensor's XCom;
         * ``traditional``: ``{"slot_seconds": waited_seconds, "slots_for_100_waits": 100}``;
         * ``deferrable``: ``{"slot_seconds": float | None, "slots_for_100_waits": 0}``: ``slot_seconds`` is 0 if the
-          sensor deferred, otherwise ``waited_seconds``;
+          sensor deferred, ``waited_seconds`` if it did not, None if ``waited_seconds`` is None;
         * ``saved_slot_seconds``: ``traditional`` minus ``deferrable`` slot seconds, None if unknown;
         * ``task_states``: ``{state: int}``, this run's task count per state (``ti.get_task_states``), "none" for no
           state; or None;
@@ -982,9 +981,9 @@ class ApiTrigger(BaseTrigger):
 
         An HTTP status from 400 to 499 is permanent, except 408, 425 and 429. The payload is then ``{"status": "error",
         "error_type": "api", "message": str, "errors": {url: reason}}``. On an unexpected exception, such as an invalid
-        URL, the ``error_type`` is ``"unexpected"``. Everything else is transient: another ``status``, a body that is
-        not a JSON object, the HTTP statuses 408, 425, 429 and 500 to 599, all connection errors (refused, reset,
-        unknown host), and a request that takes more than 5 seconds in all.
+        URL, the ``error_type`` is ``"unexpected"``. Everything else is transient, including another ``status``, a body
+        that is not a JSON object, the HTTP statuses 408, 425, 429 and 500 to 599, all connection errors (refused,
+        reset, unknown host), and a request that takes more than 5 seconds in all.
         """
         try:
             payload = await self._wait_for_status()

@@ -82,7 +82,7 @@ def test_set_up_leaves_existing_paths_unchanged(submission, data_dir):
 
 @pytest.mark.parametrize("existing", ["nothing", "client_1", "everything"])
 def test_set_up_returns_what_it_created(submission, data_dir, existing):
-    """Returns absolute paths of the directories and files that this call created below DATA_DIR, in creation order."""
+    """Returns absolute paths of the directories and files created below DATA_DIR (without it), in creation order."""
     if existing == "client_1":
         os.makedirs(submission.CLIENT_DIRECTORIES[0])
     elif existing == "everything":

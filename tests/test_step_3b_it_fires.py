@@ -124,7 +124,7 @@ def test_only_files_match(trigger, clients):
 
 
 def test_reports_all_files_in_order(submission, clients):
-    """Report the files of all directories that respond promptly, in the order of directories, then by name."""
+    """Report the files of all directories that respond within 0.1 seconds, in order of directories, then by name."""
     order = [clients[4], clients[2], clients[5], clients[1], clients[3]]
     for number, name in [(1, "a.csv"), (2, "z.csv"), (2, "b.csv"), (2, "m.csv"), (5, "a.csv")]:
         clients.drop(number, name, "id\n" if name == "b.csv" else "id\n1\n")

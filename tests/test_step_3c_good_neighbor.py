@@ -188,7 +188,7 @@ def test_forty_hung_directories_delay_no_other_trigger(submission, trigger, clie
 
 
 def test_instances_share_nothing(submission, clients):
-    """Instances share nothing but DIRECTORY_THREADS, although all triggers run in one process."""
+    """Instances share only DIRECTORY_THREADS, although all triggers run in one process."""
     one = submission.MultiDirectoryTrigger([clients[3], clients[1]], "*.csv", 10)
     other = submission.MultiDirectoryTrigger([clients[3], clients[2]], "*.json", 20)
     clients.drop(1, "a.csv")
