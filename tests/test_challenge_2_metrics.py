@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from support import rest_api
-from support.contract import Result, expect, expect_equal, must_not_fail
+from support.contract import Result, expect, expect_equal
 from support.logs import captured_logs
+from support.measuring import API_FAULTS, airflow_api, expect_unavailable, measured_by
 from support.mistakes import Mistake
-from support.task_instance import TaskInstance, context_for
-from support.watching import is_plain_json
+from support.task_instance import TaskInstance
 
 SENSOR = "monitor_client_uploads"
 CALLED = "collect_trigger_metrics(**context)"
@@ -26,8 +27,9 @@ XCOMS = {
     ("run_1", SENSOR): {"status": "success", "waited_seconds": 30.0},
     ("run_2", SENSOR): {"status": "success", "waited_seconds": 90.0},
     ("run_4", SENSOR): {"status": "success", "waited_seconds": None},
-    ("run_3", SENSOR): {"status": "success", "waited_seconds": 10_000.0},  # of an earlier try: the run has failed
+    ("run_3", SENSOR): {"status": "success", "waited_seconds": 10_000.0},  # of an earlier try: the sensor has failed
 }
+ERROR = RuntimeError("The API server does not respond")
 
 
 @pytest.fixture
@@ -36,140 +38,132 @@ def collect(submission):
 
     def call(states: Any = STATES, xcoms: Any = XCOMS) -> Result:
         ti = TaskInstance("collect_trigger_metrics", xcoms, states, dag_id="trigger_orchestration_challenge")
-        with must_not_fail(CALLED):
-            metrics = Result(CALLED, submission.collect_trigger_metrics(**context_for(ti)))
-        expect(is_plain_json(metrics), called=CALLED, got=metrics, mistake=Mistake.RESULT_IS_NOT_PLAIN_JSON)
-        return metrics
+        return measured_by(submission, "collect_trigger_metrics", ti)
 
     return call
 
 
-def test_counts_runs_and_waits(collect):
-    """runs is the number of runs; waits counts the task instances of the two sensors by state."""
-    metrics = collect()
-    mistake = Mistake.LOOKS_AT_ANOTHER_DAG if metrics["runs"] == 0 else Mistake.RUNS_COUNTED_WRONGLY
-    expect_equal(metrics["runs"], 5, called=f'{CALLED}["runs"], as a task of another DAG', mistake=mistake)
-    due = {"success": 4, "failed": 2, "deferred": 1, "none": 1, "skipped": 1, "running": 1}
-    expect_equal(metrics["waits"], due, called=f'{CALLED}["waits"]', mistake=Mistake.WAITS_COUNTED_WRONGLY)
+def test_counts_the_runs(collect):
+    """runs: int, number of runs of trigger_implementation_exercise; the task may belong to another DAG."""
+    runs = collect()["runs"]
+    mistake = Mistake.READS_ANOTHER_DAG if runs == 0 else Mistake.RUNS_COUNTED_WRONGLY
+    expect_equal(runs, 5, called=f'{CALLED}["runs"], as a task of another DAG', mistake=mistake)
 
 
-def test_rates_are_of_the_waits_that_have_ended(collect):
-    """success_rate and failure_rate are of the waits that have ended in success or failed."""
+@pytest.mark.parametrize(
+    ("more", "counted"),
+    [({}, {}), ({"run_6": {"process_trigger_results": "success"}}, {}), ({"run_6": {SENSOR: "failed"}}, {"failed": 1})],
+    ids=["both sensors in each run", "a run without the sensors", "a run with one of them"],
+)
+def test_counts_the_waits_per_state(collect, more, counted):
+    """waits: number of the sensors' task instances per state, "none" for no state; a run without any is not counted."""
+    expected = {"success": 4, "failed": 2, "deferred": 1, "none": 1, "skipped": 1, "running": 1}
+    expected |= {state: expected[state] + number for state, number in counted.items()}
+    waits = collect({**STATES, **more})["waits"]
+    expect_equal(waits, expected, called=f'{CALLED}["waits"], {more}', mistake=Mistake.WAITS_COUNTED_WRONGLY)
+
+
+def test_rates_are_of_the_waits_that_ended(collect):
+    """success_rate, failure_rate: share of success and of failed in the waits that ended in one of the two."""
     metrics = collect()
     called, rates = f"{CALLED}: 4 waits succeeded, 2 failed", [metrics["success_rate"], metrics["failure_rate"]]
     expect(None not in rates, called=called, got=rates, mistake=Mistake.KNOWN_FIGURE_NOT_GIVEN)
     rates = [round(rate, 6) for rate in rates]
-    expect_equal(rates, [0.666667, 0.333333], called=called, mistake=Mistake.RATE_NOT_OF_THE_WAITS_THAT_HAVE_ENDED)
+    expect_equal(rates, [0.666667, 0.333333], called=called, mistake=Mistake.RATE_NOT_OF_THE_WAITS_THAT_ENDED)
 
 
-def test_averages_the_waits_that_are_known(collect):
-    """average and longest wait are over the runs whose sensor succeeded and whose wait is known."""
+def test_averages_the_waiting_times_that_are_known(collect):
+    """average_wait_seconds, longest_wait_seconds: over the runs whose sensor succeeded and whose time is known."""
     metrics = collect()
-    figures = [metrics["average_wait_seconds"], metrics["longest_wait_seconds"]]
-    mistake = Mistake.KNOWN_FIGURE_NOT_GIVEN if None in figures else Mistake.AVERAGE_OVER_FAILED_OR_UNKNOWN_WAITS
-    expect_equal(figures, [60.0, 90.0], called=f"{CALLED}: waits of 30 and 90 seconds", mistake=mistake)
+    values = [metrics["average_wait_seconds"], metrics["longest_wait_seconds"]]
+    mistake = Mistake.KNOWN_FIGURE_NOT_GIVEN if None in values else Mistake.AVERAGE_OVER_FAILED_OR_UNKNOWN_WAITS
+    expect_equal(values, [60.0, 90.0], called=f"{CALLED}: they waited 30 and 90 seconds", mistake=mistake)
 
 
 @pytest.mark.parametrize(
     "states", [{}, {"run_1": {SENSOR: "deferred", "wait_for_upload": None}}], ids=["no runs", "nothing has ended"]
 )
-def test_no_waits_make_no_rates(collect, states):
-    """Without waits that have ended there are no rates and no averages: None, and no division by zero."""
-    metrics = collect(states, {})
-    figures = [
-        metrics[name] for name in ("success_rate", "failure_rate", "average_wait_seconds", "longest_wait_seconds")
-    ]
-    expect_equal(
-        metrics["runs"], len(states), called=f'{CALLED}["runs"], {states}', mistake=Mistake.RUNS_COUNTED_WRONGLY
-    )
-    expect_equal(figures, [None] * 4, called=f"{CALLED}, {states}", mistake=Mistake.RATE_WITHOUT_WAITS)
+def test_rates_and_averages_of_no_waits_are_none(collect, states):
+    """success_rate, failure_rate, average_wait_seconds, longest_wait_seconds: None if there are none."""
+    metrics, called = collect(states, {}), f"{CALLED}, {states}"
+    names = ("success_rate", "failure_rate", "average_wait_seconds", "longest_wait_seconds")
+    values = {name: metrics[name] for name in names}
+    expect_equal(values, dict.fromkeys(names), called=called, mistake=Mistake.RATE_WITHOUT_WAITS)
+    expect_equal(metrics["runs"], len(states), called=f'{called}: ["runs"]', mistake=Mistake.RUNS_COUNTED_WRONGLY)
 
 
-def test_reads_queue_and_pools_from_the_api(collect):
-    """triggers_running, triggers_queued and pool_utilization come from the REST API."""
-    with rest_api.serving() as api, rest_api.connected(api.url):
+def test_counts_running_and_queued_triggers(collect, monkeypatch):
+    """triggers_queued: deferred tasks that no triggerer runs because trigger or trigger.triggerer_id is null."""
+    triggers = [{"id": 1, "triggerer_id": 4}, {"id": 2, "triggerer_id": 4}, {"id": 3, "triggerer_id": None}, None]
+    tasks = [{"task_id": f"task_{n}", "state": "deferred", "trigger": trigger} for n, trigger in enumerate(triggers)]
+    answer = {"task_instances": tasks, "total_entries": len(tasks)}
+    monkeypatch.setitem(rest_api.ANSWERS, "/api/v2/dags/~/dagRuns/~/taskInstances", answer)
+    with airflow_api():
         metrics = collect()
-    triggers = [metrics["triggers_running"], metrics["triggers_queued"]]
-    called = f"{CALLED}: two triggers taken up, one not"
-    expect_equal(triggers, [2, 1], called=called, mistake=Mistake.TAKEN_UP_AND_QUEUED_MIXED_UP)
-    utilization = {name: float(value) for name, value in metrics["pool_utilization"].items()}
-    due = {"default_pool": 0.25, "one_slot": 1.0, "no_slots": 0.0, "unlimited": 0.0}
+    values = [metrics["triggers_running"], metrics["triggers_queued"]]
+    called = f"{CALLED}: the triggers of the deferred tasks are {triggers}"
+    expect_equal(values, [2, 2], called=called, mistake=Mistake.RUNNING_AND_QUEUED_MIXED_UP)
+
+
+def test_requests_the_deferred_tasks_of_all_dags(collect):
+    """triggers_running, triggers_queued: from /api/v2/dags/~/dagRuns/~/taskInstances?state=deferred&limit=100."""
+    with airflow_api() as api:
+        collect()
+    requests = [urlsplit(path) for _, path in api.requests]
+    queries = [parse_qs(url.query) for url in requests if url.path == "/api/v2/dags/~/dagRuns/~/taskInstances"]
+    called, got = f"{CALLED}: the requests for task instances", [path for _, path in api.requests]
+    mistake = Mistake.DOES_NOT_REQUEST_THE_TASKS_OF_ALL_DAGS if requests else Mistake.DOES_NOT_ASK_THE_API
+    expect(bool(queries), called=called, got=got, mistake=mistake)
+    deferred = all(query.get("state") == ["deferred"] for query in queries)
+    expect(deferred, called=called, got=got, mistake=Mistake.REQUESTS_TASKS_THAT_ARE_NOT_DEFERRED)
+    limits = [int(query.get("limit", ["50"])[0]) for query in queries]  # 50 is the API's default
+    expect(min(limits) >= 100, called=called, got=got, mistake=Mistake.REQUESTS_FEWER_TASKS_THAN_THE_API_RETURNS)
+
+
+def test_computes_the_utilization_of_the_pools(collect):
+    """pool_utilization: occupied_slots / slots; 0 for a pool with no slots or with unlimited slots (-1)."""
+    with airflow_api():
+        metrics = collect()
+    utilization = {name: float(value) for name, value in (metrics["pool_utilization"] or {}).items()}
+    expected = {"default_pool": 0.25, "one_slot": 1.0, "no_slots": 0.0, "unlimited": 0.0}
     mistake = Mistake.POOL_WITHOUT_LIMIT if utilization.get("unlimited") else Mistake.POOLS_COUNTED_WRONGLY
-    expect_equal(utilization, due, called=f'{CALLED}["pool_utilization"]', mistake=mistake)
+    expect_equal(utilization, expected, called=f'{CALLED}["pool_utilization"]', mistake=mistake)
+    expect_unavailable(metrics, called=CALLED)
 
 
-@pytest.mark.parametrize("api", ["absent", "refusing", "silent"])
-def test_does_without_the_api(collect, api):
-    """What cannot be had from the API is None, with the reason in unavailable; the task does not fail."""
-    if api == "absent":
+@pytest.mark.parametrize("fault", API_FAULTS)
+def test_does_without_the_api(collect, fault):
+    """An error in read_airflow_api must not fail the task: None, with the reason in unavailable."""
+    with airflow_api(fault):
         metrics = collect()
-    elif api == "silent":
-        with rest_api.silent() as url, rest_api.connected(url):
-            metrics = collect()
-    else:
-        with rest_api.serving() as server, rest_api.connected(server.url):
-            server.answer = 401
-            metrics = collect()
-    names = ("triggers_running", "triggers_queued", "pool_utilization")
-    called = f"{CALLED}, the API is {api}"
-    expect_equal([metrics[name] for name in names], [None] * 3, called=called, mistake=Mistake.INVENTED_FIGURE)
-    reasons = [metrics["unavailable"].get(name) for name in names]
-    told, got = all(isinstance(reason, str) and reason for reason in reasons), metrics["unavailable"]
-    expect(told, called=called, got=got, mistake=Mistake.DOES_NOT_SAY_WHY_A_FIGURE_IS_MISSING)
-    expect_equal([metrics["runs"], "runs" in metrics["unavailable"]], [5, False], called=called)
+    called = f"{CALLED}, the API is {fault}"
+    expect_unavailable(metrics, "triggers_running", "triggers_queued", "pool_utilization", called=called)
+    expect_equal(metrics["runs"], 5, called=f'{called}: ["runs"]', mistake=Mistake.RUNS_COUNTED_WRONGLY)
 
 
 def test_does_without_the_states(collect):
-    """If the states cannot be had, runs is None with the reason, waits is empty, and the task does not fail."""
-    metrics = collect(None)
-    figures = [metrics["runs"], metrics["waits"], metrics["success_rate"], metrics["average_wait_seconds"]]
-    called = f"{CALLED}, the states cannot be had"
-    expect_equal(figures, [None, {}, None, None], called=called, mistake=Mistake.INVENTED_FIGURE)
-    reason, got = metrics["unavailable"].get("runs"), metrics["unavailable"]
-    told = isinstance(reason, str) and bool(reason)
-    expect(told, called=f'{CALLED}["unavailable"]', got=got, mistake=Mistake.DOES_NOT_SAY_WHY_A_FIGURE_IS_MISSING)
+    """An error in ti.get_task_states must not fail the task: waits is empty if the states are unavailable."""
+    metrics, called = collect(None), f"{CALLED}, get_task_states raises"
+    expect_unavailable(metrics, "runs", called=called)
+    expected = {"waits": {}, "success_rate": None, "average_wait_seconds": None}
+    values = {name: metrics[name] for name in expected}
+    expect_equal(values, expected, called=called, mistake=Mistake.INVENTED_FIGURE)
+
+
+def test_does_without_an_xcom(collect):
+    """An error in the XComs must not fail the task: then the run's waited_seconds is not known."""
+    metrics = collect(xcoms={**XCOMS, ("run_2", SENSOR): ERROR, ("run_4", SENSOR): ERROR})
+    called = f"{CALLED}, xcom_pull raises for all runs but one, which waited 30 seconds"
+    values = [metrics["average_wait_seconds"], metrics["longest_wait_seconds"]]
+    mistake = Mistake.KNOWN_FIGURE_NOT_GIVEN if None in values else Mistake.AVERAGE_OVER_FAILED_OR_UNKNOWN_WAITS
+    expect_equal(values, [30.0, 30.0], called=called, mistake=mistake)
+    expect_equal(metrics["runs"], 5, called=f'{called}: ["runs"]', mistake=Mistake.RUNS_COUNTED_WRONGLY)
 
 
 def test_logs_the_metrics(collect):
-    """The metrics are also logged, at INFO."""
+    """Log the metrics at INFO."""
     with captured_logs() as lines:
         collect({"run_1": {SENSOR: "success"}}, {("run_1", SENSOR): {"waited_seconds": 711.25}})
-    told = any("711" in line.text for line in lines if line.level == 20)
-    got = [line.text for line in lines]
-    expect(told, called=f"the log of {CALLED}", got=got, mistake=Mistake.FIGURES_NOT_LOGGED_AT_INFO)
-
-
-class Forgetful(TaskInstance):
-    """A task instance that can pull the XCom of one run only."""
-
-    def xcom_pull(self, *args: Any, **kwargs: Any) -> Any:
-        if kwargs.get("run_id") != "run_1":
-            raise RuntimeError("The API server does not answer")
-        return super().xcom_pull(*args, **kwargs)
-
-
-def test_does_without_an_xcom(submission):
-    """No source may fail the task: a run whose XCom cannot be had is one whose wait is not known."""
-    ti = Forgetful("collect_trigger_metrics", XCOMS, STATES, dag_id="trigger_orchestration_challenge")
-    called = f"{CALLED}, xcom_pull raises for all runs but one"
-    with must_not_fail(called):
-        metrics = Result(called, submission.collect_trigger_metrics(**context_for(ti)))
-    figures = [metrics["runs"], metrics["average_wait_seconds"], metrics["longest_wait_seconds"]]
-    expect(None not in figures, called=called, got=figures, mistake=Mistake.KNOWN_FIGURE_NOT_GIVEN)
-    expect_equal(figures[0], 5, called=f'{called}: ["runs"]', mistake=Mistake.RUNS_COUNTED_WRONGLY)
-    expect_equal(figures, [5, 30.0, 30.0], called=called, mistake=Mistake.AVERAGE_OVER_FAILED_OR_UNKNOWN_WAITS)
-
-
-def test_asks_the_api_for_deferred_tasks(collect):
-    """triggers_running and triggers_queued are of the deferred task instances, as many as the API gives."""
-    with rest_api.serving() as api, rest_api.connected(api.url):
-        collect()
-    asked = [urlsplit(path) for _, path in api.requests]
-    queries = [parse_qs(url.query) for url in asked if url.path == "/api/v2/dags/~/dagRuns/~/taskInstances"]
-    called, got = f"{CALLED}: the requests for task instances", [path for _, path in api.requests]
-    mistake = Mistake.DOES_NOT_ASK_FOR_THE_TASKS_OF_ALL_DAGS if asked else Mistake.DOES_NOT_ASK_THE_API
-    expect(bool(queries), called=called, got=got, mistake=mistake)
-    deferred = all(query.get("state") == ["deferred"] for query in queries)
-    expect(deferred, called=called, got=got, mistake=Mistake.ASKS_FOR_TASKS_THAT_ARE_NOT_DEFERRED)
-    all_that_it_gives = all(int(query.get("limit", ["50"])[0]) >= 100 for query in queries)
-    expect(all_that_it_gives, called=called, got=got, mistake=Mistake.ASKS_FOR_FEWER_THAN_THE_API_GIVES)
+    logged = any("711" in line.text for line in lines if line.level == logging.INFO)
+    got, mistake = [line.text for line in lines], Mistake.FIGURES_NOT_LOGGED_AT_INFO
+    expect(logged, called=f"the log of {CALLED}, waited_seconds=711.25", got=got, mistake=mistake)

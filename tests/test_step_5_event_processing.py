@@ -150,9 +150,19 @@ def test_says_why_a_file_is_invalid(process, tmp_path, case):
             expect_equal(valid, expected, called=f"{called}: the valid files", mistake=Mistake.FILE_LEFT_OUT)
 
 
+def test_keeps_the_order_of_the_files(process, tmp_path):
+    """Returns valid and invalid, both lists in the order of files."""
+    names = ["m.csv", "z.csv", "b.csv", "a.csv", "n.csv", "c.csv"]
+    processed = process(found(*(write(tmp_path, name, "id\n" if name > "k" else "") for name in names)))
+    for key, expected in (("valid", ["m.csv", "z.csv", "n.csv"]), ("invalid", ["b.csv", "a.csv", "c.csv"])):
+        called, listed = f'{PROCESS}["{key}"], files are {names}', list(entries(processed, key))
+        expect_equal(sorted(listed), sorted(expected), called=called, mistake=Mistake.FILE_LEFT_OUT)
+        expect_equal(listed, expected, called=called, mistake=Mistake.NOT_IN_THE_ORDER_OF_FILES)
+
+
 @pytest.mark.parametrize("waited", [90.5, None])
 def test_copies_the_values_of_the_sensor(process, tmp_path, waited):
-    """Copy total_files and waited_seconds from the result of the sensor."""
+    """total_files and waited_seconds are the sensor's."""
     processed = process(found(write(tmp_path, "one.csv", "id\n1\n"), total_files=250, waited_seconds=waited))
     called = f"{PROCESS}, one of 250 files listed, waited {waited} seconds"
     expect_equal(processed["total_files"], 250, called=called, mistake=Mistake.TOTAL_IS_NOT_THE_SENSORS)

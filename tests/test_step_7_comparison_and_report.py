@@ -94,12 +94,8 @@ def test_never_guesses(compare, result):
     comparison = compare(result, states=None)
     called = f"{COMPARE}, the sensor's XCom is {result}, get_task_states raises"
     expect_unavailable(comparison, "waited_seconds", "task_states", called=called)
-    values = {
-        "saved_slot_seconds": comparison["saved_slot_seconds"],
-        "traditional": of(comparison, "traditional")["slot_seconds"],
-    }
-    if not (result and result["deferred"]):  # if the sensor deferred, it held no slot, however long it waited
-        values["deferrable"] = of(comparison, "deferrable")["slot_seconds"]
+    values = {approach: of(comparison, approach)["slot_seconds"] for approach in ("traditional", "deferrable")}
+    values["saved_slot_seconds"] = comparison["saved_slot_seconds"]
     expect_equal(values, dict.fromkeys(values), called=called, mistake=Mistake.INVENTED_FIGURE)
 
 

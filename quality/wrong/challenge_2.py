@@ -8,33 +8,52 @@ from tests.support.mistakes import Mistake
 WRONG = [
     Wrong(
         "c2-counts-all-task-instances",
-        "test_asks_the_api_for_deferred_tasks",
-        Mistake.ASKS_FOR_TASKS_THAT_ARE_NOT_DEFERRED,
+        "test_requests_the_deferred_tasks_of_all_dags",
+        Mistake.REQUESTS_TASKS_THAT_ARE_NOT_DEFERRED,
     ).within("_count_triggers", text="?state=deferred&limit=100", by=""),
     Wrong(
-        "c2-division-by-zero", "test_no_waits_make_no_rates[no runs]", Mistake.A_MISSING_FIGURE_FAILS_THE_TASK
+        "c2-division-by-zero",
+        "test_rates_and_averages_of_no_waits_are_none[no runs]",
+        Mistake.A_MISSING_FIGURE_FAILS_THE_TASK,
     ).within(
         "collect_trigger_metrics", replace="waits['success'] / ended if ended else None", by='waits["success"] / ended'
     ),
     Wrong(
         "c2-failed-runs-averaged",
-        "test_averages_the_waits_that_are_known",
+        "test_averages_the_waiting_times_that_are_known",
         Mistake.AVERAGE_OVER_FAILED_OR_UNKNOWN_WAITS,
     ).within(
         "collect_trigger_metrics",
         replace="(task_id, state) == (SENSOR_TASK_ID, 'success')",
         by="task_id == SENSOR_TASK_ID",
     ),
-    Wrong("c2-one-slot-is-none", "test_reads_queue_and_pools_from_the_api", Mistake.POOLS_COUNTED_WRONGLY).within(
+    Wrong("c2-one-slot-is-none", "test_computes_the_utilization_of_the_pools", Mistake.POOLS_COUNTED_WRONGLY).within(
         "_pool_utilization",
         replace="max(pool['occupied_slots'] / pool['slots'], 0.0) if pool['slots'] else 0.0",
         by='pool["occupied_slots"] / pool["slots"] if pool["slots"] > 1 else 0.0',
     ),
-    Wrong("c2-own-dag", "test_counts_runs_and_waits", Mistake.LOOKS_AT_ANOTHER_DAG).within(
+    Wrong(
+        "c2-null-trigger-fails", "test_counts_running_and_queued_triggers", Mistake.RUNNING_AND_QUEUED_MIXED_UP
+    ).within(
+        "_count_triggers", replace="(task['trigger'] or {}).get('triggerer_id')", by='task["trigger"]["triggerer_id"]'
+    ),
+    Wrong(
+        "c2-missing-sensor-has-no-state",
+        "test_counts_the_waits_per_state[a run without the sensors]",
+        Mistake.WAITS_COUNTED_WRONGLY,
+    ).within(
+        "collect_trigger_metrics",
+        replace="waits = Counter(state or 'none' for _, task_id, state in states if task_id in WAITING_TASK_IDS)",
+        by="""
+        pairs = [(tasks, task_id) for tasks in (runs or {}).values() for task_id in WAITING_TASK_IDS]
+        waits = Counter(tasks.get(task_id) or "none" for tasks, task_id in pairs)
+        """,
+    ),
+    Wrong("c2-own-dag", "test_counts_the_runs", Mistake.READS_ANOTHER_DAG).within(
         "collect_trigger_metrics", replace="EXERCISE_DAG_ID", by="ti.dag_id"
     ),
     Wrong(
-        "c2-queued-counts-taken-up", "test_reads_queue_and_pools_from_the_api", Mistake.TAKEN_UP_AND_QUEUED_MIXED_UP
+        "c2-queued-counts-taken-up", "test_counts_running_and_queued_triggers", Mistake.RUNNING_AND_QUEUED_MIXED_UP
     ).within(
         "_count_triggers",
         replace="sum((triggerer is not None) == assigned for triggerer in triggerers)",
@@ -42,10 +61,14 @@ WRONG = [
     ),
     Wrong(
         "c2-rate-of-all-waits",
-        "test_rates_are_of_the_waits_that_have_ended",
-        Mistake.RATE_NOT_OF_THE_WAITS_THAT_HAVE_ENDED,
+        "test_rates_are_of_the_waits_that_ended",
+        Mistake.RATE_NOT_OF_THE_WAITS_THAT_ENDED,
     ).within("collect_trigger_metrics", replace="waits['success'] + waits['failed']", by="sum(waits.values())"),
-    Wrong("c2-rate-zero-without-waits", "test_no_waits_make_no_rates[no runs]", Mistake.RATE_WITHOUT_WAITS).within(
+    Wrong(
+        "c2-rate-zero-without-waits",
+        "test_rates_and_averages_of_no_waits_are_none[no runs]",
+        Mistake.RATE_WITHOUT_WAITS,
+    ).within(
         "collect_trigger_metrics",
         replace="waits['failed'] / ended if ended else None",
         by='waits["failed"] / max(ended, 1)',
@@ -59,10 +82,12 @@ WRONG = [
     ),
     Wrong(
         "c2-unknown-wait-is-zero",
-        "test_averages_the_waits_that_are_known",
+        "test_averages_the_waiting_times_that_are_known",
         Mistake.AVERAGE_OVER_FAILED_OR_UNKNOWN_WAITS,
     ).within("_waited_in_run", replace="pull()['waited_seconds']", by='pull()["waited_seconds"] or 0.0'),
-    Wrong("c2-unlimited-pool-negative", "test_reads_queue_and_pools_from_the_api", Mistake.POOL_WITHOUT_LIMIT).within(
+    Wrong(
+        "c2-unlimited-pool-negative", "test_computes_the_utilization_of_the_pools", Mistake.POOL_WITHOUT_LIMIT
+    ).within(
         "_pool_utilization",
         replace="max(pool['occupied_slots'] / pool['slots'], 0.0)",
         by='pool["occupied_slots"] / pool["slots"]',
@@ -72,7 +97,7 @@ WRONG = [
         replace="measure(run_id, lambda: pull()['waited_seconds'], unavailable={})",
         by='(pull() or {}).get("waited_seconds")',
     ),
-    Wrong("c2-xcom-of-this-run", "test_averages_the_waits_that_are_known", Mistake.KNOWN_FIGURE_NOT_GIVEN).within(
-        "_waited_in_run", replace="run_id=run_id", by=""
-    ),
+    Wrong(
+        "c2-xcom-of-this-run", "test_averages_the_waiting_times_that_are_known", Mistake.KNOWN_FIGURE_NOT_GIVEN
+    ).within("_waited_in_run", replace="run_id=run_id", by=""),
 ]

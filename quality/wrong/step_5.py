@@ -43,6 +43,11 @@ WRONG = [
     Wrong("s5-header-counted", "test_lists_valid_files", Mistake.ROWS_MISCOUNTED).within(
         "_validate", replace="sum(1 for _ in csv.reader(file)) - 1", by="sum(1 for _ in csv.reader(file))"
     ),
+    Wrong("s5-invalid-out-of-order", "test_keeps_the_order_of_the_files", Mistake.NOT_IN_THE_ORDER_OF_FILES).within(
+        "process_trigger_results",
+        replace="[entry for entry in entries if 'reason' in entry]",
+        by='sorted((entry for entry in entries if "reason" in entry), key=lambda entry: entry["path"])',
+    ),
     Wrong("s5-log-names-the-first", "test_logs_one_line_per_file", Mistake.NOT_ONE_LOG_LINE_PER_FILE).within(
         "process_trigger_results", replace="entry['path']", by='entries[0]["path"]'
     ),
