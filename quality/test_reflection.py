@@ -62,7 +62,7 @@ def test_its_table_has_the_figures_of_the_race():
     [
         "3.2 slot-seconds in the mean",
         "0.37 for 0.19",
-        "ends 2.1 seconds later",
+        "2.1 seconds later",
         "2.9 seconds on",
         "5.3 waits a second",
     ],
@@ -71,15 +71,6 @@ def test_other_figures_are_those_of_the_measurements(figure: str):
     measured = " ".join((DOCS / "measurements.md").read_text(encoding="utf-8").split())
     assert figure in WORDS
     assert figure in measured
-
-
-def test_the_numbers_of_checks_are_those_of_the_scorecard():
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    said = re.findall(r"Step (\d) has (\d+)\b", WORDS)
-    assert len(said) == 3
-    for step, checks in said:
-        shown = re.findall(rf"[✗·] Step {step}[a-z]? .* 0/(\d+)\b", readme)
-        assert sum(map(int, shown)) == int(checks)
 
 
 def test_airflow_has_all_that_is_named(tmp_path: Path):
