@@ -16,8 +16,8 @@ from kata.places import MODULE, SOLUTION, STARTER, SUITE
 from kata.steps import find_step
 
 STEP = find_step("1")
-FRAME = "test_the_dag_has_the_frame_that_is_asked_for"
-SET_UP = "test_set_up_makes_all_directories"
+FRAME = "test_the_dag_has_its_arguments"
+SET_UP = "test_set_up_creates_all_directories"
 
 # Added to the starter, which passes no check. What the message must name, and the code.
 PATCHES = {

@@ -23,6 +23,8 @@ def prepare(tree: Path, state: Path) -> Path:
     """
     os.environ["TZ"] = TIME_ZONE
     time.tzset()
+    # The APIs of the checks are on this machine, which a proxy of the learner's network cannot reach.
+    os.environ["NO_PROXY"] = os.environ["no_proxy"] = "*"
     graded = os.environ.get("KATA_ENVIRONMENT") == "ready"
     if not graded:
         state.mkdir(parents=True, exist_ok=True)
