@@ -70,7 +70,7 @@ live: $(READY) ## prove your work on a real scheduler, worker and triggerer  [TR
 	@$(KATA) live --tree "$(TREE)" $(if $(STACK),--stack "$(STACK)") $(if $(RESULTS),--results "$(RESULTS)")
 
 # A NAME of the environment does not count: on WSL it is the machine's.
-pitfall: $(READY) ## let a mistake happen on a real Airflow, then its cure; without NAME they are listed  [NAME=…] [WRITE=1]
+pitfall: $(READY) ## run a mistake on a real Airflow, then its fix; without NAME, list them  [NAME=…] [WRITE=1]
 	@$(KATA) pitfall $(if $(filter command,$(origin NAME)),"$(NAME)" $(if $(WRITE),--write))
 
 race: $(READY) ## measure what deferring saves, on a real Airflow; ten minutes  [WAITS=100] [SLOTS=8] [HOLD=60]

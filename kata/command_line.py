@@ -92,7 +92,7 @@ def _parser() -> argparse.ArgumentParser:
         "--stack", choices=("own", "compose"), default="own", help="which Airflow; default: one of its own"
     )
     live.add_argument("--results", metavar="FILE", type=Path, help="also write the results as JSON")
-    pitfall = command("pitfall", _pitfall, "let a mistake happen on a real Airflow, then its cure")
+    pitfall = command("pitfall", _pitfall, "run a mistake on a real Airflow, then its fix")
     pitfall.add_argument("name", nargs="?", help="which; without it they are listed")
     pitfall.add_argument("--write", action="store_true", help="also write what was seen into docs/pitfalls.md")
     raced = command("race", _race, "race poke, reschedule and deferrable sensors against each other on a real Airflow")

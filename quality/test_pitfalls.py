@@ -52,10 +52,10 @@ def test_every_lesson_is_a_pitfall_of_two_ways():
         assert set(re.findall(r'"(\w+)\.[A-Z]\w+", \{', text)) == {pitfall.name}
 
 
-def test_every_lesson_says_what_happens_and_what_cures_it():
+def test_every_lesson_says_what_happens_and_how_to_fix_it():
     for pitfall in PITFALLS:
         assert "\n" not in pitfall.title
-        assert "\n\nThe cure: " in pitfall.story
+        assert "\n\nThe fix: " in pitfall.story
 
 
 def test_what_was_seen_is_told_wrong_before_right():

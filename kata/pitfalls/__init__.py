@@ -1,1 +1,1 @@
-"""`make pitfall`: what a mistake looks like on a real Airflow, and that it is gone with the cure."""
+"""`make pitfall`: what a mistake does on a real Airflow, and that the fix prevents it."""

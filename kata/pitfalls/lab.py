@@ -1,4 +1,4 @@
-"""The same wait twice on an Airflow of its own: with the mistake, and with the cure."""
+"""The same task twice on an Airflow of its own: with the mistake, and with the fix."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def carry_out(pitfall: Pitfall, say: Callable[[str], None]) -> Experiment:
         say(f"{pitfall.name}: tidying up")
         end_active_runs(airflow.api)
         starts = _restart_triggerer(airflow)
-        say(f"{pitfall.name}: the cure")
+        say(f"{pitfall.name}: the fix")
         return Experiment(pitfall, wrong, observe(airflow, metrics, pitfall, "right"), starts)
 
 

@@ -36,7 +36,7 @@ class Pitfall:
 
     @property
     def story(self) -> str:
-        """What happens, and the cure: Markdown."""
+        """What happens, and the fix: Markdown."""
         return self._said()[1]
 
     def _said(self) -> tuple[str, str]:

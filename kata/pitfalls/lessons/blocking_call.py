@@ -1,10 +1,11 @@
 """
 A blocking call in run()
 
-All triggers of a triggerer share one event loop. Whoever sleeps, lists a directory, opens a file or asks a service with
-a call that blocks stops every one of them for as long as that takes. The neighbour here waits for three seconds.
+All triggers of a triggerer share one event loop. A trigger that sleeps, lists a directory, opens a file or calls a
+service with a blocking call stops all of them until the call returns. The neighbor here waits for three seconds.
 
-The cure: `await` for whatever waits; what can only block goes to a thread, with `asyncio.to_thread`.
+The fix: `await` everything that waits; run a call that can only block in a thread, for example with
+`asyncio.to_thread`.
 """
 
 from __future__ import annotations

@@ -1,10 +1,11 @@
 """
 A class path that only the DAG processor knows
 
-Airflow loads a DAG file under a made-up module name. A class path that is put together from `__module__` holds it, and
-the triggerer, which sees no DAG folder, cannot import it. (In an installed package `__module__` is right.)
+Airflow loads a DAG file under a generated module name. A class path that is built from `__module__` contains it, and
+the triggerer, which does not import from the DAG folder, cannot import it. (In an installed package, `__module__` is
+right.)
 
-The cure: write the path to the letter, and put the module where the triggerer can import it: in a package, in
+The fix: write the path as a literal string, and put the module where the triggerer can import it: in a package, in
 `plugins/`, on the `PYTHONPATH`.
 """
 

@@ -1,10 +1,10 @@
 """
 An exception that leaves run()
 
-The task fails as `TaskDeferralError: Trigger failure`, whatever has happened. `execute_complete`, which could say what
-that means and what to do, is never called.
+The task fails with `TaskDeferralError: Trigger failure`, whatever has happened. `execute_complete`, which could
+explain the error, is never called.
 
-The cure: make an event of what goes wrong, and let the operator raise.
+The fix: catch the exception, yield an error event, and let the operator raise.
 """
 
 from __future__ import annotations

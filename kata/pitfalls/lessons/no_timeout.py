@@ -1,10 +1,11 @@
 """
 A timeout that nobody passes on
 
-A sensor's `timeout` is for the sensor that pokes. What is deferred waits for as long as `defer()` was told, and without
-a word for ever: purple, with no error. `execution_timeout` does not help, Airflow 3.3.2 ignores it meanwhile.
+A sensor applies its `timeout` only while it pokes. A deferred task waits as long as `defer()` was told, and without a
+`timeout` there, forever: purple, with no error. `execution_timeout` does not help: Airflow 3.3.2 ignores it while a
+task is deferred by a worker.
 
-The cure: `self.defer(..., timeout=timedelta(seconds=self.timeout))`.
+The fix: `self.defer(..., timeout=timedelta(seconds=self.timeout))`.
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
 """
 Connections that nobody closes
 
-A triggerer runs for weeks, and what its triggers leave open stays open when they have long fired, until the process has
-no file descriptor left. Then no trigger can open anything.
+A triggerer runs for weeks. What its triggers leave open stays open after they have fired, until the process has no
+file descriptor left. Then no trigger can open anything.
 
-The cure: `async with`, or `finally`. Both also close when the trigger is cancelled.
+The fix: `async with`, or `finally`. Both also close if the trigger is cancelled.
 """
 
 from __future__ import annotations

@@ -1,11 +1,10 @@
 """
 serialize() does not return what the constructor takes
 
-A trigger travels as a class path and keyword arguments, and the triggerer calls `__init__` with these. A name that
-`__init__` does not know fails the wait before it begins. One that is left out is worse: nobody complains, and the
-default rules.
+A trigger is stored as a class path and keyword arguments, and the triggerer calls `__init__` with these. A name that
+`__init__` does not know fails the task at once. A missing argument is worse: nothing fails, and the default applies.
 
-The cure: `serialize()` returns every argument of `__init__` under its own name, as plain JSON.
+The fix: `serialize()` returns every argument of `__init__` under its own name, as plain JSON.
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
 """
 State that is kept on self
 
-The task that comes back is a new process with a new operator: the DAG file is parsed again and `__init__` runs again.
-What `execute` has set on `self` is gone, and that shows only when the wait is over.
+A task resumes in a new process with a new operator: the DAG file is parsed again and `__init__` runs again. What
+`execute` has set on `self` is lost, which shows only after the trigger has fired.
 
-The cure: hand it over with `self.defer(..., kwargs={...})`; it comes back as an argument.
+The fix: pass it with `self.defer(..., kwargs={...})`; the method that resumes gets it as an argument.
 """
 
 from __future__ import annotations

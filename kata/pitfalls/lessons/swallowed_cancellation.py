@@ -1,11 +1,12 @@
 """
 A cancellation that is swallowed
 
-When a task no longer waits, here because its time is over, Airflow cancels its trigger. A trigger that catches the
-cancellation goes on for ever: it holds a place in the triggerer, and looks on for a task that is long done.
+When a task no longer waits, here because of its timeout, Airflow cancels its trigger. A trigger that catches the
+cancellation and continues runs forever: it uses capacity of the triggerer, and still checks for a task that has
+ended.
 
-The cure: `except Exception`, to which a cancellation does not belong; never `BaseException`, nor a bare `except`. What
-has to be tidied up goes into `finally`.
+The fix: `except Exception`, which does not catch a cancellation; never `except BaseException` or a bare `except`. Put
+the cleanup in `finally`.
 """
 
 from __future__ import annotations

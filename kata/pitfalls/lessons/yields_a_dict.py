@@ -1,10 +1,10 @@
 """
 An event that is no TriggerEvent
 
-The worst of all: on Airflow 3.3.2 it ends the triggerer, and with it every other wait. The task stays deferred, so the
-next triggerer takes the same trigger up, and ends as well.
+The worst mistake: on Airflow 3.3.2 it stops the triggerer, and so all other triggers. The task stays deferred, so the
+next triggerer takes the same trigger, and stops as well.
 
-The cure: `yield TriggerEvent(...)`. To get out of it, fail the task, and start the triggerer until it lives.
+The fix: `yield TriggerEvent(...)`. To recover, fail the task, and start the triggerer until it keeps running.
 """
 
 from __future__ import annotations
