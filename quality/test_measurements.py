@@ -26,12 +26,12 @@ def test_the_race_stands_there_as_it_was_measured(name: str, cells: list[str]):
 
 def test_what_is_said_of_the_race_was_measured():
     poke, deferrable, from_trigger = (RACE["approaches"][key] for key in ("poke", "deferrable", "start_from_trigger"))
-    assert f"{poke['never_started']} of {RACE['waits']} waits had not begun" in WORDS
+    assert f"{poke['never_started']} of {RACE['waits']} tasks had not started" in WORDS
     assert f"starts {poke['ordinary_start_ratio']:.0f} times as late" in WORDS
     assert f"{deferrable['slot_seconds'] / RACE['waits']:.1f} slot-seconds in the mean" in WORDS
     assert f"watched only after {deferrable['steady_seconds']:.0f} seconds" in WORDS
     assert f"the last had ended {deferrable['last_ended_seconds']:.0f} seconds after the files" in WORDS
-    assert f"{RACE['waits']} waits were watched after {from_trigger['steady_seconds']:.1f} seconds" in WORDS
+    assert f"{RACE['waits']} tasks were watched after {from_trigger['steady_seconds']:.1f} seconds" in WORDS
     took, without = (way["waiting"]["memory_bytes"]["triggerer"] / MIB for way in (from_trigger, deferrable))
     assert f"took {took:.0f} MiB with it, where it took {without:.0f}" in WORDS
 
@@ -51,14 +51,14 @@ def test_the_triggerers_on_paper(capacity: int, said: str):
 def test_the_rest_on_paper_follows_from_the_race():
     waits, slots, deferrable = RACE["waits"], RACE["slots"], RACE["approaches"]["deferrable"]
     a_second = waits / deferrable["last_ended_seconds"]
-    assert f"{slots} slots ended {a_second:.1f} waits a second" in WORDS
+    assert f"{slots} slots ended {a_second:.1f} tasks a second" in WORDS
     assert f"start {a_second / slots * 100:.0f} tasks a second" in WORDS
     for seconds in (deferrable["steady_seconds"], deferrable["last_ended_seconds"]):
         assert f"| {seconds / waits * 10_000 / 60:.0f} min | {seconds / waits * 100_000 / 3600:.1f} h |" in PAGE
     grown = deferrable["waiting"]["memory_bytes"]["triggerer"] - RACE["idle"]["memory_bytes"]["triggerer"]
     assert f"grew by {grown / 1e6:.0f} MB with {waits}" in WORDS
     commits = deferrable["commits"] - deferrable["over_seconds"] * RACE["idle"]["commits_per_second"]
-    assert f"| {commits / waits:.0f} a wait in the race" in PAGE
+    assert f"| {commits / waits:.0f} a task in the race" in PAGE
 
 
 def test_the_bench_stands_there_as_it_was_measured():

@@ -64,7 +64,7 @@ def test_its_table_has_the_figures_of_the_race():
         "0.37 for 0.19",
         "2.1 seconds later",
         "2.9 seconds on",
-        "5.3 waits a second",
+        "5.3 tasks a second",
     ],
 )
 def test_other_figures_are_those_of_the_measurements(figure: str):
