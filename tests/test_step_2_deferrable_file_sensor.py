@@ -81,7 +81,7 @@ def test_defers_while_the_file_is_missing(submission, sensor):
 def test_succeeds_at_once_if_the_file_exists(submission, sensor):
     """wait_for_upload is a deferrable FileSensor: if the file exists, it succeeds at once."""
     at_once = deferral(submission, sensor, upload="id\n1\n") is None
-    called, mistake = f"{EXECUTED}, the file exists", Mistake.DEFERS_WITHOUT_LOOKING
+    called, mistake = f"{EXECUTED}, the file exists", Mistake.DEFERS_WITHOUT_CHECKING
     expect(at_once, called=called, got="it deferred", mistake=mistake)
 
 
@@ -92,12 +92,12 @@ def test_the_trigger_gets_path_interval_and_timeout(submission, sensor):
     kwargs = deferred.trigger.serialize()[1]
     expect_equal(kwargs["filepath"], submission.UPLOAD_FILE, called="the trigger's filepath")
     interval = kwargs["poke_interval"]
-    mistake = Mistake.LOOKS_TOO_SELDOM if interval > 30 else None
+    mistake = Mistake.CHECKS_TOO_RARELY if interval > 30 else None
     expect(0 < interval <= 30, called="the trigger's poke_interval", got=interval, mistake=mistake)
     timeout = deferred.timeout
     seconds = timeout.total_seconds() if isinstance(timeout, timedelta) else timeout
     called = "the timeout of the deferral, in seconds"
-    expect_equal(seconds, 600, called=called, mistake=Mistake.TIMEOUT_OF_THE_WAIT_NOT_SET)
+    expect_equal(seconds, 600, called=called, mistake=Mistake.TIMEOUT_OF_THE_SENSOR_NOT_SET)
 
 
 def test_logs_each_time_a_worker_starts_or_resumes_it(sensor):

@@ -154,7 +154,7 @@ def test_finds_an_existing_file_without_deferring(sensor, clients):
     result = execute(sensor())
     called = "execute(context), a file exists"
     is_result = not isinstance(result, TaskDeferred)
-    expect(is_result, called=called, got="it deferred", mistake=Mistake.DEFERS_WITHOUT_LOOKING)
+    expect(is_result, called=called, got="it deferred", mistake=Mistake.DEFERS_WITHOUT_CHECKING)
     result = Result(called, result)
     due = {"status": "success", "path": path, "files": [path], "total_files": 1}
     expect_equal({key: result[key] for key in due}, due, called=called)
@@ -397,7 +397,7 @@ def test_every_mode_has_the_same_result(sensor, clients):
         called = f"the result when {way}"
         other = Mistake.NOT_EVERY_WAY_ENDS_WITH_THE_SAME_RESULT
         is_result = way == "deferred" or not isinstance(result, TaskDeferred)
-        mistake = Mistake.DEFERS_WITHOUT_LOOKING if way == "found at once" else Mistake.DEFERS_THOUGH_IT_MUST_NOT
+        mistake = Mistake.DEFERS_WITHOUT_CHECKING if way == "found at once" else Mistake.DEFERS_THOUGH_IT_MUST_NOT
         expect(is_result, called=called, got="it deferred", mistake=mistake)
         result = Result(called, result, other)
         expect(is_plain_json(result), called=called, got=result, mistake=Mistake.RESULT_IS_NOT_PLAIN_JSON)
@@ -421,7 +421,7 @@ def test_every_mode_finds_the_same_files(sensor, clients):
     for way, deferrable in (("found at once", True), ("poked", False)):
         result = execute(sensor(**arguments, deferrable=deferrable))
         called, other = f"the result when {way}", Mistake.NOT_EVERY_WAY_ENDS_WITH_THE_SAME_RESULT
-        mistake = Mistake.DEFERS_WITHOUT_LOOKING if deferrable else Mistake.DEFERS_THOUGH_IT_MUST_NOT
+        mistake = Mistake.DEFERS_WITHOUT_CHECKING if deferrable else Mistake.DEFERS_THOUGH_IT_MUST_NOT
         expect(not isinstance(result, TaskDeferred), called=called, got="it deferred", mistake=mistake)
         result = Result(called, result, other)
         expect_equal({key: result[key] for key in payload}, payload, called=called, mistake=other)
@@ -507,6 +507,6 @@ def test_the_dag_waits_for_all_clients(submission):
     kwargs = arguments_of(deferred_by(task))
     given, due = [list(kwargs["directories"]), kwargs["file_pattern"]], [submission.CLIENT_DIRECTORIES, "*.csv"]
     expect_equal(given, due, called=f"{called}: directories and file_pattern")
-    mistake = Mistake.LOOKS_TOO_SELDOM if kwargs["check_interval"] > 30 else None
+    mistake = Mistake.CHECKS_TOO_RARELY if kwargs["check_interval"] > 30 else None
     expect(0 < kwargs["check_interval"] <= 30, called=f"{called}: check_interval", got=kwargs, mistake=mistake)
-    expect_equal(float(task.timeout), 600.0, called=f"{called}: timeout", mistake=Mistake.TIMEOUT_OF_THE_WAIT_NOT_SET)
+    expect_equal(float(task.timeout), 600.0, called=f"{called}: timeout", mistake=Mistake.TIMEOUT_OF_THE_SENSOR_NOT_SET)

@@ -12,7 +12,7 @@ WRONG = [
     Wrong(
         "s2-execution-timeout",
         "test_the_trigger_gets_path_interval_and_timeout",
-        Mistake.TIMEOUT_OF_THE_WAIT_NOT_SET,
+        Mistake.TIMEOUT_OF_THE_SENSOR_NOT_SET,
     ).within("dag.wait_for_upload", replace="timeout=600", by="execution_timeout=timedelta(seconds=600)"),
     Wrong(
         "s2-log-debug", "test_logs_each_time_a_worker_starts_or_resumes_it", Mistake.NOT_ONE_INFO_LINE_WITH_THE_TASKS_ID
@@ -37,7 +37,7 @@ WRONG = [
         "dag.wait_for_upload", replace="on_execute_callback=log_worker_slot", by="on_success_callback=log_worker_slot"
     ),
     Wrong(
-        "s2-poke-interval-minutes", "test_the_trigger_gets_path_interval_and_timeout", Mistake.LOOKS_TOO_SELDOM
+        "s2-poke-interval-minutes", "test_the_trigger_gets_path_interval_and_timeout", Mistake.CHECKS_TOO_RARELY
     ).within("dag.wait_for_upload", replace="poke_interval=10", by="poke_interval=300"),
     Wrong("s2-reschedule-not-deferrable", "test_defers_while_the_file_is_missing", Mistake.NOT_DEFERRABLE).within(
         "dag.wait_for_upload", replace="deferrable=True", by='mode="reschedule"'
