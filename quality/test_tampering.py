@@ -60,7 +60,7 @@ PATCHES = {
         "support.contract.Broken.__new__",
         "import support.contract as it; it.Broken.__new__ = lambda *_, **__: Warning()",
     ),
-    "a constant": ("support.watching.MAX_EVENTS", "import support.watching; support.watching.MAX_EVENTS = 10**9"),
+    "a constant": ("support.contract.MAX_SHOWN", "import support.contract; support.contract.MAX_SHOWN = 10**9"),
     "a table": (
         "support.spy.WAITING",
         "import support.spy; support.spy.WAITING.clear()",
@@ -73,7 +73,10 @@ PATCHES = {
         "support.mistakes.Mistake.MISSING_DAG",
         "from support.mistakes import Mistake; Mistake.MISSING_DAG._value_ = 'nothing'",
     ),
-    "the watching": ("support.watching.watch", "import support.watching as it; it.watch = lambda *_, **__: None"),
+    "a helper": (
+        "support.task_instance.execute_task",
+        "import support.task_instance as it; it.execute_task = lambda *_, **__: None",
+    ),
     "the ears": ("support.spy._notice", "import support.spy; support.spy._notice = lambda *_: None"),
     "a builtin": (
         "builtins.isinstance",

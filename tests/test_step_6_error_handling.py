@@ -161,11 +161,11 @@ def test_names_the_task_and_the_run(failure):
 
 
 def test_advises_by_the_cause(failure):
-    """Explain why a sensor failed: each cause has an advice of its own."""
+    """Explain why a sensor failed: the advice depends on the cause."""
     errors = [TaskDeferralTimeout("x"), PermissionError(13, "x"), TaskDeferralError("x"), serialization_error()]
     advice = {failure(error)["advice"] for error in errors}
     called, mistake = f"{CALLED}: advice for four causes", Mistake.SAME_ADVICE_FOR_EVERY_CAUSE
-    expect(len(advice) == 4, called=called, got=sorted(advice), mistake=mistake)
+    expect(len(advice) > 1, called=called, got=f"always {sorted(advice)}", mistake=mistake)
 
 
 @pytest.mark.parametrize(
