@@ -26,7 +26,7 @@ if VERSION >= (3, 2):
     )
     from airflow.sdk.serde import deserialize, serialize
 
-    serialize_result = serialize
+    serialize_result, deserialize_result = serialize, deserialize
 else:
     from airflow.exceptions import (
         AirflowException,
@@ -39,6 +39,7 @@ else:
         TaskDeferred,
     )
     from airflow.models.dagbag import DagBag
+    from airflow.serialization.serde import deserialize as deserialize_result
     from airflow.serialization.serde import serialize as serialize_result
     from airflow.serialization.serialized_objects import BaseSerialization
     from airflow.utils.module_loading import import_string
@@ -59,6 +60,7 @@ __all__ = [
     "TaskDeferralTimeout",
     "TaskDeferred",
     "deserialize",
+    "deserialize_result",
     "import_string",
     "serialize",
     "serialize_result",

@@ -15,6 +15,7 @@ from airflow.models import DagRun
 from airflow.utils.db import initdb
 from airflow.utils.session import create_session
 
+from .airflow_version import deserialize_result
 from .clock import JumpingClockLoop
 from .submission import MODULE, Submission
 
@@ -87,7 +88,10 @@ def run_dag(submission: Submission, arrivals: list[Callable[[], object]]) -> Out
         return Outcome(
             state=str(dag_run.state),
             states={task.task_id: str(task.state) for task in tasks},
-            xcoms={task.task_id: task.xcom_pull(task_ids=task.task_id, session=session) for task in tasks},
+            xcoms={
+                task.task_id: deserialize_result(task.xcom_pull(task_ids=task.task_id, session=session))
+                for task in tasks
+            },
         )
 
 

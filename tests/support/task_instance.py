@@ -12,7 +12,7 @@ from airflow.sdk import BaseOperator
 from airflow.sdk.execution_time import macros
 from airflow.sdk.execution_time.context import set_current_context
 
-from .airflow_version import deserialize, serialize_result
+from .airflow_version import deserialize_result, serialize_result
 
 DAG_ID = "trigger_implementation_exercise"
 RUN_ID = "manual__2026-01-31T12:00:00+00:00"
@@ -74,7 +74,7 @@ class TaskInstance:
         return value
 
     def xcom_push(self, key: str, value: Any) -> None:
-        self._xcoms[self.run_id, self.task_id, key] = deserialize(serialize_result(value))
+        self._xcoms[self.run_id, self.task_id, key] = deserialize_result(serialize_result(value))
 
     def get_ti_count(
         self,
