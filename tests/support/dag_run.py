@@ -12,6 +12,8 @@ from typing import Any
 from unittest import mock
 
 from airflow.models import DagRun
+from airflow.sdk.definitions import dag as dag_module
+from airflow.triggers.base import BaseTrigger
 from airflow.utils.db import initdb
 from airflow.utils.session import create_session
 
@@ -74,6 +76,12 @@ def run_dag(submission: Submission, arrivals: list[Callable[[], object]]) -> Out
             slept.append(slept[-1])
             real_sleep(min(seconds, 0.05))
 
+    def run_trigger(trigger: BaseTrigger, *ti: Any) -> Any:
+        # dag.test() leaves this out; the triggerer does it before run().
+        trigger.task_instance = ti[0] if ti else None
+        return run_inline(trigger, *ti)
+
+    run_inline = getattr(dag_module, "_run_inline_trigger", None)  # older versions have none
     dag = submission.dag(MODULE)
     # Before 3.3 each task gets an API server of its own, which takes seconds to be made; one is enough for all.
     one_server = functools.cache(supervisor.in_process_api_server)
@@ -81,6 +89,7 @@ def run_dag(submission: Submission, arrivals: list[Callable[[], object]]) -> Out
         mock.patch.object(asyncio, "run", run),
         mock.patch.object(time, "sleep", nap),
         mock.patch.object(supervisor, "in_process_api_server", one_server),
+        mock.patch.object(dag_module, "_run_inline_trigger", run_trigger, create=run_inline is None),
     ):
         dag_run: DagRun = dag.test()
     with create_session() as session:
