@@ -105,12 +105,12 @@ def test_retries_after_a_transient_error(trigger, clients):
         root=clients.root,
         faults=lambda spy: spy.fail(clients[1], *failures),
     )
-    called = f"{watched.called}; the first 12 checks raise EIO"
+    watched.called += "; the first 12 checks raise EIO"
     mistake = Mistake.PASSING_FAILURE_TAKEN_FOR_FINAL
     watched.expect_event(mistake)
     watched.expect_found(mistake)
-    expect_equal(watched.found["errors"], {}, called=f"{called}: errors", mistake=mistake)
-    got = f"an event after {watched.fired_at:g} seconds, so the checks did not wait for each other; {called}"
+    expect_equal(watched.found["errors"], {}, called=f"{watched.called}: errors", mistake=mistake)
+    got = f"an event after {watched.fired_at:g} seconds, so the checks did not wait for each other"
     watched.expect_pace(watched.fired_at >= 100, got, Mistake.RETRIES_WITHOUT_WAITING)
 
 
