@@ -69,16 +69,15 @@ WRONG = [
         files = [file for file in files if file.directory == first.directory]
         """,
     ),
-    Wrong("s3-first-directory-only-reported", _IN_ORDER, Mistake.NOT_ALL_FILES_LISTED)
-    .within(
+    Wrong("s3-first-directory-only-reported", _IN_ORDER, Mistake.NOT_ALL_FILES_LISTED).within(
         _WAIT,
-        replace="timeout=self.check_interval / 2",
-        by="timeout=self.check_interval / 2, return_when=asyncio.FIRST_COMPLETED",
-    )
-    .within(
-        _WAIT,
-        replace=_COLLECTED,
-        by="files = next(filter(None, (_result_of(checks.pop(path).result, path, errors) for path in done)), [])",
+        replace="await asyncio.wait(checks.values(), timeout=self.check_interval / 2)",
+        by="""
+        for check in asyncio.as_completed(checks.values(), timeout=self.check_interval / 2):
+            with suppress(Exception):
+                if await check:
+                    break
+        """,
     ),
     Wrong("s3-links-refused", _ONLY_FILES, Mistake.LINK_TO_A_FILE_NOT_COUNTED).within(
         "_list_files", replace="os.stat(path)", by="os.lstat(path)"

@@ -20,10 +20,10 @@ _SHARED = Mistake.HUNG_DIRECTORIES_STOP_OTHER_TRIGGERS
 
 _PAYLOAD = "payload = await self._wait_for_files()"
 _CHECKED = "loop.run_in_executor(DIRECTORY_THREADS, _list_files, path, self.file_pattern)"
-_DUE = "path not in checks and path not in errors"
 _WAITED = "await asyncio.wait(checks.values(), timeout=self.check_interval / 2)"
 _SLEPT = "await asyncio.sleep(next_round - loop.time())"
 _CANCELLED = "for check in checks.values(): check.cancel()"
+_WRITE = 'def _write(path):\n    with open(path, "w"):\n        pass'
 
 
 def _with_method(name: str, check: str, mistake: Mistake, method: str) -> Wrong:
@@ -57,7 +57,14 @@ WRONG = [
     Wrong("s3-blocking-imported-names", _UNBLOCKED, _BLOCKS)
     .adding("from os import listdir as names_in")
     .within(_WAIT, replace=_WAITED, by=f"{_WAITED}\nwith suppress(OSError):\n    names_in(directories[0])"),
-    Wrong("s3-blocking-isdir", _UNBLOCKED, _BLOCKS).within(_WAIT, replace=_DUE, by=f"{_DUE} and os.path.exists(path)"),
+    Wrong("s3-blocking-isdir", _UNBLOCKED, _BLOCKS).within(
+        _WAIT,
+        replace=_SLEPT,
+        by=f"""
+        self.log.debug("%s", [path for path in directories if not os.path.exists(path)])
+        {_SLEPT}
+        """,
+    ),
     Wrong("s3-blocking-scan", _UNBLOCKED, _BLOCKS)
     .adding("async def _list(*arguments):\n    return _list_files(*arguments)")
     .within(_WAIT, replace=_CHECKED, by="loop.create_task(_list(path, self.file_pattern))"),
@@ -68,7 +75,7 @@ WRONG = [
         "s3-calculation-on-loop",
         "test_does_not_compute_on_the_event_loop",
         Mistake.LONG_CALCULATION_ON_THE_EVENT_LOOP,
-    ).within(_WAIT, replace=_SLEPT, by=f"sum(hash((path, n)) for path in done for n in range(3_000_000))\n{_SLEPT}"),
+    ).within(_WAIT, replace=_SLEPT, by=f"sum(hash((path, n)) for path in done for n in range(1_000_000))\n{_SLEPT}"),
     _with_method("s3-cleanup-blocks", _UNBLOCKED, _BLOCKS, "async def cleanup(self): time.sleep(2)"),
     Wrong("s3-time-sleep", _UNBLOCKED, _BLOCKS).within(_WAIT, replace=_SLEPT, by="time.sleep(self.check_interval)"),
     # Cancellation
@@ -99,16 +106,16 @@ WRONG = [
     Wrong("s3-cancel-waits-for-hung-look", _WHILE_HUNG, Mistake.CANCELLATION_WAITS_FOR_A_LOOK).within(
         _WAIT, replace=_CANCELLED, by="await asyncio.gather(*checks.values(), return_exceptions=True)"
     ),
-    Wrong(
-        "s3-cancel-writes-a-file", "test_modifies_nothing_when_cancelled[restart]", Mistake.ACTS_ON_CANCELLATION
-    ).within(
+    Wrong("s3-cancel-writes-a-file", "test_modifies_nothing_when_cancelled[restart]", Mistake.ACTS_ON_CANCELLATION)
+    .adding(_WRITE)
+    .within(
         _RUN,
         replace=_PAYLOAD,
         by=f"""
         try:
             {_PAYLOAD}
         except asyncio.CancelledError:
-            await asyncio.to_thread(lambda: open(os.path.join(self.directories[0], "cancelled"), "w").close())
+            await asyncio.to_thread(_write, os.path.dirname(self.directories[0]) + "/cancelled")
             raise
         """,
     ),
@@ -119,8 +126,8 @@ WRONG = [
         "s3-on-kill-writes-a-file",
         "test_modifies_nothing_when_cancelled[killed]",
         Mistake.ACTS_ON_CANCELLATION,
-        'async def on_kill(self): await asyncio.to_thread(open, os.path.join(self.directories[0], "killed"), "w")',
-    ),
+        'async def on_kill(self): await asyncio.to_thread(_write, self.directories[0] + "/killed")',
+    ).adding(_WRITE),
     # Slow and hung directories, and the threads for them
     Wrong("s3-gather-waits-for-all", _ONE_HUNG, _DELAYED).within(
         _WAIT, replace="timeout=self.check_interval / 2", by=""
@@ -171,12 +178,14 @@ WRONG = [
         """,
     ),
     # Manners of other kinds
-    Wrong("s3-claims-file", "test_modifies_nothing", Mistake.SIDE_EFFECT_IN_A_TRIGGER).within(
+    Wrong("s3-claims-file", "test_modifies_nothing", Mistake.SIDE_EFFECT_IN_A_TRIGGER)
+    .adding(_WRITE)
+    .within(
         _WAIT,
         replace="return payload",
         by="""
         if files:
-            await loop.run_in_executor(DIRECTORY_THREADS, open, payload["path"] + ".claimed", "w")
+            await loop.run_in_executor(DIRECTORY_THREADS, _write, payload["path"] + ".claimed")
         return payload
         """,
     ),

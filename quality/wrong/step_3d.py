@@ -144,25 +144,26 @@ WRONG = [
     ),
     Wrong(
         "s3-stat-in-second-call",
-        "test_a_file_that_disappears_during_the_check_does_not_count[after the listing]",
+        "test_a_file_that_disappears_during_the_check_does_not_count[after the next call]",
         Mistake.FILE_THAT_DISAPPEARS_ENDS_THE_WAIT,
     )
     .adding(
         """
-        def _list_names(directory, pattern):
+        def _list_paths(directory, pattern):
             names = sorted(_matching(os.listdir(directory), pattern))
-            return [(directory, name, os.path.join(directory, name)) for name in names]
+            found = [(directory, name, os.path.join(directory, name)) for name in names]
+            return [each for each in found if os.path.isfile(each[-1])]
 
 
-        def _stat_all(names):
-            return [_File(*each, os.stat(each[-1])) for each in names]
+        def _with_stat(found):
+            return [_File(*each, os.stat(each[-1])) for each in found]
         """
     )
-    .within(_WAIT, replace="_list_files", by="_list_names")
+    .within(_WAIT, replace="_list_files", by="_list_paths")
     .within(
         _WAIT,
         replace=_COLLECTED,
-        by=f"{_COLLECTED}\nfiles = await loop.run_in_executor(DIRECTORY_THREADS, _stat_all, files)",
+        by=f"{_COLLECTED}\nfiles = await loop.run_in_executor(DIRECTORY_THREADS, _with_stat, files)",
     ),
     Wrong("s3-total-after-cut", _TEN_THOUSAND, Mistake.TOTAL_COUNTED_AFTER_THE_CUT).within(
         "_payload", replace="len(files)", by=f"len({_CUT})"
