@@ -131,6 +131,8 @@ def test_clean_up_goes_in_reverse_order(submission, data_dir, created):
     removed = paths(submission.clean_up_directories(created), CLEAN_UP)
     mistake = Mistake.CLEANUP_LEAVES_WHAT_THE_SETUP_CREATED
     expect_paths(paths_below(data_dir), [], root=data_dir, called=f"{CLEAN_UP}: what is left", mistake=mistake)
+    mistake = Mistake.CLEANUP_REMOVES_WHAT_THE_SETUP_DID_NOT_CREATE
+    expect(os.path.isdir(data_dir), called=CLEAN_UP, got="it removed DATA_DIR", mistake=mistake)
     mistake = Mistake.RETURNS_OTHER_PATHS_THAN_IT_REMOVED
     expect_paths(removed, created, root=data_dir, called=CLEAN_UP, mistake=mistake)
     got = f"another order: {removed}".replace(data_dir, "DATA_DIR")
