@@ -1063,7 +1063,7 @@ def _call_rule(rule: str, rule_kwargs: dict[str, Any]) -> dict[str, Any] | None:
     try:
         agreed = getattr(import_module(module), function)(**rule_kwargs)
         return {"status": "success", "rule": rule} if agreed else None
-    except (Exception, SystemExit) as error:  # sys.exit() in a rule must not end the triggerer
+    except BaseException as error:  # whatever it raises, also sys.exit(), must not end the triggerer
         return _error_payload("rule", f"The rule {rule} failed: {_reason(error)}", {rule: _reason(error)})
 
 
