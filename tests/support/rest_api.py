@@ -14,6 +14,8 @@ from typing import Any
 from unittest import mock
 from urllib.parse import urlsplit
 
+from . import spy
+
 TOKEN = "a.token.of.the.check"
 # Seconds that stand for any timeout, so that nobody has to wait for it. Less than `threads.QUIET`: if a thread of the
 # learner's own asks, the clock jumps on after that.
@@ -155,9 +157,16 @@ def another_protocol(handler: BaseHTTPRequestHandler) -> None:
     handler.wfile.write(b"SSH-2.0-OpenSSH_9.6\r\n")
 
 
+def _wait(handler: BaseHTTPRequestHandler, seconds: float | None) -> None:
+    """Wait for seconds on the clock of the check, or until the server is closed."""
+    # That clock stands still for a client that blocks the event loop; it has been noticed already.
+    if not (spy._spy and spy._spy.blocking):
+        handler.server.closed.wait(seconds)
+
+
 def silence(handler: BaseHTTPRequestHandler) -> None:
     """Send nothing until the server is closed."""
-    handler.server.closed.wait()
+    _wait(handler, None)
 
 
 def late(seconds: float, body: Any, dripping: bool = False) -> Respond:
@@ -168,7 +177,7 @@ def late(seconds: float, body: Any, dripping: bool = False) -> Respond:
         pieces = [data[index : index + 1] for index in range(len(data))] if dripping else [data]
         _send_head(handler, 200, len(data))
         for piece in pieces:
-            handler.server.closed.wait(seconds / len(pieces))
+            _wait(handler, seconds / len(pieces))
             handler.wfile.write(piece)
 
     return respond
