@@ -93,7 +93,6 @@ def set_up_directories() -> list[str]:
             with open(readme, "w", encoding="utf-8") as file:
                 file.write("Upload your CSV files here. They are processed within seconds.\n")
             created.append(readme)
-    log.info("Created %d paths below %s", len(created), DATA_DIR)
     return created
 
 
@@ -116,7 +115,6 @@ def clean_up_directories(created: list[str] | None) -> list[str]:
         else:
             continue
         removed.append(path)
-    log.info("Removed %d paths below %s", len(removed), DATA_DIR)
     return removed
 
 
