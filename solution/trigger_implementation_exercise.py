@@ -1071,14 +1071,8 @@ def enough_clients_delivered(directories: list[str], minimum: int) -> bool:
 
     :param directories: one directory per client; one that is missing or cannot be read contains no file.
     """
-    return sum(_has_delivered(directory) for directory in directories) >= minimum
-
-
-def _has_delivered(directory: str) -> bool:
-    try:
-        return bool(_list_files(directory, "*.csv"))
-    except OSError:
-        return False
+    delivered = [each for each in directories if _result_of(partial(_list_files, each, "*.csv"), each, errors={})]
+    return len(delivered) >= minimum
 
 
 class WaitForTrigger(BaseSensorOperator):
