@@ -15,10 +15,10 @@ from airflow.triggers.base import BaseTrigger
 from support import triggers
 from support.clients import Clients
 from support.construction import expect_no_work
-from support.contract import expect, expect_equal
+from support.contract import expect, expect_equal, is_plain_json
 from support.mistakes import Mistake
 from support.spy import Spy
-from support.watching import Watched, is_plain_json, watch
+from support.watching import Watched, watch
 
 NAME = "AdvancedMultiDirectoryTrigger"
 CLASS_PATH = f"trigger_implementation_exercise.{NAME}"

@@ -19,11 +19,11 @@ from freezegun import freeze_time
 from support import rest_api, rules, triggers
 from support.airflow_version import TaskDeferred
 from support.construction import expect_no_work
-from support.contract import Broken, Result, expect, expect_equal
+from support.contract import Broken, Result, expect, expect_equal, is_plain_json
 from support.mistakes import Mistake
 from support.spy import spying
 from support.task_instance import TaskInstance, context_for
-from support.watching import Watched, is_plain_json, watch
+from support.watching import Watched, watch
 
 MODULE = "trigger_implementation_exercise"
 DAG_ID = "trigger_orchestration_challenge"
