@@ -351,7 +351,7 @@ def handle_trigger_failure(context: dict[str, Any]) -> dict[str, Any]:
           (case-insensitive);
         * ``"unknown"``: everything else.
     """
-    raise NotImplementedError("TODO (Step 6): find the cause, log one line, return the dict")
+    raise NotImplementedError("TODO (Step 6): find the cause, log one record, return the dict")
 
 
 # ── Step 7: compare and report ────────────────────────────────────────────────────────────────────────────────────────
@@ -497,7 +497,7 @@ def collect_trigger_metrics(**context: Any) -> dict[str, Any]:
 
         * ``runs``: int, number of runs;
         * ``waits``: ``{state: int}``, number of the sensors' task instances per state, "none" for no state; empty if
-          the states are unavailable. A run that has no such task is not counted;
+          the states are unavailable. A run that has no such task is not counted here;
         * ``success_rate``, ``failure_rate``: float from 0 to 1, share of ``success`` and of ``failed`` in the waits
           that ended in one of the two; None if there are none;
         * ``average_wait_seconds``, ``longest_wait_seconds``: float, over the runs whose ``monitor_client_uploads``

@@ -147,7 +147,7 @@ STEPS: tuple[Step, ...] = (
         10,
         "test_step_6_error_handling.py",
         "timeouts, directories that cannot be read, triggers that fail",
-        ("4",),
+        ("2", "4"),
         read=(_DEFERRING,),
     ),
     Step(

@@ -884,7 +884,7 @@ def collect_trigger_metrics(**context: Any) -> dict[str, Any]:
 
         * ``runs``: int, number of runs;
         * ``waits``: ``{state: int}``, number of the sensors' task instances per state, "none" for no state; empty if
-          the states are unavailable. A run that has no such task is not counted;
+          the states are unavailable. A run that has no such task is not counted here;
         * ``success_rate``, ``failure_rate``: float from 0 to 1, share of ``success`` and of ``failed`` in the waits
           that ended in one of the two; None if there are none;
         * ``average_wait_seconds``, ``longest_wait_seconds``: float, over the runs whose ``monitor_client_uploads``
