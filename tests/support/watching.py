@@ -319,7 +319,7 @@ async def _exhaust(trigger: BaseTrigger, loop: JumpingClockLoop, watched: Watche
             with _in_method(watched, "on_kill"), suppress(Exception):
                 await trigger.on_kill()
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         watched.error = error
     finally:
         with _in_method(watched, "cleanup"), suppress(Exception):
@@ -385,7 +385,7 @@ def _left_behind(loop: JumpingClockLoop, files_before: set[str], root: str) -> l
     turns = int(THREAD_GRACE / 0.01)
     while loop.running_threads() and (turns := turns - 1):
         threading.Event().wait(0.01)
-    return left + loop.running_threads() + sorted(_open_files(root) - files_before)
+    return left + sorted(_open_files(root) - files_before)
 
 
 def _open_files(root: str) -> set[str]:
