@@ -47,8 +47,11 @@ LOGS = [
     (["x [error ] Trigger failed to inflate error=TypeError()"], "serialize() does not fit __init__"),
     (["x [error ] Trigger d/r/t/-1/1 (ID 1) exited with error boom"], ESCAPES),
     (["x [error ] Trigger exited without sending an event. Dependent"], "ends without an event"),
-    ([NO_EVENT, DIED], "yields something that is no TriggerEvent"),
-    (["ValidationError: 1 validation error for TriggerStateChanges", DIED], "yields something that is no TriggerEvent"),
+    ([NO_EVENT, DIED], "yields something other than a TriggerEvent"),
+    (
+        ["ValidationError: 1 validation error for TriggerStateChanges", DIED],
+        "yields something other than a TriggerEvent",
+    ),
     (["x [error ] Trigger d/r/t/-1/1 (ID 1) exited with error TriggerEvent.__init__() missing", NO_EVENT], ESCAPES),
     ([NOT_BUILT], "cannot be built in another process"),
     (["KeyError: <Encoding.VAR: '__var'>", DIED], "trigger's arguments are not plain JSON"),
@@ -125,7 +128,7 @@ def test_where_the_task_was_tells_what_cannot_travel(doing: str, mistake: str):
             "Cannot serialize object of type <class 'bytes'>. Give",
             "payload is not plain JSON",
         ),
-        ("coroutine 'sleep' was never awaited", "turns without sleeping"),
+        ("coroutine 'sleep' was never awaited", "loops without sleeping"),
     ],
 )
 def test_a_line_in_the_log_of_the_task_gives_it_away(line: str, mistake: str):
@@ -154,7 +157,7 @@ def test_an_exception_in_the_task_is_shown_with_the_end_of_its_log():
 
 def test_a_triggerer_that_a_trigger_has_ended_is_no_fault_of_airflow():
     told = triggerer_ended(OfTriggerer([NO_EVENT, DIED])).told  # type: ignore[arg-type]
-    assert told["mistake"] == "yields something that is no TriggerEvent"
+    assert told["mistake"] == "yields something other than a TriggerEvent"
 
 
 @pytest.mark.parametrize("status", ["unhealthy", None])

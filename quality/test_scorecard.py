@@ -67,7 +67,7 @@ def test_the_learners_text_is_shown_as_it_is():
 
 
 def test_a_mistake_with_what_it_would_do_and_where_to_read():
-    for name in ("no teardown", "threads pile up"):
+    for name in ("no teardown", "threads accumulate"):
         found = grades(s1=1)
         found[0] = StepGrade(found[0].step, [Verdict(Check("a", "Title.", 10), WRONG, got="no", mistake=name)])
         text = " ".join(printed(grade_of(found)).split())

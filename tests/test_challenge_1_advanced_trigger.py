@@ -168,11 +168,11 @@ def test_the_payload_is_that_of_multi_directory_trigger(trigger, clients):
     modified = datetime.fromtimestamp(A_DAY, tz=timezone.utc).isoformat()
     mistake = Mistake.NOT_THE_TIME_OF_THE_LAST_CHANGE
     expect_equal(payload["modified"], modified, called='payload["modified"]', mistake=mistake)
-    mistake = Mistake.UNBOUNDED_PAYLOAD if len(payload["files"]) > 100 else Mistake.FILES_CUT_IN_THE_WRONG_PLACE
+    mistake = Mistake.UNBOUNDED_PAYLOAD if len(payload["files"]) > 100 else Mistake.FILES_TRUNCATED_WRONGLY
     listed = [clients.path(2, name) for name in names[:100]]
     expect_equal(payload["files"], listed, called="run() over 150 files: files", mistake=mistake)
     total = payload["total_files"]
-    mistake = Mistake.TOTAL_COUNTED_AFTER_THE_CUT if total == 100 else Mistake.FILES_COUNTED_WRONGLY
+    mistake = Mistake.TOTAL_COUNTED_AFTER_THE_TRUNCATION if total == 100 else Mistake.FILES_COUNTED_WRONGLY
     expect_equal(total, 150, called="run() over 150 files: total_files", mistake=mistake)
 
 
@@ -225,7 +225,7 @@ def test_orders_equal_numbers_by_path_and_name(trigger, clients):
     payload = watch(trigger(directories={clients[3]: 1, clients[2]: 1}), seconds=30, root=clients.root).found
     due = [clients.path(2, "b.csv"), clients.path(2, "z.csv"), clients.path(3, "a.csv")]
     called = "run() with equal priorities: files"
-    expect_equal(payload["files"], due, called=called, mistake=Mistake.NOT_THE_FIRST_IN_ORDER)
+    expect_equal(payload["files"], due, called=called, mistake=Mistake.NOT_THE_FIRST_FILE_IN_ORDER)
 
 
 def test_only_files_match(trigger, clients):
@@ -242,7 +242,7 @@ def test_only_files_match(trigger, clients):
     watched.expect_event(Mistake.LINK_TO_A_FILE_NOT_COUNTED)
     found = watched.found["files"]
     expect(link in found, called=watched.called, got=found, mistake=Mistake.LINK_TO_A_FILE_NOT_COUNTED)
-    expect_equal(found, [link], called=watched.called, mistake=Mistake.COUNTS_WHAT_IS_NO_FILE_OF_THIS_DIRECTORY)
+    expect_equal(found, [link], called=watched.called, mistake=Mistake.COUNTS_WHAT_IS_NOT_A_FILE_OF_THIS_DIRECTORY)
 
 
 # ── Stable files ──
@@ -348,7 +348,7 @@ def test_excludes_what_cannot_be_read(trigger, clients):
         faults=lambda spy: spy.deny(clients[2]),
         at={31: lambda: clients.drop(4, "a.csv")},
     )
-    watched.expect_found(Mistake.ONE_UNREADABLE_DIRECTORY_ENDS_THE_WAIT, because=clients[2])
+    watched.expect_found(Mistake.ONE_UNREADABLE_DIRECTORY_ENDS_THE_WAITING, because=clients[2])
     triggers.expect_left_out(watched, clients[2])
     triggers.expect_logged_once(watched, clients[2])
 
@@ -390,7 +390,7 @@ def test_backs_off_from_a_failing_directory(watch_failing, clients, base, cap, d
     watched = watch_failing(len(due), seconds=400, at={}, backoff_base=base, backoff_cap=cap)
     watched.called += f", backoff_base={base}, backoff_cap={cap}"
     watched.expect_event(Mistake.BACKOFF_NOT_DOUBLED_OR_NOT_CAPPED)
-    watched.expect_found(Mistake.PASSING_FAILURE_TAKEN_FOR_FINAL, because=EIO)
+    watched.expect_found(Mistake.TRANSIENT_ERROR_TAKEN_FOR_PERMANENT, because=EIO)
     got = pauses(watched, clients[1])[: len(due)]
     expect_backoff(watched, got, due, Mistake.BACKOFF_NOT_DOUBLED_OR_NOT_CAPPED)
 
@@ -428,7 +428,7 @@ def test_excludes_a_directory_after_max_retries(watch_failing, clients, max_retr
     at = {61: lambda _: [clients.drop(number, "a.csv") for number in (1, 2)]}
     watched = watch_failing(100, seconds=200, at=at, directories=directories, max_retries=max_retries)
     watched.called += f"; every check of a directory fails, max_retries={max_retries}"
-    watched.expect_found(Mistake.ONE_UNREADABLE_DIRECTORY_ENDS_THE_WAIT, because=EIO)
+    watched.expect_found(Mistake.ONE_UNREADABLE_DIRECTORY_ENDS_THE_WAITING, because=EIO)
     excluded, mistake = list(watched.found["errors"]), Mistake.UNREADABLE_DIRECTORY_NOT_REPORTED
     expect_equal(excluded, [clients[1]], called=f"{watched.called}: errors", mistake=mistake)
     got = pauses(watched, clients[1])
@@ -436,7 +436,7 @@ def test_excludes_a_directory_after_max_retries(watch_failing, clients, max_retr
     expect_equal(len(got), len(due), called=called, mistake=mistake)
     expect_backoff(watched, got, due, Mistake.BACKOFF_NOT_DOUBLED_OR_NOT_CAPPED)
     warnings = [line.text for line in watched.logs if line.level >= logging.WARNING and clients[1] in line.text]
-    mistake = Mistake.LEFT_OUT_DIRECTORY_NOT_LOGGED_ONCE
+    mistake = Mistake.EXCLUDED_DIRECTORY_NOT_LOGGED_ONCE
     expect(bool(warnings), called=watched.called, got="no warning with the path of the directory", mistake=mistake)
 
 
@@ -498,7 +498,7 @@ def test_checks_about_every_interval(trigger, clients):
     watched.expect_found()
     counts = [len(pauses(watched, directory)) + 1 for directory in clients.directories]
     called, got = f"{watched.called}, check_interval=30", f"{max(counts)} checks of a directory in 300 seconds"
-    expect(max(counts) <= 20, called=called, got=got, mistake=Mistake.LOOKS_TOO_OFTEN)
+    expect(max(counts) <= 20, called=called, got=got, mistake=Mistake.CHECKS_TOO_OFTEN)
 
 
 def test_does_not_check_a_directory_twice_at_once(trigger, clients):
@@ -506,7 +506,7 @@ def test_does_not_check_a_directory_twice_at_once(trigger, clients):
     at = {201: lambda: clients.drop(5, "a.csv")}
     watched = watch(trigger(), seconds=300, root=clients.root, slow={clients[2]: 25}, at=at)
     watched.expect_found()
-    triggers.expect_pauses(watched, [clients[2]], at_least=25, mistake=Mistake.TWO_LOOKS_INTO_ONE_DIRECTORY_AT_ONCE)
+    triggers.expect_pauses(watched, [clients[2]], at_least=25, mistake=Mistake.TWO_CHECKS_OF_ONE_DIRECTORY_AT_ONCE)
 
 
 @pytest.mark.parametrize("duration", [6, 9])
@@ -562,4 +562,4 @@ def test_serialize_is_the_same_after_a_run(trigger, clients):
     watched = watch(built, seconds=60, root=clients.root, faults=lambda spy: spy.deny(clients[4]), at=at)
     for serialized in (*later, repr(built.serialize())):
         expect_equal(serialized, before, called="serialize()", mistake=Mistake.STATE_IN_SERIALIZE)
-    watched.expect_found(Mistake.ONE_UNREADABLE_DIRECTORY_ENDS_THE_WAIT, because=clients[4])
+    watched.expect_found(Mistake.ONE_UNREADABLE_DIRECTORY_ENDS_THE_WAITING, because=clients[4])

@@ -96,7 +96,7 @@ def expect_retried(watched: Watched, what: str, failures: int = 1, accepted: Mis
     :param accepted: the mistake if the trigger took the failure as a success.
     """
     watched.called += f"; {what}"
-    mistake = Mistake.PASSING_FAILURE_TAKEN_FOR_FINAL
+    mistake = Mistake.TRANSIENT_ERROR_TAKEN_FOR_PERMANENT
     watched.expect_event(mistake)
     watched.expect_found(mistake)
     expect_equal(watched.found["answer"], READY[1], called=f"{watched.called}: answer", mistake=accepted)
@@ -494,7 +494,7 @@ def test_wait_for_trigger_defers_and_returns_the_payload(submission):
     seconds = timeout.total_seconds() if isinstance(timeout, timedelta) else timeout
     mistake = Mistake.NO_TIMEOUT if timeout is None else Mistake.WRONG_TIMEOUT
     expect(seconds == 45, called="defer(timeout=...); the sensor's timeout is 45", got=timeout, mistake=mistake)
-    called, mistake = "defer(method_name=...)", Mistake.DOES_NOT_GO_ON_IN_EXECUTE_COMPLETE
+    called, mistake = "defer(method_name=...)", Mistake.DOES_NOT_RESUME_IN_EXECUTE_COMPLETE
     expect_equal(deferred.method_name, "execute_complete", called=called, mistake=mistake)
     event = {"status": "success", "answer": {"status": "ready"}}
     returned = second.resume_execution(deferred.method_name, {**(deferred.kwargs or {}), "event": event}, context)
@@ -521,12 +521,12 @@ def test_wait_for_trigger_raises_unless_it_succeeded(submission, event):
     except NotImplementedError:
         raise
     except (AttributeError, KeyError, TypeError) as error:
-        raise Broken(called, repr(error), Mistake.EVENT_NOT_LOOKED_AT_BEFORE_IT_IS_USED) from error
+        raise Broken(called, repr(error), Mistake.EVENT_NOT_VALIDATED) from error
     except Exception as error:
-        raise Broken(called, repr(error), Mistake.RAISES_SOMETHING_ELSE_THAN_AIRFLOWEXCEPTION) from error
+        raise Broken(called, repr(error), Mistake.RAISES_SOMETHING_OTHER_THAN_WAITFAILED) from error
     else:
         is_error = bool(event) and event.get("status") == "error"
-        mistake = Mistake.ERROR_EVENT_TAKEN_FOR_A_SUCCESS if is_error else Mistake.UNKNOWN_EVENT_TAKEN_FOR_A_SUCCESS
+        mistake = Mistake.ERROR_EVENT_ACCEPTED_AS_A_SUCCESS if is_error else Mistake.UNKNOWN_EVENT_ACCEPTED_AS_A_SUCCESS
         raise Broken(called, f"it returned {result!r}", mistake)
 
 
@@ -564,7 +564,7 @@ def deferral(submission, task_id: str) -> TaskDeferred:
 def test_three_sensors_defer_with_triggers_of_their_own(submission, data_dir, task_id, sensor, trigger):
     """wait_for_data is a MultiDirectorySensorAsync; wait_for_api and wait_for_rule are each a WaitForTrigger."""
     kinds = [cls.__name__ for cls in type(submission.task(task_id, DAG_ID)).__mro__]
-    mistake = Mistake.NOT_THE_SENSOR_THAT_WAS_ASKED_FOR
+    mistake = Mistake.NOT_THE_REQUIRED_SENSOR
     expect(sensor in kinds, called=f"the task {task_id}", got=kinds[0], mistake=mistake)
     class_path, kwargs = deferral(submission, task_id).trigger.serialize()
     called, mistake = f"the trigger of {task_id}", Mistake.DEFERS_TO_ANOTHER_TRIGGER
@@ -576,7 +576,7 @@ def test_three_sensors_defer_with_triggers_of_their_own(submission, data_dir, ta
     }
     key, value = due[task_id]
     found = Result(called, kwargs, Mistake.ARGUMENT_NOT_SERIALIZED)[key]
-    expect_equal(found, value, called=f"{called}: {key}", mistake=Mistake.TRIGGER_IS_TOLD_SOMETHING_ELSE)
+    expect_equal(found, value, called=f"{called}: {key}", mistake=Mistake.TRIGGER_GETS_WRONG_ARGUMENTS)
 
 
 def test_the_rule_of_the_dag_works(submission, data_dir):
@@ -595,7 +595,7 @@ def test_wait_for_window_is_a_time_sensor(submission):
     kind = type(submission.task("wait_for_window", DAG_ID))
     package, _, module = kind.__module__.rpartition(".")
     own = package.partition(".")[0] == "airflow" and "time" in module and issubclass(kind, BaseSensorOperator)
-    mistake = Mistake.NOT_THE_SENSOR_THAT_WAS_ASKED_FOR
+    mistake = Mistake.NOT_THE_REQUIRED_SENSOR
     expect(own, called="the task wait_for_window", got=kind, mistake=mistake)
     deferral(submission, "wait_for_window")
 

@@ -31,7 +31,7 @@ def paths(returned: Any, called: str) -> list[str]:
     expect(returned is not None, called=called, got=returned, mistake=Mistake.RETURNS_NOTHING)
     expect(is_plain_json(returned), called=called, got=returned, mistake=Mistake.RESULT_IS_NOT_PLAIN_JSON)
     is_list = isinstance(returned, (list, tuple)) and all(isinstance(path, str) for path in returned)
-    expect(is_list, called=called, got=returned, mistake=Mistake.RESULT_IS_NO_LIST_OF_PATHS)
+    expect(is_list, called=called, got=returned, mistake=Mistake.RESULT_IS_NOT_A_LIST_OF_PATHS)
     return list(returned)
 
 

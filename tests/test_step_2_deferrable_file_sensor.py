@@ -68,7 +68,7 @@ def deferral(submission, sensor, upload: str | None = None) -> TaskDeferred | No
 def test_is_a_file_sensor_for_the_upload(submission, sensor):
     """wait_for_upload is a deferrable FileSensor for UPLOAD_FILE."""
     called = 'the task "wait_for_upload"'
-    expect(isinstance(sensor, FileSensor), called=called, got=type(sensor), mistake=Mistake.NO_FILESENSOR)
+    expect(isinstance(sensor, FileSensor), called=called, got=type(sensor), mistake=Mistake.NOT_A_FILESENSOR)
     expect_equal(os.path.normpath(sensor.path), os.path.normpath(submission.UPLOAD_FILE), called=f"{called}: path")
 
 
@@ -106,7 +106,7 @@ def test_logs_each_time_a_worker_starts_or_resumes_it(sensor):
     called = "wait_for_upload.on_execute_callback"
     others = [name for name in OTHER_MOMENTS for each in all_of(getattr(sensor, name, None)) if is_ours(each)]
     if not callbacks and others:
-        raise Broken(called, f"no callback, but {others[0]} is log_worker_slot", Mistake.CALLBACK_OF_ANOTHER_MOMENT)
+        raise Broken(called, f"no callback, but {others[0]} is log_worker_slot", Mistake.CALLBACK_AT_THE_WRONG_MOMENT)
     expect(bool(callbacks), called=called, got="no callback", mistake=Mistake.WORKER_SLOT_NOT_LOGGED)
     expect_logged(lambda context: [callback(context) for callback in callbacks], "wait_for_upload", called)
 

@@ -39,7 +39,7 @@ def test_serializes_all_arguments(submission, trigger):
         [kwargs["file_pattern"], kwargs["check_interval"]],
         ["report_*.json", 3.5],
         called="serialize()[1]",
-        mistake=Mistake.ARGUMENT_LOST_OR_CHANGED_ON_THE_WAY,
+        mistake=Mistake.ARGUMENT_LOST_OR_CHANGED,
     )
     mistake = Mistake.TRIGGERS_ARGUMENTS_ARE_NOT_PLAIN_JSON
     expect(is_plain_json(kwargs), called="serialize()[1]", got=kwargs, mistake=mistake)
@@ -48,7 +48,7 @@ def test_serializes_all_arguments(submission, trigger):
         again.serialize(),
         (class_path, kwargs),
         called="serialize() of the trigger rebuilt from serialize()",
-        mistake=Mistake.REBUILT_TRIGGER_IS_ANOTHER,
+        mistake=Mistake.REBUILT_TRIGGER_DIFFERS,
     )
 
 
@@ -62,7 +62,7 @@ def test_takes_its_arguments_by_position_and_by_keyword(submission, clients):
         by_position.serialize()[1],
         by_keyword.serialize()[1],
         called="serialize() of both",
-        mistake=Mistake.ARGUMENT_LOST_OR_CHANGED_ON_THE_WAY,
+        mistake=Mistake.ARGUMENT_LOST_OR_CHANGED,
     )
     built = submission.MultiDirectoryTrigger(clients.directories)
     triggers.expect_defaults(built, file_pattern="*.csv", check_interval=10)

@@ -132,7 +132,7 @@ def test_reports_all_files_in_order(submission, clients):
     slower = {
         clients[5]: 0.04,
         clients[1]: 0.04,
-    }  # seconds per listing: in time, even if a check needs two, but not first
+    }  # seconds per listing; a check may need two
     watched = watch(submission.MultiDirectoryTrigger(order), seconds=30, root=clients.root, slow=slower)
     due = [clients.path(2, name) for name in ("b.csv", "m.csv", "z.csv")]
     due += [clients.path(5, "a.csv"), clients.path(1, "a.csv")]

@@ -105,8 +105,8 @@ def test_sleeps_between_checks(trigger, clients):
     most = max((len(times) for times in watched.spy.looks.values()), default=0)
     got = f"{most} listings of one directory in 610 seconds; the interval is 30"
     # 610 seconds hold 21 checks; a check may need two listings.
-    watched.expect_pace(most <= 2 * 22, got, Mistake.LOOKS_TOO_OFTEN)
-    triggers.expect_pauses(watched, clients.directories, at_least=15, mistake=Mistake.LOOKS_TOO_OFTEN)
+    watched.expect_pace(most <= 2 * 22, got, Mistake.CHECKS_TOO_OFTEN)
+    triggers.expect_pauses(watched, clients.directories, at_least=15, mistake=Mistake.CHECKS_TOO_OFTEN)
 
 
 @pytest.mark.deadline(6)
@@ -146,8 +146,8 @@ def test_checks_a_hung_directory_only_once(trigger, clients):
     )
     hanging = len(watched.spy.looks.get(clients[1], []))
     got = f"{hanging} listings of one directory hang at the same time"
-    watched.expect_pace(hanging <= 3, got, Mistake.THREADS_PILE_UP)
-    watched.expect_event(Mistake.ONE_DIRECTORY_WAITS_FOR_ANOTHER)
+    watched.expect_pace(hanging <= 3, got, Mistake.THREADS_ACCUMULATE)
+    watched.expect_event(Mistake.ONE_DIRECTORY_DELAYS_ANOTHER)
     watched.expect_found()
 
 
@@ -161,7 +161,7 @@ def test_checks_a_slow_directory_one_at_a_time(trigger, clients):
         at={201: lambda: clients.drop(5, "a.csv")},
     )
     watched.expect_found()
-    mistake = Mistake.TWO_LOOKS_INTO_ONE_DIRECTORY_AT_ONCE
+    mistake = Mistake.TWO_CHECKS_OF_ONE_DIRECTORY_AT_ONCE
     triggers.expect_pauses(watched, [clients[2]], at_least=25, mistake=mistake)
 
 

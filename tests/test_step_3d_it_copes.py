@@ -25,14 +25,14 @@ def test_a_missing_directory_may_be_created_later(trigger, clients):
     triggers.expect_waited_for(watched, late)
     found = [watched.found["directory"], watched.found["errors"]]
     called = f"{watched.called}: directory and errors"
-    expect_equal(found, [late, {}], called=called, mistake=Mistake.MISSING_DIRECTORY_TAKEN_FOR_BROKEN)
+    expect_equal(found, [late, {}], called=called, mistake=Mistake.MISSING_DIRECTORY_REPORTED_AS_BROKEN)
 
 
 def test_waits_if_all_directories_are_missing(trigger, clients):
     """A missing directory may be created later: keep watching, even if all are missing."""
     missing = [os.path.join(clients.root, name) for name in ("one", "two")]
     watched = watch(trigger(directories=missing), seconds=200, root=clients.root)
-    watched.expect_waiting(Mistake.MISSING_DIRECTORY_NOT_WAITED_FOR)
+    watched.expect_waiting(Mistake.MISSING_DIRECTORY_NOT_WATCHED)
     triggers.expect_it_works(trigger(), clients)
 
 
@@ -45,7 +45,7 @@ def test_excludes_a_path_that_is_a_file(trigger, clients):
         root=clients.root,
         at={31: lambda: clients.drop(2, "a.csv")},
     )
-    watched.expect_found(Mistake.ONE_UNREADABLE_DIRECTORY_ENDS_THE_WAIT, because=path)
+    watched.expect_found(Mistake.ONE_UNREADABLE_DIRECTORY_ENDS_THE_WAITING, because=path)
     triggers.expect_left_out(watched, path)
     expect_equal(watched.found["directory"], clients[2], called=watched.called)
 
@@ -59,7 +59,7 @@ def test_excludes_a_directory_without_permission(trigger, clients):
         faults=lambda spy: spy.deny(clients[2]),
         at={31: lambda: clients.drop(4, "a.csv")},
     )
-    watched.expect_found(Mistake.ONE_UNREADABLE_DIRECTORY_ENDS_THE_WAIT, because=clients[2])
+    watched.expect_found(Mistake.ONE_UNREADABLE_DIRECTORY_ENDS_THE_WAITING, because=clients[2])
     triggers.expect_left_out(watched, clients[2])
     expect_equal(watched.found["directory"], clients[4], called=watched.called)
     triggers.expect_logged_once(watched, clients[2])
@@ -106,7 +106,7 @@ def test_retries_after_a_transient_error(trigger, clients):
         faults=lambda spy: spy.fail(clients[1], *failures),
     )
     watched.called += "; the first 12 checks raise EIO"
-    mistake = Mistake.PASSING_FAILURE_TAKEN_FOR_FINAL
+    mistake = Mistake.TRANSIENT_ERROR_TAKEN_FOR_PERMANENT
     watched.expect_event(mistake)
     watched.expect_found(mistake)
     expect_equal(watched.found["errors"], {}, called=f"{watched.called}: errors", mistake=mistake)
@@ -126,7 +126,7 @@ def test_a_file_that_disappears_during_the_check_does_not_count(trigger, clients
         at={44: lambda: clients.drop(2, "stays.csv")},
     )
     watched.called += f"; a file disappears before call {call} in its directory"
-    mistake = Mistake.FILE_THAT_DISAPPEARS_ENDS_THE_WAIT
+    mistake = Mistake.FILE_THAT_DISAPPEARS_ENDS_THE_WAITING
     watched.expect_event(mistake)
     watched.expect_found(mistake)
     # After the last call of the check, it was there for all that the trigger knows.
@@ -144,7 +144,7 @@ def test_a_file_that_is_gone_before_the_check_does_not_count(trigger, clients):
     }
     watched = watch(trigger(), seconds=90, root=clients.root, at=at)
     path = watched.found["path"]
-    mistake = Mistake.LOOKS_TOO_OFTEN if path == gone and 12 <= watched.fired_at < 13 else None
+    mistake = Mistake.CHECKS_TOO_OFTEN if path == gone and 12 <= watched.fired_at < 13 else None
     expect_equal(path, clients.path(2, "stays.csv"), called=f"{watched.called} every 10", mistake=mistake)
 
 
@@ -155,13 +155,13 @@ def test_a_circular_link_hides_no_file(trigger, clients):
     path = clients.drop(2, "file.csv")
     watched = watch(trigger(), seconds=30, root=clients.root)
     watched.called += ", beside links that lead to themselves"
-    mistake = Mistake.FILE_BESIDE_A_DEAD_LINK_NOT_FOUND
+    mistake = Mistake.FILE_BESIDE_A_BROKEN_LINK_NOT_FOUND
     watched.expect_event(mistake)
     watched.expect_found(mistake, because="_circle.csv")
     files = watched.found["files"]
     expect(path in files, called=f"{watched.called}: files", got=files, mistake=mistake)
     counted = [files, watched.found["total_files"]]
-    mistake = Mistake.COUNTS_WHAT_IS_NO_FILE_OF_THIS_DIRECTORY
+    mistake = Mistake.COUNTS_WHAT_IS_NOT_A_FILE_OF_THIS_DIRECTORY
     expect_equal(counted, [[path], 1], called=f"{watched.called}: files and total_files", mistake=mistake)
 
 
@@ -173,9 +173,9 @@ def test_ten_thousand_files_make_a_small_event(trigger, clients, crowded):
     due = [path, *(os.path.join(crowded, f"{number:05}.csv") for number in range(99))]
     called = "run() over 10,001 files"
     counts = [len(payload["files"]), payload["total_files"]]
-    mistake = Mistake.UNBOUNDED_PAYLOAD if counts[0] > 100 else Mistake.FILES_CUT_IN_THE_WRONG_PLACE
+    mistake = Mistake.UNBOUNDED_PAYLOAD if counts[0] > 100 else Mistake.FILES_TRUNCATED_WRONGLY
     expect_equal(counts[0], 100, called=f"{called}: number of files", mistake=mistake)
-    mistake = Mistake.TOTAL_COUNTED_AFTER_THE_CUT if counts[1] == 100 else Mistake.FILES_COUNTED_WRONGLY
+    mistake = Mistake.TOTAL_COUNTED_AFTER_THE_TRUNCATION if counts[1] == 100 else Mistake.FILES_COUNTED_WRONGLY
     expect_equal(counts[1], 10_001, called=f"{called}: total_files", mistake=mistake)
     expect_equal(payload["files"], due, called=f"{called}: files", mistake=Mistake.FILES_NOT_IN_ORDER)
 

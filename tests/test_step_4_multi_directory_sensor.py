@@ -67,7 +67,7 @@ def wait_failed(submission):
         if error is None:
             raise Broken(called, "no exception", mistake)
         if not isinstance(error, submission.WaitFailed):
-            raise Broken(called, repr(error), Mistake.RAISES_SOMETHING_ELSE_THAN_AIRFLOWEXCEPTION) from error
+            raise Broken(called, repr(error), Mistake.RAISES_SOMETHING_OTHER_THAN_WAITFAILED) from error
 
     return expect_wait_failed
 
@@ -89,7 +89,7 @@ def execute_in_worker(sensor: BaseSensorOperator) -> Any:
     """Execute a sensor with deferrable=False; Broken if it defers."""
     result = execute(sensor)
     if isinstance(result, TaskDeferred):
-        raise Broken("execute(context), deferrable=False", "it deferred", Mistake.DEFERS_THOUGH_IT_MUST_NOT)
+        raise Broken("execute(context), deferrable=False", "it deferred", Mistake.DEFERS_DESPITE_DEFERRABLE_FALSE)
     return result
 
 
@@ -106,7 +106,7 @@ def expect_method(sensor: BaseSensorOperator, deferred: TaskDeferred) -> None:
     """Raise Broken unless the task defers with the name of a method that the sensor has."""
     name, called = deferred.method_name, "defer(method_name=...)"
     expect(name is not None, called=called, got=name, mistake=Mistake.NO_METHOD_NAME)
-    exists, mistake = hasattr(sensor, name), Mistake.DOES_NOT_GO_ON_IN_EXECUTE_COMPLETE
+    exists, mistake = hasattr(sensor, name), Mistake.DOES_NOT_RESUME_IN_EXECUTE_COMPLETE
     expect(exists, called=called, got=f"{name!r}, which the sensor does not have", mistake=mistake)
 
 
@@ -142,7 +142,7 @@ def expect_seconds(result: Result, least: float, most: float, called: str, mista
     waited = result["waited_seconds"]
     called = f'{called}: result["waited_seconds"]'
     is_float = waited is None or isinstance(waited, float)
-    expect(is_float, called=called, got=waited, mistake=Mistake.SECONDS_ARE_NO_FLOAT)
+    expect(is_float, called=called, got=waited, mistake=Mistake.SECONDS_ARE_NOT_A_FLOAT)
     expect(waited is not None and least <= waited <= most, called=called, got=waited, mistake=mistake)
 
 
@@ -170,9 +170,9 @@ def test_finds_an_existing_file_without_deferring(sensor, clients):
     result = Result(called, result)
     due = {"status": "success", "path": path, "files": [path], "total_files": 1}
     expect_equal({key: result[key] for key in due}, due, called=called)
-    mistake = Mistake.DEFERRED_SAYS_WHAT_WAS_SET_NOT_WHAT_HAPPENED
+    mistake = Mistake.DEFERRED_DOES_NOT_SAY_WHAT_HAPPENED
     expect_equal(result["deferred"], False, called=f'{called}: result["deferred"]', mistake=mistake)
-    expect_seconds(result, 0, 60, called, Mistake.WAIT_MEASURED_WRONGLY)
+    expect_seconds(result, 0, 60, called, Mistake.WAITING_TIME_MEASURED_WRONGLY)
 
 
 def test_defers_with_its_own_trigger(submission, sensor, clients):
@@ -184,7 +184,7 @@ def test_defers_with_its_own_trigger(submission, sensor, clients):
     kwargs = arguments_of(deferred)
     given, due = [list(kwargs["directories"]), kwargs["file_pattern"]], [clients.directories, "*.json"]
     called = f"{called}: directories and file_pattern of the trigger"
-    expect_equal(given, due, called=called, mistake=Mistake.TRIGGER_IS_TOLD_SOMETHING_ELSE)
+    expect_equal(given, due, called=called, mistake=Mistake.TRIGGER_GETS_WRONG_ARGUMENTS)
 
 
 @pytest.mark.parametrize("interval", [17, timedelta(seconds=17)], ids=["seconds", "timedelta"])
@@ -210,7 +210,7 @@ def test_resumes_in_a_method_that_airflow_can_call(sensor):
     """Resume in execute_complete, which takes context, event, and what execute has passed."""
     deferred = deferred_by(sensor())
     expect_method(sensor(), deferred)
-    name, mistake = deferred.method_name, Mistake.DOES_NOT_GO_ON_IN_EXECUTE_COMPLETE
+    name, mistake = deferred.method_name, Mistake.DOES_NOT_RESUME_IN_EXECUTE_COMPLETE
     expect_equal(name, "execute_complete", called="defer(method_name=...)", mistake=mistake)
     kwargs = {**(deferred.kwargs or {}), "event": EVENT}
     try:
@@ -218,7 +218,7 @@ def test_resumes_in_a_method_that_airflow_can_call(sensor):
     except TypeError as error:
         is_json = is_plain_json(deferred.kwargs)
         cannot_take, not_json = (
-            Mistake.EXECUTE_COMPLETE_CANNOT_TAKE_WHAT_IS_SENT,
+            Mistake.EXECUTE_COMPLETE_DOES_NOT_ACCEPT_THE_ARGUMENTS,
             Mistake.DEFER_KWARGS_IS_NOT_PLAIN_JSON,
         )
         called = f"execute_complete(context, {', '.join(kwargs)})"
@@ -254,10 +254,10 @@ def test_returns_the_payload_of_a_success_event(sensor):
     called = "execute_complete(context, event), 90 seconds after execute"
     result = Result(called, result)
     expect_equal({key: result[key] for key in EVENT}, EVENT, called=called)
-    mistake = Mistake.DEFERRED_SAYS_WHAT_WAS_SET_NOT_WHAT_HAPPENED
+    mistake = Mistake.DEFERRED_DOES_NOT_SAY_WHAT_HAPPENED
     expect_equal(result["deferred"], True, called=f'{called}: result["deferred"]', mistake=mistake)
     is_lost = result["waited_seconds"] is None
-    mistake = Mistake.STATE_ON_SELF_IS_LOST if is_lost else Mistake.WAIT_MEASURED_WRONGLY
+    mistake = Mistake.STATE_ON_SELF_IS_LOST if is_lost else Mistake.WAITING_TIME_MEASURED_WRONGLY
     expect_seconds(result, 89.9, 90.1, called, mistake)
 
 
@@ -267,7 +267,7 @@ def test_waited_seconds_is_none_if_the_first_check_is_unknown(sensor):
     try:
         inspect.signature(complete).bind({}, EVENT)
     except TypeError as error:
-        raise Broken(called, str(error), Mistake.EXECUTE_COMPLETE_CANNOT_TAKE_WHAT_IS_SENT) from None
+        raise Broken(called, str(error), Mistake.EXECUTE_COMPLETE_DOES_NOT_ACCEPT_THE_ARGUMENTS) from None
     result = Result(called, complete(context_for(TaskInstance(TASK_ID)), EVENT))
     waited, called = result["waited_seconds"], f'{called}: result["waited_seconds"]'
     expect_equal(waited, None, called=called, mistake=Mistake.INVENTED_FIGURE)
@@ -283,7 +283,7 @@ def test_raises_for_an_error_event(sensor, wait_failed, event):
     """WaitFailed if the status of the event is not success."""
     error = raised_by(resume, sensor(), deferred_by(sensor()), event)
     called = f"execute_complete(context, {event})"
-    wait_failed(error, called, Mistake.ERROR_EVENT_TAKEN_FOR_A_SUCCESS)
+    wait_failed(error, called, Mistake.ERROR_EVENT_ACCEPTED_AS_A_SUCCESS)
     is_told = "the disk is gone" in str(error)
     got, mistake = f"{error!r}, without the event's message", Mistake.ERROR_RAISED_WITHOUT_THE_EVENTS_MESSAGE
     expect(is_told, called=called, got=got, mistake=mistake)
@@ -299,8 +299,8 @@ def test_raises_for_any_other_event(sensor, wait_failed, event):
     error = raised_by(resume, sensor(), deferred_by(sensor()), event)
     called = f"execute_complete(context, {event})"
     if isinstance(error, (AttributeError, KeyError, TypeError)):
-        raise Broken(called, repr(error), Mistake.EVENT_NOT_LOOKED_AT_BEFORE_IT_IS_USED) from error
-    wait_failed(error, called, Mistake.UNKNOWN_EVENT_TAKEN_FOR_A_SUCCESS)
+        raise Broken(called, repr(error), Mistake.EVENT_NOT_VALIDATED) from error
+    wait_failed(error, called, Mistake.UNKNOWN_EVENT_ACCEPTED_AS_A_SUCCESS)
 
 
 # ── Directories that are missing or cannot be read ──
@@ -310,7 +310,7 @@ def test_raises_if_all_directories_are_excluded(sensor, clients, wait_failed):
     """WaitFailed if all directories are excluded."""
     error = raised_by(execute, sensor(directories=[clients.drop(1, "a_file")]))
     called = "execute(context), the only directory is a file"
-    wait_failed(error, called, Mistake.GOES_ON_THOUGH_NO_DIRECTORY_CAN_BE_READ)
+    wait_failed(error, called, Mistake.DOES_NOT_FAIL_ALTHOUGH_ALL_DIRECTORIES_ARE_EXCLUDED)
 
 
 def test_waits_while_a_directory_may_still_be_created(sensor, clients):
@@ -322,13 +322,13 @@ def test_waits_while_a_directory_may_still_be_created(sensor, clients):
         built = sensor(directories=directories, deferrable=deferrable, mode="reschedule")
         error = raised_by(built.execute, context_for(TaskInstance(TASK_ID)))
         waits = isinstance(error, TaskDeferred if deferrable else AirflowRescheduleException)
-        mistake = Mistake.MISSING_DIRECTORY_NOT_WAITED_FOR
+        mistake = Mistake.MISSING_DIRECTORY_NOT_WATCHED
         if error is None:
-            mistake = Mistake.ENDED_WHILE_IT_SHOULD_WAIT
+            mistake = Mistake.ENDED_INSTEAD_OF_WAITING
         elif isinstance(error, (TaskDeferred, AirflowRescheduleException)):
-            mistake = Mistake.WAITS_IN_THE_WORKER if deferrable else Mistake.DEFERS_THOUGH_IT_MUST_NOT
+            mistake = Mistake.WAITS_IN_THE_WORKER if deferrable else Mistake.DEFERS_DESPITE_DEFERRABLE_FALSE
         elif blocked in str(error) and directories[1] not in str(error):
-            mistake = Mistake.ONE_UNREADABLE_DIRECTORY_ENDS_THE_WAIT
+            mistake = Mistake.ONE_UNREADABLE_DIRECTORY_ENDS_THE_WAITING
         expect(waits, called=f"{called}, deferrable={deferrable}", got=repr(error), mistake=mistake)
 
 
@@ -356,7 +356,7 @@ def test_waits_in_the_worker_if_not_deferrable(sensor, clients):
     found, due = [len(naps), result["path"]], [3, clients.path(1, "a.csv")]
     expect_equal(found, due, called=f"{called}: pokes before it, and path")
     waited, called = result["waited_seconds"], f'{called}: result["waited_seconds"]'
-    mistake = Mistake.WAIT_MEASURED_WRONGLY if checks >= 4 else None
+    mistake = Mistake.WAITING_TIME_MEASURED_WRONGLY if checks >= 4 else None
     is_right = waited is not None and 89 <= waited <= 91 and checks >= 4
     expect(is_right, called=called, got=waited, mistake=mistake)
 
@@ -365,14 +365,14 @@ def test_frees_its_slot_in_reschedule_mode(sensor, clients):
     """With deferrable=False and mode="reschedule", each check is a start of its own; waited_seconds may be None."""
     waiting = {"deferrable": False, "mode": "reschedule", "poke_interval": 60}
     error = raised_by(execute_in_worker, sensor(**waiting))
-    called, mistake = 'execute(context), mode="reschedule"', Mistake.SLOT_NOT_GIVEN_BACK_IN_RESCHEDULE_MODE
+    called, mistake = 'execute(context), mode="reschedule"', Mistake.SLOT_NOT_RELEASED_IN_RESCHEDULE_MODE
     expect(isinstance(error, AirflowRescheduleException), called=called, got=repr(error), mistake=mistake)
     clients.drop(1, "a.csv")
     first = datetime(2026, 1, 31, 12, 0, tzinfo=timezone.utc)
     with at("12:04:00"):
         result = execute(sensor(**waiting), TaskInstance(TASK_ID, first_reschedule=first))
     called = f'{called}, the first check was 240 seconds ago: result["waited_seconds"]'
-    waited, mistake = Result(called, result)["waited_seconds"], Mistake.WAIT_NOT_COUNTED_FROM_THE_FIRST_LOOK
+    waited, mistake = Result(called, result)["waited_seconds"], Mistake.WAITING_TIME_NOT_FROM_THE_FIRST_CHECK
     expect(waited is None or 239 <= waited <= 241, called=called, got=waited, mistake=mistake)
 
 
@@ -390,7 +390,7 @@ def test_poke_raises_if_all_directories_are_excluded(sensor, clients, wait_faile
     built = sensor(directories=[clients.drop(1, "a_file")], deferrable=False)
     error = raised_by(built.poke, context_for(TaskInstance(TASK_ID)))
     called = "poke(context), the only directory is a file"
-    wait_failed(error, called, Mistake.GOES_ON_THOUGH_NO_DIRECTORY_CAN_BE_READ)
+    wait_failed(error, called, Mistake.DOES_NOT_FAIL_ALTHOUGH_ALL_DIRECTORIES_ARE_EXCLUDED)
 
 
 def test_every_mode_has_the_same_result(sensor, clients):
@@ -408,14 +408,14 @@ def test_every_mode_has_the_same_result(sensor, clients):
     }
     for way, result in results.items():
         called = f"the result when {way}"
-        other = Mistake.NOT_EVERY_WAY_ENDS_WITH_THE_SAME_RESULT
+        other = Mistake.RESULT_DEPENDS_ON_THE_MODE
         is_result = way == "deferred" or not isinstance(result, TaskDeferred)
-        mistake = Mistake.DEFERS_WITHOUT_CHECKING if way == "found at once" else Mistake.DEFERS_THOUGH_IT_MUST_NOT
+        mistake = Mistake.DEFERS_WITHOUT_CHECKING if way == "found at once" else Mistake.DEFERS_DESPITE_DEFERRABLE_FALSE
         expect(is_result, called=called, got="it deferred", mistake=mistake)
         result = Result(called, result, other)
         expect(is_plain_json(result), called=called, got=result, mistake=Mistake.RESULT_IS_NOT_PLAIN_JSON)
         expect_equal({key: result[key] for key in known}, known, called=called, mistake=other)
-        mistake = Mistake.DEFERRED_SAYS_WHAT_WAS_SET_NOT_WHAT_HAPPENED
+        mistake = Mistake.DEFERRED_DOES_NOT_SAY_WHAT_HAPPENED
         expect_equal(result["deferred"], way == "deferred", called=f'{called}: "deferred"', mistake=mistake)
         if way != "poked in reschedule mode" or result["waited_seconds"] is not None:
             expect_seconds(result, float("-inf"), float("inf"), called, other)
@@ -434,8 +434,8 @@ def test_every_mode_finds_the_same_files(sensor, clients):
     arguments = {"directories": list(arguments_of(deferred)["directories"])}
     for way, deferrable in (("found at once", True), ("poked", False)):
         result = execute(sensor(**arguments, deferrable=deferrable))
-        called, other = f"the result when {way}", Mistake.NOT_EVERY_WAY_ENDS_WITH_THE_SAME_RESULT
-        mistake = Mistake.DEFERS_WITHOUT_CHECKING if deferrable else Mistake.DEFERS_THOUGH_IT_MUST_NOT
+        called, other = f"the result when {way}", Mistake.RESULT_DEPENDS_ON_THE_MODE
+        mistake = Mistake.DEFERS_WITHOUT_CHECKING if deferrable else Mistake.DEFERS_DESPITE_DEFERRABLE_FALSE
         expect(not isinstance(result, TaskDeferred), called=called, got="it deferred", mistake=mistake)
         result = Result(called, result, other)
         expect_equal({key: result[key] for key in known}, known, called=called, mistake=other)

@@ -49,8 +49,8 @@ _SIGNS = (
     ),
     _Sign(
         r".*requires an object with __aiter__ method",
-        "run() is no async generator",
-        "run() is no async generator: it has no `yield`.",
+        "run() is not an async generator",
+        "run() is not an async generator: it has no `yield`.",
     ),
     _Sign(
         r"Trigger .* exited with error",
@@ -59,7 +59,7 @@ _SIGNS = (
     ),
     _Sign(
         r".*(TriggerEvent.__init__\(\) |validation error for TriggerStateChanges)",
-        "yields something that is no TriggerEvent",
+        "yields something other than a TriggerEvent",
         "run() yielded something that is no TriggerEvent: that ends the triggerer, with all triggers in it.",
     ),
     _Sign(
@@ -94,7 +94,7 @@ _SIGNS = (
     ),
     _Sign(
         r".*coroutine 'sleep' was never awaited",
-        "turns without sleeping",
+        "loops without sleeping",
         "asyncio.sleep(...) lacks its `await`: run() turns without a pause, and lets nobody else have the event loop.",
     ),
     _Sign(

@@ -10,7 +10,7 @@ WRONG = [
     Wrong(
         "c1-accepts-single-pattern",
         "test_refuses_invalid_arguments[file_patterns='*.csv']",
-        Mistake.ARGUMENTS_NOT_CHECKED,
+        Mistake.ARGUMENTS_NOT_VALIDATED,
     ).within(
         "AdvancedMultiDirectoryTrigger.__init__",
         replace="not directories or not file_patterns or isinstance(file_patterns, str)",
@@ -24,7 +24,7 @@ WRONG = [
     Wrong("c1-no-super-init", "test_construction_does_no_work", Mistake.SUPER_INIT_IS_MISSING).within(
         "AdvancedMultiDirectoryTrigger.__init__", replace="super().__init__()", by=""
     ),
-    Wrong("c1-other-defaults", "test_a_triggerer_can_rebuild_it", Mistake.ARGUMENT_LOST_OR_CHANGED_ON_THE_WAY).within(
+    Wrong("c1-other-defaults", "test_a_triggerer_can_rebuild_it", Mistake.ARGUMENT_LOST_OR_CHANGED).within(
         "AdvancedMultiDirectoryTrigger.__init__",
         replace="stable_seconds: float = 20",
         by="stable_seconds: float = 30",
@@ -44,7 +44,7 @@ WRONG = [
         by="min(check_interval, backoff_base, backoff_cap, stable_seconds) <= 0 or max_retries < 0",
     ),
     # The event
-    Wrong("c1-any-entry-counts", "test_only_files_match", Mistake.COUNTS_WHAT_IS_NO_FILE_OF_THIS_DIRECTORY).within(
+    Wrong("c1-any-entry-counts", "test_only_files_match", Mistake.COUNTS_WHAT_IS_NOT_A_FILE_OF_THIS_DIRECTORY).within(
         "_list_files", replace="S_ISREG(stat.st_mode)", by="stat"
     ),
     Wrong(
@@ -72,7 +72,9 @@ WRONG = [
         by="sorted(self.directories, key=lambda path: (-self.directories[path], path))",
     ),
     Wrong(
-        "c1-same-priority-in-given-order", "test_orders_equal_numbers_by_path_and_name", Mistake.NOT_THE_FIRST_IN_ORDER
+        "c1-same-priority-in-given-order",
+        "test_orders_equal_numbers_by_path_and_name",
+        Mistake.NOT_THE_FIRST_FILE_IN_ORDER,
     ).within(
         "AdvancedMultiDirectoryTrigger._wait_for_stable_files",
         replace="sorted(self.directories, key=lambda path: (self.directories[path], path))",
@@ -227,7 +229,7 @@ WRONG = [
     Wrong(
         "c1-backoff-holds-up-all",
         "test_other_directories_are_checked_as_usual",
-        Mistake.ONE_DIRECTORY_WAITS_FOR_ANOTHER,
+        Mistake.ONE_DIRECTORY_DELAYS_ANOTHER,
     ).within(
         "AdvancedMultiDirectoryTrigger._wait_for_stable_files",
         replace="min(next_checks, default=loop.time() + self.check_interval)",
@@ -256,7 +258,7 @@ WRONG = [
         by="errors[path], watched.next_check = _reason(error), math.inf; del self.directories[path]",
     ),
     Wrong(
-        "c1-left-out-not-logged", "test_excludes_what_cannot_be_read", Mistake.LEFT_OUT_DIRECTORY_NOT_LOGGED_ONCE
+        "c1-left-out-not-logged", "test_excludes_what_cannot_be_read", Mistake.EXCLUDED_DIRECTORY_NOT_LOGGED_ONCE
     ).within(
         "AdvancedMultiDirectoryTrigger._record",
         replace="self.log.warning('Excluding %s permanently: %s', path, errors[path])",
@@ -268,7 +270,7 @@ WRONG = [
     Wrong(
         "c1-missing-is-failure",
         "test_a_missing_directory_may_be_created_later",
-        Mistake.MISSING_DIRECTORY_NOT_WAITED_FOR,
+        Mistake.MISSING_DIRECTORY_NOT_WATCHED,
     ).within("AdvancedMultiDirectoryTrigger._record", replace="FileNotFoundError", by="()"),
     Wrong(
         "c1-retries-off-by-one",
@@ -293,7 +295,7 @@ WRONG = [
         """,
     )
     .within("AdvancedMultiDirectoryTrigger._wait_for_stable_files", replace="check.cancel()", by=""),
-    Wrong("c1-looks-more-often-at-files", "test_checks_about_every_interval", Mistake.LOOKS_TOO_OFTEN).within(
+    Wrong("c1-looks-more-often-at-files", "test_checks_about_every_interval", Mistake.CHECKS_TOO_OFTEN).within(
         "AdvancedMultiDirectoryTrigger._wait_for_stable_files",
         replace="watched[path].next_check = loop.time() + self.check_interval",
         by="watched[path].next_check = loop.time() + self.check_interval / (4 if watched[path].since else 1)",
@@ -301,9 +303,9 @@ WRONG = [
     Wrong(
         "c1-shares-default-executor",
         "test_hung_directories_delay_no_other[40]",
-        Mistake.ONE_DIRECTORY_WAITS_FOR_ANOTHER,
+        Mistake.ONE_DIRECTORY_DELAYS_ANOTHER,
     ).within("AdvancedMultiDirectoryTrigger._wait_for_stable_files", replace="DIRECTORY_THREADS", by="None"),
-    Wrong("c1-turns-while-all-hang", "test_stops_immediately_when_cancelled", Mistake.TURNS_WITHOUT_SLEEPING).within(
+    Wrong("c1-turns-while-all-hang", "test_stops_immediately_when_cancelled", Mistake.LOOPS_WITHOUT_SLEEPING).within(
         "AdvancedMultiDirectoryTrigger._wait_for_stable_files",
         replace="default=loop.time() + self.check_interval",
         by="default=loop.time()",
@@ -311,7 +313,7 @@ WRONG = [
     Wrong(
         "c1-two-threads",
         "test_does_not_check_a_directory_twice_at_once",
-        Mistake.TWO_LOOKS_INTO_ONE_DIRECTORY_AT_ONCE,
+        Mistake.TWO_CHECKS_OF_ONE_DIRECTORY_AT_ONCE,
     )
     .within(
         "AdvancedMultiDirectoryTrigger._wait_for_stable_files",

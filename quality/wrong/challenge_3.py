@@ -18,7 +18,7 @@ WRONG = [
     Wrong(
         "c3-api-other-default",
         "test_a_triggerer_can_rebuild_api_trigger",
-        Mistake.ARGUMENT_LOST_OR_CHANGED_ON_THE_WAY,
+        Mistake.ARGUMENT_LOST_OR_CHANGED,
     ).within("ApiTrigger.__init__", replace="check_interval: float = 30", by="check_interval: float = 60"),
     Wrong("c3-init-clock", "test_api_trigger_construction_does_no_work", Mistake.CLOCK_IN_INIT).within(
         "ApiTrigger.__init__", replace="self.url = url", by="self.url = url; self.started_at = time.time()"
@@ -39,12 +39,12 @@ WRONG = [
     Wrong(
         "c3-api-408-permanent",
         "test_api_trigger_retries_after_a_transient_status[408]",
-        Mistake.PASSING_FAILURE_TAKEN_FOR_FINAL,
+        Mistake.TRANSIENT_ERROR_TAKEN_FOR_PERMANENT,
     ).within("ApiTrigger._wait_for_status", replace="(408, 425, 429)", by="(425, 429)"),
     Wrong(
         "c3-api-429-permanent",
         "test_api_trigger_retries_after_a_transient_status[429]",
-        Mistake.PASSING_FAILURE_TAKEN_FOR_FINAL,
+        Mistake.TRANSIENT_ERROR_TAKEN_FOR_PERMANENT,
     ).within("ApiTrigger._wait_for_status", replace="(408, 425, 429)", by="(408, 425)"),
     Wrong(
         "c3-api-499-off-by-one",
@@ -59,7 +59,7 @@ WRONG = [
     Wrong(
         "c3-api-5xx-fatal",
         "test_api_trigger_retries_after_a_transient_status[500]",
-        Mistake.PASSING_FAILURE_TAKEN_FOR_FINAL,
+        Mistake.TRANSIENT_ERROR_TAKEN_FOR_PERMANENT,
     ).within("ApiTrigger._wait_for_status", replace="response.is_client_error", by="response.is_error"),
     Wrong("c3-api-blocking", "test_api_trigger_is_a_good_neighbor", Mistake.BLOCKING_CALL_ON_THE_EVENT_LOOP).within(
         "ApiTrigger._wait_for_status",
@@ -92,7 +92,7 @@ WRONG = [
     Wrong(
         "c3-api-html-is-error",
         "test_api_trigger_retries_after_an_unexpected_body[HTML]",
-        Mistake.PASSING_FAILURE_TAKEN_FOR_FINAL,
+        Mistake.TRANSIENT_ERROR_TAKEN_FOR_PERMANENT,
     ).within(
         "ApiTrigger._wait_for_status",
         replace="(httpx.HTTPError, asyncio.TimeoutError, ValueError)",
@@ -101,7 +101,7 @@ WRONG = [
     Wrong(
         "c3-api-no-object-crashes",
         "test_api_trigger_retries_after_an_unexpected_body[a list]",
-        Mistake.PASSING_FAILURE_TAKEN_FOR_FINAL,
+        Mistake.TRANSIENT_ERROR_TAKEN_FOR_PERMANENT,
     ).within(
         "ApiTrigger._wait_for_status",
         replace="isinstance(answer, dict) and answer.get('status') == self.expected_status",
@@ -122,7 +122,7 @@ WRONG = [
     Wrong(
         "c3-api-refused-is-error",
         "test_api_trigger_retries_if_the_connection_is_refused",
-        Mistake.PASSING_FAILURE_TAKEN_FOR_FINAL,
+        Mistake.TRANSIENT_ERROR_TAKEN_FOR_PERMANENT,
     ).within(
         "ApiTrigger._wait_for_status",
         replace="httpx.UnsupportedProtocol",
@@ -131,7 +131,7 @@ WRONG = [
     Wrong(
         "c3-api-reset-ends-the-wait",
         "test_api_trigger_retries_after_a_connection_error[reset]",
-        Mistake.PASSING_FAILURE_TAKEN_FOR_FINAL,
+        Mistake.TRANSIENT_ERROR_TAKEN_FOR_PERMANENT,
     ).within(
         "ApiTrigger._wait_for_status",
         replace="(httpx.HTTPError, asyncio.TimeoutError, ValueError)",
@@ -147,7 +147,7 @@ WRONG = [
     Wrong(
         "c3-api-timeout-is-error",
         "test_api_trigger_retries_if_there_is_no_response",
-        Mistake.PASSING_FAILURE_TAKEN_FOR_FINAL,
+        Mistake.TRANSIENT_ERROR_TAKEN_FOR_PERMANENT,
     ).within(
         "ApiTrigger._wait_for_status",
         replace="(httpx.HTTPError, asyncio.TimeoutError, ValueError)",
@@ -161,7 +161,7 @@ WRONG = [
     Wrong(
         "c3-api-unknown-host-ends-the-wait",
         "test_api_trigger_retries_if_the_host_is_unknown",
-        Mistake.PASSING_FAILURE_TAKEN_FOR_FINAL,
+        Mistake.TRANSIENT_ERROR_TAKEN_FOR_PERMANENT,
     ).within(
         "ApiTrigger._wait_for_status",
         replace="self.log.warning('Requesting %s failed, retrying: %s', self.url, _reason(error))",
@@ -230,7 +230,7 @@ WRONG = [
     Wrong(
         "c3-rule-other-default",
         "test_a_triggerer_can_rebuild_rule_trigger",
-        Mistake.ARGUMENT_LOST_OR_CHANGED_ON_THE_WAY,
+        Mistake.ARGUMENT_LOST_OR_CHANGED,
     ).within("BusinessRuleTrigger.__init__", replace="check_interval: float = 30", by="check_interval: float = 60"),
     Wrong(
         "c3-rule-sleeps-first", "test_rule_trigger_calls_the_rule_immediately", Mistake.SLEEPS_BEFORE_THE_FIRST_CALL
@@ -297,7 +297,7 @@ WRONG = [
     Wrong(
         "c3-wait-error-passes",
         "test_wait_for_trigger_raises_unless_it_succeeded[error]",
-        Mistake.ERROR_EVENT_TAKEN_FOR_A_SUCCESS,
+        Mistake.ERROR_EVENT_ACCEPTED_AS_A_SUCCESS,
     ).within(
         "WaitForTrigger.execute_complete",
         replace="not event or event.get('status') != 'success'",
@@ -310,7 +310,7 @@ WRONG = [
     Wrong(
         "c3-api-sensor-of-another-kind",
         "test_three_sensors_defer_with_triggers_of_their_own[wait_for_api-WaitForTrigger-ApiTrigger]",
-        Mistake.NOT_THE_SENSOR_THAT_WAS_ASKED_FOR,
+        Mistake.NOT_THE_REQUIRED_SENSOR,
     )
     .adding(
         """
@@ -364,7 +364,7 @@ WRONG = [
     Wrong(
         "c3-window-of-our-own",
         "test_wait_for_window_is_a_time_sensor",
-        Mistake.NOT_THE_SENSOR_THAT_WAS_ASKED_FOR,
+        Mistake.NOT_THE_REQUIRED_SENSOR,
     )
     .adding(
         """

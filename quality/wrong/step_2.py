@@ -32,7 +32,7 @@ WRONG = [
     Wrong(
         "s2-on-success-callback",
         "test_logs_each_time_a_worker_starts_or_resumes_it",
-        Mistake.CALLBACK_OF_ANOTHER_MOMENT,
+        Mistake.CALLBACK_AT_THE_WRONG_MOMENT,
     ).within(
         "dag.wait_for_upload", replace="on_execute_callback=log_worker_slot", by="on_success_callback=log_worker_slot"
     ),

@@ -25,9 +25,9 @@ WRONG = [
         by='f"{type(self).__module__}.{type(self).__qualname__}"',
     ),
     Wrong(
-        "s3-init-accepts-str", "test_refuses_invalid_arguments[a str for a list]", Mistake.ARGUMENTS_NOT_CHECKED
+        "s3-init-accepts-str", "test_refuses_invalid_arguments[a str for a list]", Mistake.ARGUMENTS_NOT_VALIDATED
     ).within(_INIT, replace="isinstance(directories, str) or not directories", by="not directories"),
-    Wrong("s3-init-accepts-zero", "test_refuses_invalid_arguments[interval 0]", Mistake.ARGUMENTS_NOT_CHECKED).within(
+    Wrong("s3-init-accepts-zero", "test_refuses_invalid_arguments[interval 0]", Mistake.ARGUMENTS_NOT_VALIDATED).within(
         _INIT, replace="check_interval <= 0", by="check_interval < 0"
     ),
     _while_built("s3-init-clock", Mistake.CLOCK_IN_INIT, "self.give_up_at = time.time() + 3600"),
@@ -78,9 +78,9 @@ if not all(map(os.path.isdir, directories)):
         await asyncio.sleep(next_round - loop.time())
         """,
     ),
-    Wrong(
-        "s3-serialize-int-interval", "test_serializes_all_arguments", Mistake.ARGUMENT_LOST_OR_CHANGED_ON_THE_WAY
-    ).within(_SERIALIZE, replace="self.check_interval", by="int(self.check_interval)"),
+    Wrong("s3-serialize-int-interval", "test_serializes_all_arguments", Mistake.ARGUMENT_LOST_OR_CHANGED).within(
+        _SERIALIZE, replace="self.check_interval", by="int(self.check_interval)"
+    ),
     Wrong("s3-serialize-omits-interval", "test_serializes_all_arguments", Mistake.ARGUMENT_NOT_SERIALIZED).within(
         _SERIALIZE, replace="'check_interval': self.check_interval", by=""
     ),

@@ -14,7 +14,7 @@ _IN_UTC = "test_modified_is_in_utc"
 _ONLY_FILES = "test_only_files_match"
 _NAMES = "test_matches_names"
 
-_COUNTS_OTHERS = Mistake.COUNTS_WHAT_IS_NO_FILE_OF_THIS_DIRECTORY
+_COUNTS_OTHERS = Mistake.COUNTS_WHAT_IS_NOT_A_FILE_OF_THIS_DIRECTORY
 _NAME = Mistake.NAME_NOT_MATCHED_AS_THE_CONTRACT_SAYS
 
 _COLLECTED = "files = [file for path in done for file in _result_of(checks.pop(path).result, path, errors)]"
@@ -36,7 +36,7 @@ WRONG = [
     Wrong("s3-directories-match", _ONLY_FILES, _COUNTS_OTHERS).within(
         "_list_files", replace="S_ISREG(stat.st_mode)", by="True"
     ),
-    Wrong("s3-directory-named-twice", "test_lists_each_file_once", Mistake.DIRECTORY_NAMED_TWICE_COUNTED_TWICE).within(
+    Wrong("s3-directory-named-twice", "test_lists_each_file_once", Mistake.DIRECTORY_LISTED_TWICE_COUNTED_TWICE).within(
         _WAIT,
         replace=_COLLECTED,
         by="""
@@ -58,7 +58,7 @@ WRONG = [
     Wrong("s3-fifo-matches", _ONLY_FILES, _COUNTS_OTHERS)
     .adding("from stat import S_ISDIR")
     .within("_list_files", replace="S_ISREG(stat.st_mode)", by="not S_ISDIR(stat.st_mode)"),
-    Wrong("s3-filename-of-the-last", _IN_ORDER, Mistake.NOT_THE_FIRST_IN_ORDER).within(
+    Wrong("s3-filename-of-the-last", _IN_ORDER, Mistake.NOT_THE_FIRST_FILE_IN_ORDER).within(
         "_payload", replace="first.name", by="files[-1].name"
     ),
     Wrong("s3-files-of-first-directory", _IN_ORDER, Mistake.NOT_ALL_FILES_LISTED).within(
@@ -96,15 +96,15 @@ WRONG = [
     Wrong("s3-modified-local-offset", _IN_UTC, Mistake.OFFSET_IS_NOT_00_00).within(
         "_payload", replace="timezone.utc", by="timezone(timedelta(hours=2))"
     ),
-    Wrong("s3-modified-naive", _IN_UTC, Mistake.TIME_WITHOUT_A_ZONE).within(
+    Wrong("s3-modified-naive", _IN_UTC, Mistake.TIME_WITHOUT_A_TIME_ZONE).within(
         "_payload", replace="tz=timezone.utc", by=""
     ),
-    Wrong("s3-newest-first", _IN_ORDER, Mistake.NOT_THE_FIRST_IN_ORDER).within(
+    Wrong("s3-newest-first", _IN_ORDER, Mistake.NOT_THE_FIRST_FILE_IN_ORDER).within(
         "_list_files",
         replace="return files",
         by="return sorted(files, key=lambda file: (-file.stat.st_mtime, file.name))",
     ),
-    Wrong("s3-only-new-files", _EXISTING, Mistake.FILE_THAT_IS_THERE_ALREADY_NOT_REPORTED)
+    Wrong("s3-only-new-files", _EXISTING, Mistake.EXISTING_FILE_NOT_REPORTED)
     .within(
         _WAIT,
         replace="errors: dict[str, str] = {}",
@@ -141,25 +141,25 @@ WRONG = [
         replace="os.listdir(directory)",
         by='os.listdir(directory) + glob.glob("**", root_dir=directory, recursive=True)',
     ),
-    Wrong("s3-returns-event", "test_run_is_an_async_generator", Mistake.RETURNS_IN_PLACE_OF_YIELDING).within(
+    Wrong("s3-returns-event", "test_run_is_an_async_generator", Mistake.RETURNS_INSTEAD_OF_YIELDING).within(
         _RUN, replace="yield TriggerEvent(payload)", by="return TriggerEvent(payload)"
     ),
-    Wrong("s3-size-of-the-last", _IN_ORDER, Mistake.NOT_THE_FIRST_IN_ORDER).within(
+    Wrong("s3-size-of-the-last", _IN_ORDER, Mistake.NOT_THE_FIRST_FILE_IN_ORDER).within(
         "_payload", replace="first.stat.st_size", by="files[-1].stat.st_size"
     ),
-    Wrong("s3-sleeps-first", _EXISTING, Mistake.SLEEPS_BEFORE_THE_FIRST_LOOK).within(
+    Wrong("s3-sleeps-first", _EXISTING, Mistake.SLEEPS_BEFORE_THE_FIRST_CHECK).within(
         _RUN, replace=_PAYLOAD, by=f"await asyncio.sleep(self.check_interval)\n{_PAYLOAD}"
     ),
     Wrong("s3-task-success-event", _EXISTING, Mistake.ENDS_THE_TASK_IN_THE_TRIGGER)
     .adding("from airflow.triggers.base import TaskSuccessEvent")
     .within(_RUN, replace="TriggerEvent(payload)", by='TaskSuccessEvent(xcoms={"return_value": payload})'),
     # Reversed, because what a file system lists may be in order by chance.
-    Wrong("s3-unsorted", _IN_ORDER, Mistake.NOT_THE_FIRST_IN_ORDER).within(
+    Wrong("s3-unsorted", _IN_ORDER, Mistake.NOT_THE_FIRST_FILE_IN_ORDER).within(
         "_list_files",
         replace="sorted(_matching(os.listdir(directory), *file_patterns))",
         by="sorted(_matching(os.listdir(directory), *file_patterns), reverse=True)",
     ),
-    Wrong("s3-yields-dict", _EXISTING, Mistake.YIELDS_SOMETHING_THAT_IS_NO_TRIGGEREVENT).within(
+    Wrong("s3-yields-dict", _EXISTING, Mistake.YIELDS_SOMETHING_OTHER_THAN_A_TRIGGEREVENT).within(
         _RUN, replace="TriggerEvent(payload)", by="payload"
     ),
     Wrong("s3-yields-on-and-on", _EXISTING, Mistake.YIELDS_WITHOUT_RETURNING).within(

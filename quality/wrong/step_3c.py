@@ -15,7 +15,7 @@ _ONE_HUNG = "test_a_hung_directory_delays_no_other"
 _FORTY_HUNG = "test_forty_hung_directories_delay_no_other_trigger"
 
 _BLOCKS = Mistake.BLOCKING_CALL_ON_THE_EVENT_LOOP
-_DELAYED = Mistake.ONE_DIRECTORY_WAITS_FOR_ANOTHER
+_DELAYED = Mistake.ONE_DIRECTORY_DELAYS_ANOTHER
 _SHARED = Mistake.HUNG_DIRECTORIES_STOP_OTHER_TRIGGERS
 
 _PAYLOAD = "payload = await self._wait_for_files()"
@@ -79,7 +79,7 @@ WRONG = [
     _with_method("s3-cleanup-blocks", _UNBLOCKED, _BLOCKS, "async def cleanup(self): time.sleep(2)"),
     Wrong("s3-time-sleep", _UNBLOCKED, _BLOCKS).within(_WAIT, replace=_SLEPT, by="time.sleep(self.check_interval)"),
     # Cancellation
-    Wrong("s3-cancel-becomes-event", _PROPAGATES, Mistake.EVENT_IN_PLACE_OF_THE_CANCELLATION).within(
+    Wrong("s3-cancel-becomes-event", _PROPAGATES, Mistake.EVENT_INSTEAD_OF_THE_CANCELLATION).within(
         _RUN, replace="Exception", by="BaseException"
     ),
     Wrong("s3-cancel-logged-and-returned", _PROPAGATES, Mistake.SWALLOWS_THE_CANCELLATION).within(
@@ -103,7 +103,7 @@ WRONG = [
             self.log.info("Interrupted, checking again")
         """,
     ),
-    Wrong("s3-cancel-waits-for-hung-look", _WHILE_HUNG, Mistake.CANCELLATION_WAITS_FOR_A_LOOK).within(
+    Wrong("s3-cancel-waits-for-hung-look", _WHILE_HUNG, Mistake.CANCELLATION_WAITS_FOR_A_CHECK).within(
         _WAIT, replace=_CANCELLED, by="await asyncio.gather(*checks.values(), return_exceptions=True)"
     ),
     Wrong("s3-cancel-writes-a-file", "test_modifies_nothing_when_cancelled[restart]", Mistake.ACTS_ON_CANCELLATION)
@@ -152,7 +152,7 @@ WRONG = [
         replace=_CHECKED,
         by="loop.create_task(asyncio.to_thread(_list_files, path, self.file_pattern))",
     ),
-    Wrong("s3-thread-pile-up", "test_checks_a_hung_directory_only_once", Mistake.THREADS_PILE_UP).within(
+    Wrong("s3-thread-pile-up", "test_checks_a_hung_directory_only_once", Mistake.THREADS_ACCUMULATE).within(
         _WAIT,
         replace=_WAITED,
         by=f"""
@@ -164,7 +164,7 @@ WRONG = [
     Wrong(
         "s3-two-threads",
         "test_checks_a_slow_directory_one_at_a_time",
-        Mistake.TWO_LOOKS_INTO_ONE_DIRECTORY_AT_ONCE,
+        Mistake.TWO_CHECKS_OF_ONE_DIRECTORY_AT_ONCE,
     )
     .within(_WAIT, replace="errors: dict[str, str] = {}", by="errors: dict[str, str] = {}\nslow = []")
     .within(
@@ -193,10 +193,10 @@ WRONG = [
     .adding("class _Base(BaseTrigger):\n    errors: dict[str, str] = {}")
     .within("MultiDirectoryTrigger", replace="BaseTrigger", by="_Base")
     .within(_WAIT, replace="errors: dict[str, str] = {}", by="errors = self.errors"),
-    Wrong("s3-polls-too-often", "test_sleeps_between_checks", Mistake.LOOKS_TOO_OFTEN).within(
+    Wrong("s3-polls-too-often", "test_sleeps_between_checks", Mistake.CHECKS_TOO_OFTEN).within(
         _WAIT, replace=_SLEPT, by="await asyncio.sleep(self.check_interval / 10)"
     ),
-    Wrong("s3-sleep-not-awaited", "test_sleeps_between_checks", Mistake.TURNS_WITHOUT_SLEEPING).within(
+    Wrong("s3-sleep-not-awaited", "test_sleeps_between_checks", Mistake.LOOPS_WITHOUT_SLEEPING).within(
         _WAIT, replace=_SLEPT, by="asyncio.sleep(self.check_interval)"
     ),
 ]

@@ -16,7 +16,7 @@ _CIRCLE = "test_a_circular_link_hides_no_file"
 _TEN_THOUSAND = "test_ten_thousand_files_make_a_small_event"
 _UNEXPECTED = "test_an_unexpected_exception_becomes_an_error_event"
 
-_FINAL = Mistake.PASSING_FAILURE_TAKEN_FOR_FINAL
+_FINAL = Mistake.TRANSIENT_ERROR_TAKEN_FOR_PERMANENT
 _UNREPORTED = Mistake.UNREADABLE_DIRECTORY_NOT_REPORTED
 
 _ERRORS = "errors: dict[str, str] = {}"
@@ -73,10 +73,10 @@ WRONG = [
         """
     )
     .within("_list_files", replace="os.listdir", by="_list_at_last"),
-    Wrong("s3-left-out-not-logged", _DENIED, Mistake.LEFT_OUT_DIRECTORY_NOT_LOGGED_ONCE).within(
+    Wrong("s3-left-out-not-logged", _DENIED, Mistake.EXCLUDED_DIRECTORY_NOT_LOGGED_ONCE).within(
         "_result_of", replace="log.warning", by="log.debug"
     ),
-    Wrong("s3-left-out-tried-again", _IS_A_FILE, Mistake.UNREADABLE_DIRECTORY_WATCHED_ON).within(
+    Wrong("s3-left-out-tried-again", _IS_A_FILE, Mistake.UNREADABLE_DIRECTORY_STILL_CHECKED).within(
         _WAIT, replace="path not in checks and path not in errors", by="path not in checks"
     ),
     Wrong("s3-makes-directories", _CREATED_LATER, Mistake.SIDE_EFFECT_IN_A_TRIGGER).within(
@@ -88,7 +88,7 @@ WRONG = [
             os.makedirs(directory)
         """,
     ),
-    Wrong("s3-missing-left-out", _CREATED_LATER, Mistake.MISSING_DIRECTORY_NOT_WAITED_FOR).within(
+    Wrong("s3-missing-left-out", _CREATED_LATER, Mistake.MISSING_DIRECTORY_NOT_WATCHED).within(
         "_result_of",
         replace="return check()",
         by="""
@@ -99,7 +99,7 @@ WRONG = [
             return []
         """,
     ),
-    Wrong("s3-one-unreadable-fails-all", _DENIED, Mistake.ONE_UNREADABLE_DIRECTORY_ENDS_THE_WAIT).within(
+    Wrong("s3-one-unreadable-fails-all", _DENIED, Mistake.ONE_UNREADABLE_DIRECTORY_ENDS_THE_WAITING).within(
         "_payload", replace="errors.keys() >= set(directories)", by="errors"
     ),
     Wrong("s3-permission-swallowed", _IS_A_FILE, _UNREPORTED).within("_result_of", replace=_IS_PERMANENT, by="False"),
@@ -111,7 +111,7 @@ WRONG = [
     )
     .within(_WAIT, replace=_SLEPT, by=f"if not failed:\n    {_SLEPT}"),
     # Files
-    Wrong("s3-circle-counts-as-file", _CIRCLE, Mistake.COUNTS_WHAT_IS_NO_FILE_OF_THIS_DIRECTORY)
+    Wrong("s3-circle-counts-as-file", _CIRCLE, Mistake.COUNTS_WHAT_IS_NOT_A_FILE_OF_THIS_DIRECTORY)
     .adding("from stat import S_ISLNK")
     .within("_list_files", replace="S_ISREG(stat.st_mode)", by="S_ISREG(stat.st_mode) or S_ISLNK(stat.st_mode)")
     .within(
@@ -126,10 +126,10 @@ WRONG = [
             stat = os.lstat(path)
         """,
     ),
-    Wrong("s3-circle-fails-directory", _CIRCLE, Mistake.FILE_BESIDE_A_DEAD_LINK_NOT_FOUND).within(
+    Wrong("s3-circle-fails-directory", _CIRCLE, Mistake.FILE_BESIDE_A_BROKEN_LINK_NOT_FOUND).within(
         "_list_files", replace="suppress(OSError)", by="suppress(FileNotFoundError)"
     ),
-    Wrong("s3-payload-cut-99", _TEN_THOUSAND, Mistake.FILES_CUT_IN_THE_WRONG_PLACE).within(
+    Wrong("s3-payload-cut-99", _TEN_THOUSAND, Mistake.FILES_TRUNCATED_WRONGLY).within(
         "_payload", replace=_CUT, by="files[: MAX_LISTED_FILES - 1]"
     ),
     Wrong("s3-payload-cut-per-directory", _TEN_THOUSAND, Mistake.UNBOUNDED_PAYLOAD)
@@ -145,7 +145,7 @@ WRONG = [
     Wrong(
         "s3-stat-in-second-call",
         "test_a_file_that_disappears_during_the_check_does_not_count[after the next call]",
-        Mistake.FILE_THAT_DISAPPEARS_ENDS_THE_WAIT,
+        Mistake.FILE_THAT_DISAPPEARS_ENDS_THE_WAITING,
     )
     .adding(
         """
@@ -165,7 +165,7 @@ WRONG = [
         replace=_COLLECTED,
         by=f"{_COLLECTED}\nfiles = await loop.run_in_executor(DIRECTORY_THREADS, _with_stat, files)",
     ),
-    Wrong("s3-total-after-cut", _TEN_THOUSAND, Mistake.TOTAL_COUNTED_AFTER_THE_CUT).within(
+    Wrong("s3-total-after-cut", _TEN_THOUSAND, Mistake.TOTAL_COUNTED_AFTER_THE_TRUNCATION).within(
         "_payload", replace="len(files)", by=f"len({_CUT})"
     ),
     # Unexpected exceptions

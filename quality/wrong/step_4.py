@@ -52,7 +52,7 @@ WRONG = [
     Wrong(
         "s4-deferred-is-the-flag",
         "test_finds_an_existing_file_without_deferring",
-        Mistake.DEFERRED_SAYS_WHAT_WAS_SET_NOT_WHAT_HAPPENED,
+        Mistake.DEFERRED_DOES_NOT_SAY_WHAT_HAPPENED,
     ).within(_RESULT, replace="'deferred': deferred", by='"deferred": self.deferrable'),
     Wrong(
         "s4-does-not-look-first", "test_finds_an_existing_file_without_deferring", Mistake.DEFERS_WITHOUT_CHECKING
@@ -73,7 +73,7 @@ WRONG = [
     Wrong(
         "s4-method-name-typo",
         "test_resumes_in_a_method_that_airflow_can_call",
-        Mistake.DOES_NOT_GO_ON_IN_EXECUTE_COMPLETE,
+        Mistake.DOES_NOT_RESUME_IN_EXECUTE_COMPLETE,
     ).within(_EXECUTE, replace="method_name='execute_complete'", by='method_name="execute_completed"'),
     Wrong("s4-pattern-not-templated", "test_renders_its_template_fields", Mistake.NOT_TEMPLATED).within(
         "MultiDirectorySensorAsync", replace="('directories', 'file_pattern')", by='("directories",)'
@@ -114,7 +114,7 @@ WRONG = [
         by='raise WaitFailed({**(event or {}), "message": "The trigger failed"})',
     ),
     Wrong(
-        "s4-none-is-success", "test_raises_for_any_other_event[no status]", Mistake.UNKNOWN_EVENT_TAKEN_FOR_A_SUCCESS
+        "s4-none-is-success", "test_raises_for_any_other_event[no status]", Mistake.UNKNOWN_EVENT_ACCEPTED_AS_A_SUCCESS
     ).within(
         _COMPLETE,
         replace="if not event or event.get('status') != 'success': raise WaitFailed(event)",
@@ -133,7 +133,7 @@ WRONG = [
     Wrong(
         "s4-runtime-error",
         "test_raises_for_an_error_event[error event]",
-        Mistake.RAISES_SOMETHING_ELSE_THAN_AIRFLOWEXCEPTION,
+        Mistake.RAISES_SOMETHING_OTHER_THAN_WAITFAILED,
     ).within(_COMPLETE, replace="WaitFailed(event)", by="RuntimeError(str(WaitFailed(event)))"),
     Wrong("s4-started-at-on-self", "test_returns_the_payload_of_a_success_event", Mistake.STATE_ON_SELF_IS_LOST)
     .within(_EXECUTE, replace="started_at = time.time()", by="started_at = self._started_at = time.time()")
@@ -142,7 +142,7 @@ WRONG = [
     Wrong(
         "s4-started-at-required",
         "test_waited_seconds_is_none_if_the_first_check_is_unknown",
-        Mistake.EXECUTE_COMPLETE_CANNOT_TAKE_WHAT_IS_SENT,
+        Mistake.EXECUTE_COMPLETE_DOES_NOT_ACCEPT_THE_ARGUMENTS,
     )
     .within(_COMPLETE, replace="event: dict[str, Any] | None = None", by="event: dict[str, Any] | None")
     .within(_COMPLETE, replace="started_at: Any = None", by="started_at: Any"),
@@ -156,7 +156,7 @@ WRONG = [
     Wrong(
         "s4-unknown-status-is-success",
         "test_raises_for_any_other_event[unknown]",
-        Mistake.UNKNOWN_EVENT_TAKEN_FOR_A_SUCCESS,
+        Mistake.UNKNOWN_EVENT_ACCEPTED_AS_A_SUCCESS,
     ).within(_COMPLETE, replace=_NOT_SUCCESS, by='not event or event.get("status") == "error"'),
     # waited_seconds
     Wrong(
@@ -171,14 +171,14 @@ WRONG = [
         return self._result(event, started_at, deferred=True)
         """,
     ),
-    Wrong("s4-waited-minutes", "test_returns_the_payload_of_a_success_event", Mistake.WAIT_MEASURED_WRONGLY).within(
-        _RESULT, replace="time.time() - started_at", by="(time.time() - started_at) / 60"
-    ),
-    Wrong("s4-waited-negative", "test_finds_an_existing_file_without_deferring", Mistake.WAIT_MEASURED_WRONGLY).within(
-        _RESULT, replace="time.time() - started_at", by="started_at - time.time()"
-    ),
     Wrong(
-        "s4-waited-timedelta-seconds", "test_finds_an_existing_file_without_deferring", Mistake.SECONDS_ARE_NO_FLOAT
+        "s4-waited-minutes", "test_returns_the_payload_of_a_success_event", Mistake.WAITING_TIME_MEASURED_WRONGLY
+    ).within(_RESULT, replace="time.time() - started_at", by="(time.time() - started_at) / 60"),
+    Wrong(
+        "s4-waited-negative", "test_finds_an_existing_file_without_deferring", Mistake.WAITING_TIME_MEASURED_WRONGLY
+    ).within(_RESULT, replace="time.time() - started_at", by="started_at - time.time()"),
+    Wrong(
+        "s4-waited-timedelta-seconds", "test_finds_an_existing_file_without_deferring", Mistake.SECONDS_ARE_NOT_A_FLOAT
     ).within(_RESULT, replace="time.time() - started_at", by="timedelta(seconds=time.time() - started_at).seconds"),
     Wrong(
         "s4-waited-zero-when-unknown",
@@ -193,7 +193,7 @@ WRONG = [
     Wrong(
         "s4-one-unreadable-raises",
         "test_waits_while_a_directory_may_still_be_created",
-        Mistake.ONE_UNREADABLE_DIRECTORY_ENDS_THE_WAIT,
+        Mistake.ONE_UNREADABLE_DIRECTORY_ENDS_THE_WAITING,
     ).within(
         _CHECK,
         replace="_payload(files, errors, self.directories)",
@@ -202,7 +202,7 @@ WRONG = [
     Wrong(
         "s4-poke-waits-on-unreadable",
         "test_poke_raises_if_all_directories_are_excluded",
-        Mistake.GOES_ON_THOUGH_NO_DIRECTORY_CAN_BE_READ,
+        Mistake.DOES_NOT_FAIL_ALTHOUGH_ALL_DIRECTORIES_ARE_EXCLUDED,
     ).within(
         _POKE,
         replace="""
@@ -218,16 +218,16 @@ WRONG = [
     Wrong(
         "s4-waits-on-unreadable",
         "test_raises_if_all_directories_are_excluded",
-        Mistake.GOES_ON_THOUGH_NO_DIRECTORY_CAN_BE_READ,
+        Mistake.DOES_NOT_FAIL_ALTHOUGH_ALL_DIRECTORIES_ARE_EXCLUDED,
     ).within(_CHECK, replace="raise WaitFailed(payload)", by="return None"),
     # Wait in the worker
-    Wrong("s4-flag-ignored", "test_waits_in_the_worker_if_not_deferrable", Mistake.DEFERS_THOUGH_IT_MUST_NOT).within(
-        _EXECUTE, replace="not self.deferrable", by="False"
-    ),
+    Wrong(
+        "s4-flag-ignored", "test_waits_in_the_worker_if_not_deferrable", Mistake.DEFERS_DESPITE_DEFERRABLE_FALSE
+    ).within(_EXECUTE, replace="not self.deferrable", by="False"),
     Wrong(
         "s4-look-in-another-order",
         "test_every_mode_finds_the_same_files",
-        Mistake.NOT_EVERY_WAY_ENDS_WITH_THE_SAME_RESULT,
+        Mistake.RESULT_DEPENDS_ON_THE_MODE,
     ).within(_CHECK, replace="dict.fromkeys(self.directories)", by="sorted(set(self.directories))"),
     Wrong("s4-poke-bool", "test_every_mode_has_the_same_result", Mistake.RETURNS_NOTHING).within(
         _POKE,
@@ -239,7 +239,7 @@ WRONG = [
     Wrong(
         "s4-reschedule-counts-last-check",
         "test_frees_its_slot_in_reschedule_mode",
-        Mistake.WAIT_NOT_COUNTED_FROM_THE_FIRST_LOOK,
+        Mistake.WAITING_TIME_NOT_FROM_THE_FIRST_CHECK,
     ).within(
         _EXECUTE,
         replace="self._started_at = None if self.reschedule else started_at",
@@ -248,9 +248,9 @@ WRONG = [
     Wrong(
         "s4-reschedule-forgets-first-look",
         "test_frees_its_slot_in_reschedule_mode",
-        Mistake.WAIT_NOT_COUNTED_FROM_THE_FIRST_LOOK,
+        Mistake.WAITING_TIME_NOT_FROM_THE_FIRST_CHECK,
     ).within(_EXECUTE, replace="None if self.reschedule else started_at", by="started_at"),
-    Wrong("s4-sync-other-shape", "test_every_mode_has_the_same_result", Mistake.RESULT_IS_NO_DICT).within(
+    Wrong("s4-sync-other-shape", "test_every_mode_has_the_same_result", Mistake.RESULT_IS_NOT_A_DICT).within(
         _POKE, replace="self._result(payload, self._started_at, deferred=False)", by='payload["files"]'
     ),
 ]

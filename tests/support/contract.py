@@ -83,7 +83,7 @@ class Result(dict):
         if self._returned is None:
             raise Broken(self._called, "None", Mistake.RETURNS_NOTHING)
         if not isinstance(self._returned, dict):
-            raise Broken(self._called, shown(self._returned), Mistake.RESULT_IS_NO_DICT)
+            raise Broken(self._called, shown(self._returned), Mistake.RESULT_IS_NOT_A_DICT)
         raise Broken(self._called, f"{shown(self._returned)}, without {key!r}", self._mistake)
 
 

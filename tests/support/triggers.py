@@ -56,13 +56,13 @@ def expect_rebuilt(elsewhere: Elsewhere, class_path: str, kwargs: dict[str, Any]
         rebuilt,
         (class_path, kwargs),
         called="serialize() of the trigger that the triggerer has built",
-        mistake=Mistake.REBUILT_TRIGGER_IS_ANOTHER,
+        mistake=Mistake.REBUILT_TRIGGER_DIFFERS,
     )
 
 
 def lost_or_changed(kwargs: dict[str, Any], given: dict[str, Any]) -> Mistake:
     """Name the mistake of a ``serialize()`` that does not give what was given."""
-    return Mistake.ARGUMENT_LOST_OR_CHANGED_ON_THE_WAY if set(given) <= set(kwargs) else Mistake.ARGUMENT_NOT_SERIALIZED
+    return Mistake.ARGUMENT_LOST_OR_CHANGED if set(given) <= set(kwargs) else Mistake.ARGUMENT_NOT_SERIALIZED
 
 
 def arguments_of(trigger: BaseTrigger, name: str = "") -> Result:
@@ -125,7 +125,7 @@ def expect_defaults(trigger: BaseTrigger, **defaults: Any) -> None:
         {name: kwargs[name] for name in defaults},
         defaults,
         called="serialize() with the defaults",
-        mistake=Mistake.ARGUMENT_LOST_OR_CHANGED_ON_THE_WAY,
+        mistake=Mistake.ARGUMENT_LOST_OR_CHANGED,
     )
 
 
@@ -143,7 +143,7 @@ def expect_refused(construct: Callable[[], object], called: str) -> None:
         built = construct()
     except ValueError:
         return
-    raise Broken(called, f"no ValueError but {type(built).__name__}", Mistake.ARGUMENTS_NOT_CHECKED)
+    raise Broken(called, f"no ValueError but {type(built).__name__}", Mistake.ARGUMENTS_NOT_VALIDATED)
 
 
 def expect_error_event(payload: dict[str, Any], error_type: str, called: str) -> None:
@@ -164,32 +164,32 @@ def expect_left_out(watched: Watched, directory: str) -> None:
     named = named and isinstance(errors[directory], str) and bool(errors[directory])
     expect(named, called=watched.called, got=f"errors is {errors}", mistake=Mistake.UNREADABLE_DIRECTORY_NOT_REPORTED)
     looks = len(watched.spy.looks.get(directory, []))
-    watched.expect_pace(looks <= 2, f"{looks} looks into it", Mistake.UNREADABLE_DIRECTORY_WATCHED_ON)
+    watched.expect_pace(looks <= 2, f"{looks} looks into it", Mistake.UNREADABLE_DIRECTORY_STILL_CHECKED)
 
 
 def expect_logged_once(watched: Watched, directory: str) -> None:
     """Raise Broken unless one warning names ``directory``, which was left out."""
     warnings = [line.text for line in watched.logs if line.level >= logging.WARNING and directory in line.text]
     got = f"{len(warnings)} warnings that name it: {warnings}"
-    expect(len(warnings) == 1, called=watched.called, got=got, mistake=Mistake.LEFT_OUT_DIRECTORY_NOT_LOGGED_ONCE)
+    expect(len(warnings) == 1, called=watched.called, got=got, mistake=Mistake.EXCLUDED_DIRECTORY_NOT_LOGGED_ONCE)
 
 
 def expect_waited_for(watched: Watched, missing: str) -> None:
     """Raise Broken unless there was a success, though the directory ``missing`` was not there at first."""
     if watched.spy.written and not watched.events:
         raise Broken(watched.called, f"{watched.spy.written}", Mistake.SIDE_EFFECT_IN_A_TRIGGER)
-    watched.expect_event(Mistake.MISSING_DIRECTORY_NOT_WAITED_FOR)
-    watched.expect_found(Mistake.MISSING_DIRECTORY_NOT_WAITED_FOR, because=missing)
+    watched.expect_event(Mistake.MISSING_DIRECTORY_NOT_WATCHED)
+    watched.expect_found(Mistake.MISSING_DIRECTORY_NOT_WATCHED, because=missing)
 
 
 def expect_in_time(watched: Watched, directory: str, made_at: float, interval: float = 10) -> None:
     """Raise Broken unless a file in ``directory`` was reported at the latest two intervals after it was made."""
-    watched.expect_event(Mistake.ONE_DIRECTORY_WAITS_FOR_ANOTHER)
+    watched.expect_event(Mistake.ONE_DIRECTORY_DELAYS_ANOTHER)
     expect_equal(watched.found["directory"], directory, called=watched.called)
     got = f"reported after {watched.fired_at:g} seconds, made at {made_at:g}, looked for every {interval:g}"
     in_time = watched.fired_at <= made_at + 2 * interval + 0.5
     expect(watched.fired_at >= made_at, called=watched.called, got=got)
-    watched.expect_pace(in_time, got, Mistake.ONE_DIRECTORY_WAITS_FOR_ANOTHER)
+    watched.expect_pace(in_time, got, Mistake.ONE_DIRECTORY_DELAYS_ANOTHER)
 
 
 def expect_pauses(watched: Watched, directories: list[str], at_least: float, mistake: Mistake) -> None:

@@ -80,7 +80,9 @@ class Watched:
         self.expect_event()
         event = self.events[0][1]
         if not isinstance(event, TriggerEvent):
-            raise Broken(self.called, f"run() yielded {shown(event)}", Mistake.YIELDS_SOMETHING_THAT_IS_NO_TRIGGEREVENT)
+            raise Broken(
+                self.called, f"run() yielded {shown(event)}", Mistake.YIELDS_SOMETHING_OTHER_THAN_A_TRIGGEREVENT
+            )
         if isinstance(event, BaseTaskEndEvent):
             raise Broken(self.called, f"run() yielded a {type(event).__name__}", Mistake.ENDS_THE_TASK_IN_THE_TRIGGER)
         if len(self.events) > 1 or self.ended is None:
@@ -89,7 +91,7 @@ class Watched:
             )
         payload = event.payload
         if not isinstance(payload, dict):
-            raise Broken(self.called, f"the payload is {shown(payload)}", Mistake.PAYLOAD_IS_NO_DICT)
+            raise Broken(self.called, f"the payload is {shown(payload)}", Mistake.PAYLOAD_IS_NOT_A_DICT)
         if not is_plain_json(payload):
             raise Broken(self.called, f"the payload is {shown(payload)}", Mistake.PAYLOAD_IS_NOT_PLAIN_JSON)
         return payload
@@ -109,7 +111,7 @@ class Watched:
         payload = self.payload
         if payload.get("status") == "error":
             named = _loop_inside_the_loop(repr(payload)) or (mistake if because in repr(payload) else None)
-            raise Broken(self.called, shown(payload), named or Mistake.ERROR_EVENT_IN_PLACE_OF_A_SUCCESS)
+            raise Broken(self.called, shown(payload), named or Mistake.ERROR_EVENT_INSTEAD_OF_A_SUCCESS)
         if payload.get("status") != "success":
             raise Broken(self.called, shown(payload), Mistake.EVENT_THAT_IS_NEITHER_SUCCESS_NOR_ERROR)
 
@@ -125,11 +127,11 @@ class Watched:
             got = f"one step of {self.busiest:.3f} seconds of CPU on the event loop, again and again"
             raise Broken(self.called, got, Mistake.LONG_CALCULATION_ON_THE_EVENT_LOOP)
         got = "it looked again and again and let no time pass"
-        self.expect_pace(not self.spinning, got, Mistake.TURNS_WITHOUT_SLEEPING)
+        self.expect_pace(not self.spinning, got, Mistake.LOOPS_WITHOUT_SLEEPING)
         if len(self.events) > self.events_before and self.was_cancelled:
             event = self.events[self.events_before][1]
             got = f"after its cancellation run() yielded {shown(getattr(event, 'payload', event))}"
-            raise Broken(f"{self.called}, then cancelled", got, Mistake.EVENT_IN_PLACE_OF_THE_CANCELLATION)
+            raise Broken(f"{self.called}, then cancelled", got, Mistake.EVENT_INSTEAD_OF_THE_CANCELLATION)
 
     def expect_event(self, mistake: Mistake = Mistake.NEVER_FIRES) -> None:
         """
@@ -177,7 +179,7 @@ class Watched:
         called = f"{self.called}, then cancelled"
         if self.ended_when_released:
             raise Broken(
-                called, "it ended when the directory did not hang any more", Mistake.CANCELLATION_WAITS_FOR_A_LOOK
+                called, "it ended when the directory did not hang any more", Mistake.CANCELLATION_WAITS_FOR_A_CHECK
             )
         if late is None:
             raise Broken(called, "it still runs", Mistake.SWALLOWS_THE_CANCELLATION)
@@ -186,7 +188,7 @@ class Watched:
         if late >= 1:
             raise Broken(called, f"it ended {late:g} seconds later", Mistake.ENDS_LATE_WHEN_CANCELLED)
 
-    def expect_waiting(self, mistake: Mistake = Mistake.ENDED_WHILE_IT_SHOULD_WAIT) -> None:
+    def expect_waiting(self, mistake: Mistake = Mistake.ENDED_INSTEAD_OF_WAITING) -> None:
         """
         Raise Broken unless the trigger was still waiting, quietly, when it was cancelled.
 
@@ -337,13 +339,13 @@ def _in_method(watched: Watched, name: str) -> Iterator[None]:
 
 
 def begun(trigger: BaseTrigger) -> AsyncIterator[TriggerEvent]:
-    """Return ``trigger.run()``; Broken if that cannot be iterated over, because it returns in place of yielding."""
+    """Return ``trigger.run()``; Broken if that cannot be iterated over, because it returns instead of yielding."""
     trigger.task_instance = TaskInstance("monitor_client_uploads")
     running = trigger.run()
     if inspect.iscoroutine(running):
         _expect_begun(running)
         got = "a coroutine, which can be awaited but not iterated over"
-        raise Broken(f"{type(trigger).__name__}(…).run()", got, Mistake.RETURNS_IN_PLACE_OF_YIELDING)
+        raise Broken(f"{type(trigger).__name__}(…).run()", got, Mistake.RETURNS_INSTEAD_OF_YIELDING)
     return running
 
 
