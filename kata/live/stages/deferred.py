@@ -35,7 +35,7 @@ def _directories(deployment: Deployment, run: DagRun) -> None:
     missing = [n for n in range(1, 6) if not (deployment.data / "uploads" / f"client_{n}").is_dir()]
     if missing:
         raise CheckFailed(
-            "set_up_directories", f"no directory uploads/client_{missing[0]}", mistake="directory not made"
+            "set_up_directories", f"no directory uploads/client_{missing[0]}", mistake="directory not created"
         )
 
 

@@ -52,7 +52,7 @@ def _callback(run: DagRun) -> None:
         raise CheckFailed(
             "on_failure_callback=handle_trigger_failure",
             f"{len(logged)} lines at ERROR in the log of the task",
-            mistake="not exactly one line at ERROR",
+            mistake="not exactly one record at ERROR",
             printed="\n".join(logged),
         )
 
