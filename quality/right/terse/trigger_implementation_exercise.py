@@ -622,7 +622,7 @@ class BusinessRuleTrigger(BaseTrigger):
     def _ask(self) -> dict[str, Any] | None:
         try:
             return {"status": "success", "rule": self.rule} if pkgutil.resolve_name(self.rule)(**self.rule_kwargs) else None
-        except (Exception, SystemExit) as error:
+        except BaseException as error:  # even a SystemExit
             return _error("rule", f"{self.rule}: {_text(error)}", {self.rule: _text(error)})
 
 
