@@ -275,11 +275,11 @@ class MultiDirectoryTrigger(BaseTrigger):
             {"status": "success", "directory": str, "filename": str, "path": str, "size": int, "modified": str,
              "files": [str, ...], "total_files": int, "errors": {directory: reason}}
 
-        Report the files of all directories that respond within 0.1 seconds. Sort them in the order of ``directories``,
-        then by name; list each path once. Describe the first one: ``directory`` as written in ``directories``, ``path``
-        (``directory`` and ``filename`` joined), ``size`` in bytes, ``modified`` in ISO 8601, in UTC, ending in
-        ``+00:00``. ``files`` lists the first 100 paths; ``total_files`` counts all. ``errors`` lists the excluded
-        directories. Do not add a timestamp or event id.
+        Report the files of all directories: give slower ones up to 0.1 seconds to respond. Sort them in the order of
+        ``directories``, then by name; list each path once. Describe the first one: ``directory`` as written in
+        ``directories``, ``path`` (``directory`` and ``filename`` joined), ``size`` in bytes, ``modified`` in ISO 8601,
+        in UTC, ending in ``+00:00``. ``files`` lists the first 100 paths; ``total_files`` counts all. ``errors`` lists
+        the excluded directories. Do not add a timestamp or event id.
 
         Payload when all directories are excluded, or on an unexpected exception::
 

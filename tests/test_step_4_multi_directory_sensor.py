@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import inspect
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta, timezone
 from typing import Any
+from unittest import mock
 
+import freezegun
 import pytest
 from airflow.sdk import DAG, BaseSensorOperator
 from freezegun import freeze_time
@@ -75,6 +79,18 @@ def wait_failed(submission):
 def at(time: str) -> Any:
     """Freeze the time of that day."""
     return freeze_time(f"2026-01-31 {time}", tz_offset=UTC_OFFSET, real_asyncio=True)
+
+
+@contextmanager
+def another_monotonic_clock() -> Iterator[None]:
+    """Let time.monotonic() begin elsewhere, as it does on another machine and after a restart."""
+    original = freezegun.api._get_fake_monotonic
+
+    def later() -> float:
+        return original() + 1_000_000
+
+    with mock.patch.object(freezegun.api, "_get_fake_monotonic", later):
+        yield
 
 
 def execute(sensor: BaseSensorOperator, ti: TaskInstance | None = None) -> Any:
@@ -250,7 +266,8 @@ def test_returns_the_payload_of_a_success_event(sensor):
     with at("12:00:00") as clock:
         deferred = deferred_by(sensor(), ti)
         clock.tick(90)
-        result = resume(sensor(), deferred, EVENT, ti)
+        with another_monotonic_clock():
+            result = resume(sensor(), deferred, EVENT, ti)
     called = "execute_complete(context, event), 90 seconds after execute"
     result = Result(called, result)
     expect_equal({key: result[key] for key in EVENT}, EVENT, called=called)

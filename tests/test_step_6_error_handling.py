@@ -23,6 +23,13 @@ from support.task_instance import RUN_ID, TaskInstance, context_for
 CALLED = "handle_trigger_failure(context)"
 
 
+def raised_beside(other: BaseException) -> BaseException:
+    """Return an exception that was raised while another one was handled: that is its ``__context__`` only."""
+    error = AirflowException("The task failed")
+    error.__context__ = other
+    return error
+
+
 def caused_by(cause: BaseException, error: BaseException | None = None) -> BaseException:
     """Return an exception that was raised from another."""
     error = error or AirflowException("The task failed")
@@ -134,10 +141,19 @@ def test_recognizes_wait_failed_by_its_error_type(submission, failure, error_typ
         (caused_by(TaskDeferralTimeout("Trigger timeout")), "timeout"),
         (caused_by(caused_by(TaskDeferralError("Trigger failure"))), "triggerer_failure"),
         (caused_by(ValueError("no idea")), "unknown"),
+        (raised_beside(PermissionError(13, "Permission denied")), "unknown"),
         (caused_by(TaskDeferralError("x"), TaskDeferralTimeout("Trigger timeout")), "timeout"),
         (caused_by(TaskDeferralError("x"), PermissionError(13, "Permission denied")), "directory_access"),
     ],
-    ids=["directory_access", "timeout", "two steps", "unknown", "known itself: timeout", "known itself: directory"],
+    ids=[
+        "directory_access",
+        "timeout",
+        "two steps",
+        "unknown",
+        "context only",
+        "known itself: timeout",
+        "known itself: directory",
+    ],
 )
 def test_follows_the_causes_of_an_unknown_exception(failure, error, cause):
     """If only "unknown" applies, try __cause__, and so on."""

@@ -15,6 +15,13 @@ _RETURN = "return self._result(event, started_at, deferred=True)"
 _NOT_SUCCESS = "not event or event.get('status') != 'success'"
 
 WRONG = [
+    Wrong(
+        "s4-monotonic-clock-between-processes",
+        "test_returns_the_payload_of_a_success_event",
+        Mistake.WAITING_TIME_MEASURED_WRONGLY,
+    )
+    .within(_EXECUTE, replace="started_at = time.time()", by="started_at = time.monotonic()")
+    .within(_RESULT, replace="time.time() - started_at", by="time.monotonic() - started_at"),
     # Check once, then defer
     Wrong("s4-catches-task-deferred", "test_defers_with_its_own_trigger", Mistake.WAITS_IN_THE_WORKER).within(
         _EXECUTE,

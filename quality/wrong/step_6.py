@@ -37,6 +37,15 @@ WRONG = [
         Mistake.CAUSE_NOT_FOLLOWED,
     ).within("handle_trigger_failure", replace="'__cause__'", by='"__context__"'),
     Wrong(
+        "s6-context-followed-too",
+        "test_follows_the_causes_of_an_unknown_exception[context only]",
+        Mistake.CAUSES_MIXED_UP,
+    ).within(
+        "handle_trigger_failure",
+        replace="getattr(error, '__cause__', None)",
+        by='getattr(error, "__cause__", None) or getattr(error, "__context__", None)',
+    ),
+    Wrong(
         "s6-deferral-timeout-missed", "test_tells_the_cause[TaskDeferralTimeout-timeout]", Mistake.CAUSE_NOT_RECOGNIZED
     ).within(
         "_cause",
