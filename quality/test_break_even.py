@@ -183,8 +183,8 @@ def test_the_docs_say_what_was_measured():
     assert (measured["break_even_seconds"], measured["break_even_spread"]) == (break_even(of), list(spread(of) or ()))
     low, high = measured["break_even_spread"]
     assert f"`make breakeven REPEATS={measured['repeats']}`" in words
-    assert f"**From {measured['break_even_seconds']:.1f} seconds on a deferrable wait holds its slots for less" in words
-    assert f"between {low:.1f} and {high:.1f} seconds in nine of ten draws" in words
+    assert f"**From {measured['break_even_seconds']:.1f} seconds on, a deferrable task holds its slots" in words
+    assert f"between {low:.1f} and {high:.1f} seconds in nine of ten samples" in words
     waited = [wait for wait in of if wait["length_seconds"] > 0]
     poke, deferrable = (statistics.mean(w["task_cpu_seconds"] for w in waited if w["way"] == way) for way in WAYS)
     assert f"{deferrable:.2f} for {poke:.2f}" in words
@@ -194,6 +194,6 @@ def test_the_docs_say_what_was_measured():
     assert first.running[1] < first.running[0], "ahead at one second already"
     ends = len(of) + sum(wait["way"] == "deferrable" for wait in waited)
     noticed_late = sum(round((wait["slot_seconds"] - wait["running_seconds"]) / 5) for wait in of)
-    assert f"of {ends} ends of a process {noticed_late} were noticed after 5 seconds" in words
+    assert f"of {ends} ends of a process, {noticed_late} were noticed after 5 seconds" in words
     readme = " ".join((ROOT / "README.md").read_text().split())
-    assert f"from about {measured['break_even_seconds']:.0f} seconds on here" in readme
+    assert f"about {measured['break_even_seconds']:.0f} seconds here" in readme

@@ -9,7 +9,9 @@ import pytest
 from kata.places import MODULE, SOLUTION
 from quality.test_command_line import kata
 
-ORDER = "    set_up >> [wait_for_upload, monitor_client_uploads] >> process >> [monitor, compare] >> report\n"
+ORDER = (
+    "    set_up >> [wait_for_upload, monitor_client_uploads] >> process >> [monitor, compare] >> report >> clean_up\n"
+)
 REPORT = '    report = PythonOperator(task_id="generate_trigger_report"'
 
 
