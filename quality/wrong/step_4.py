@@ -16,6 +16,11 @@ _NOT_SUCCESS = "not event or event.get('status') != 'success'"
 
 WRONG = [
     Wrong(
+        "s6-look-raises-unrecognised",
+        "test_raises_if_all_directories_are_excluded",
+        Mistake.RAISES_SOMETHING_OTHER_THAN_WAITFAILED,
+    ).within(_CHECK, replace="raise WaitFailed(payload)", by='raise AirflowException(payload["message"])'),
+    Wrong(
         "s4-monotonic-clock-between-processes",
         "test_returns_the_payload_of_a_success_event",
         Mistake.WAITING_TIME_MEASURED_WRONGLY,
