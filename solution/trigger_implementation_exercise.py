@@ -141,7 +141,7 @@ MAX_LISTED_FILES = 100
 # triggerer shares, and a hung network drive blocks a thread until the drive responds.
 DIRECTORY_THREADS = ThreadPoolExecutor(max_workers=64, thread_name_prefix="directory")
 
-# The design below is one executor call per directory and round. Where it ends, measured on 2 cores (docs/measurements.md):
+# The design below is one executor call per directory and round. Where it ends, on 2 cores (docs/measurements.md):
 # 1,000 triggers of five directories every 5 seconds are fine, also if a listing takes 20 ms. With 1,000 files in each
 # directory, the listings take a whole core and files are reported late: use a longer interval or a second triggerer.
 # Once 64 directories hang, no other directory is checked. For more on one triggerer, see lab/scaled_trigger.py.
