@@ -9,10 +9,7 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import subprocess
 import sys
-import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +21,7 @@ from kata.places import ROOT, SOLUTION
 from kata.scratch import scratch_folder
 from kata.steps import STEPS, find_step
 from quality.classify import grade_right
+from quality.hostile import run_cases
 from quality.silence import Silence
 from quality.trees import RIGHT, WRONG
 
@@ -34,9 +32,6 @@ except ImportError:  # Python 3.10; pytest brings it there
 
 FROZEN = ROOT / "quality" / "baseline.json"
 MOOT = ROOT / "quality" / "moot.toml"
-RECORD = "KATA_RECORD_VERDICTS"  # names the file to which the tests with hostile code add their verdicts
-
-HOSTILE_TESTS = ("test_hostile*.py", "test_tampering.py")
 
 
 def verdicts_now(console: Console) -> dict[str, Any]:
@@ -82,17 +77,8 @@ def _name(verdict: Verdict) -> str:
 
 def _hostile(console: Console) -> dict[str, Any]:
     console.print("running the tests with hostile code …")
-    files = [str(path) for pattern in HOSTILE_TESTS for path in sorted((ROOT / "quality").glob(pattern))]
-    with scratch_folder() as folder:
-        report, record = Path(folder) / "report.xml", Path(folder) / "verdicts"
-        command = [sys.executable, "-m", "pytest", "-q", f"--junit-xml={report}", *files]
-        subprocess.run(command, cwd=ROOT, env={**os.environ, RECORD: str(record)}, capture_output=True, check=False)
-        held = {
-            f"{test.get('classname', '').rpartition('.')[2]}: {test.get('name')}": not len(test)
-            for test in ElementTree.parse(report).iter("testcase")
-        }
-        kinds = dict(map(json.loads, record.read_text(encoding="utf-8").splitlines()))
-    return {test: {"held": each, "kinds": kinds.get(test, [])} for test, each in sorted(held.items())}
+    cases = sorted(run_cases(), key=lambda case: case.name)
+    return {case.name: {"held": case.held, "kinds": case.kinds} for case in cases}
 
 
 def lost(frozen: dict[str, Any], now: dict[str, Any], moot: dict[str, str]) -> list[str]:

@@ -21,6 +21,7 @@ from kata.grading.supervisor import Supervisor
 from kata.grading.verdict import Problem, Verdict
 from kata.places import MODULE
 from kata.steps import Step
+from quality.hostile import RECORD
 
 SUITE_CONFTEST = f"""
 import importlib, sys
@@ -35,8 +36,6 @@ def module(pytestconfig):
     return importlib.import_module("{MODULE}")
 """
 
-
-RECORD = "KATA_RECORD_VERDICTS"  # see quality/baseline.py
 
 # Files that take minutes come first, so that with two workers neither is left alone with them at the end.
 LONGEST_FIRST = ("test_unusual_but_right.py", "test_known_wrong.py")

@@ -53,7 +53,7 @@ class Watched:
     :ivar calculating: seconds of CPU time of all long steps on the event loop.
     :ivar stopped_calculating: it was stopped because these were too many for the check to end.
     :ivar busiest: seconds of CPU time of the longest step on the event loop.
-    :ivar left_behind: tasks, threads and open files that were still there afterwards.
+    :ivar left_behind: tasks and open files that were still there afterwards.
     """
 
     called: str
