@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from kata.failures import BrokenSetup, WrongUsage
-from kata.steps import find_steps
+from kata.core.errors import BrokenSetup, WrongUsage
+from kata.core.steps import find_steps
 
 if TYPE_CHECKING:
     from kata.grading.verdict import Grade
@@ -130,7 +130,7 @@ def _grade(options: argparse.Namespace) -> bool:
 
 def _graded(tree: str, step: str | None) -> Grade:
     from kata.grading.grader import Grader
-    from kata.progress import progress_on
+    from kata.grading.progress import progress_on
 
     with progress_on(Console(stderr=True)) as progress:
         return Grader(progress).grade(tree, step)
@@ -155,7 +155,7 @@ def _hint(options: argparse.Namespace) -> bool:
 
 
 def _diff(options: argparse.Namespace) -> bool:
-    from kata.grading.preflight import find_tree, tree_option
+    from kata.core.submission import find_tree, tree_option
     from kata.practice.diff import show_diff
 
     step, tree = find_steps(options.step)[0], find_tree(options.tree)
@@ -182,33 +182,33 @@ def _restore(options: argparse.Namespace) -> bool:
 
 
 def _run(options: argparse.Namespace) -> bool:
-    from kata.run.run_dag import run_dag
+    from kata.airflow.run.run_dag import run_dag
 
     return run_dag(options.tree, Console())
 
 
 def _up(options: argparse.Namespace) -> bool:
-    from kata.compose.up import up
+    from kata.airflow.compose.up import up
 
     up(options.tree, Console())
     return True
 
 
 def _down(options: argparse.Namespace) -> bool:
-    from kata.compose.down import down
+    from kata.airflow.compose.down import down
 
     down(options.volumes, Console())
     return True
 
 
 def _ps(options: argparse.Namespace) -> bool:
-    from kata.compose.look import show_services
+    from kata.airflow.compose.look import show_services
 
     return show_services(Console())
 
 
 def _logs(options: argparse.Namespace) -> bool:
-    from kata.compose.look import show_logs
+    from kata.airflow.compose.look import show_logs
 
     show_logs(options.service)
     return True
@@ -221,9 +221,9 @@ def _live(options: argparse.Namespace) -> bool:
 
 
 def _race(options: argparse.Namespace) -> bool:
-    from kata.places import MONITORING
-    from kata.race.command import race
-    from kata.race.plan import plan_of
+    from kata.core.paths import MONITORING
+    from lab.race.command import race
+    from lab.race.plan import plan_of
 
     plan = plan_of(options.waits, options.slots, options.hold)
     race(options.tree, plan, options.folder or MONITORING, Console(), Console(stderr=True))
@@ -231,9 +231,9 @@ def _race(options: argparse.Namespace) -> bool:
 
 
 def _break_even(options: argparse.Namespace) -> bool:
-    from kata.break_even.command import measure_break_even
-    from kata.break_even.plan import plan_of
-    from kata.places import MONITORING
+    from kata.core.paths import MONITORING
+    from lab.break_even.command import measure_break_even
+    from lab.break_even.plan import plan_of
 
     plan = plan_of(options.repeats)
     measure_break_even(options.tree, plan, options.folder or MONITORING, Console(), Console(stderr=True))
@@ -241,9 +241,9 @@ def _break_even(options: argparse.Namespace) -> bool:
 
 
 def _bench(options: argparse.Namespace) -> bool:
-    from kata.bench.command import bench
-    from kata.bench.plan import plan_of
-    from kata.places import MONITORING
+    from kata.core.paths import MONITORING
+    from lab.bench.command import bench
+    from lab.bench.plan import plan_of
 
     plan = plan_of(options.waits, options.seconds, options.interval, options.only)
     # A table that goes into a file need not fit the eighty columns of old.
@@ -263,21 +263,21 @@ def _pitfall(options: argparse.Namespace) -> bool:
 
 
 def _standalone(options: argparse.Namespace) -> bool:
-    from kata.local.standalone import standalone
+    from kata.airflow.local.standalone import standalone
 
     standalone(options.tree, Console())
     return True
 
 
 def _trigger(options: argparse.Namespace) -> bool:
-    from kata.trigger_dag import trigger_dag
+    from kata.airflow.trigger_dag import trigger_dag
 
     trigger_dag(Console())
     return True
 
 
 def _drop(options: argparse.Namespace) -> bool:
-    from kata.files_to_drop import drop_files
+    from kata.airflow.drop_files import drop_files
 
     drop_files(options.client, options.count, Console())
     return True

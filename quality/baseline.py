@@ -15,11 +15,11 @@ from typing import Any
 
 from rich.console import Console
 
+from kata.core.files import scratch_folder
+from kata.core.paths import ROOT, SOLUTION
+from kata.core.steps import STEPS, find_step
 from kata.grading.session import Session
 from kata.grading.verdict import StepGrade, Verdict
-from kata.places import ROOT, SOLUTION
-from kata.scratch import scratch_folder
-from kata.steps import STEPS, find_step
 from quality.classify import grade_right
 from quality.hostile import run_cases
 from quality.silence import Silence

@@ -6,11 +6,11 @@ import json
 import shutil
 from typing import Any
 
-from kata.bench.measurement import Died, Measured
-from kata.bench.setting import HUNG, SETTINGS
-from kata.bench.table import contenders, rows
-from kata.marked_page import write_between_marks
-from kata.places import MONITORING, ROOT, shown
+from kata.core.files import write_between_marks
+from kata.core.paths import MONITORING, ROOT, shown
+from lab.bench.measurement import Died, Measured
+from lab.bench.setting import HUNG, SETTINGS
+from lab.bench.table import contenders, rows
 from quality.measured_table import markdown
 
 PAGE = ROOT / "docs" / "measurements.md"

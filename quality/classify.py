@@ -6,10 +6,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from kata.core.files import scratch_folder
+from kata.core.steps import STEPS, Step, find_step
 from kata.grading.session import Session
 from kata.grading.verdict import StepGrade, Verdict, mark_blocked
-from kata.scratch import scratch_folder
-from kata.steps import STEPS, Step, find_step
 from quality.right_form import Right
 from quality.silence import Silence
 from quality.trees import RIGHT, WRONG

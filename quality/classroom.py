@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from kata.places import ROOT
-from kata.steps import STEPS, Step
+from kata.core.paths import ROOT
+from kata.core.steps import STEPS, Step
 
 WORKFLOW = ROOT / ".github" / "workflows" / "classroom.yml"
 

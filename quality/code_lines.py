@@ -14,7 +14,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from kata.places import MODULE, ROOT
+from kata.core.paths import MODULE, ROOT
 
 GIVEN = {"WaitFailed", "read_airflow_api", "measure"}  # and all constants with public names
 FILES = [ROOT / folder / f"{MODULE}.py" for folder in ("exercise", "solution")]

@@ -12,15 +12,15 @@ from typing import Any
 
 import pytest
 
-from kata.environment import child_environment
-from kata.grading.collect_work import CollectWork
-from kata.grading.preflight import ImportWork
+from kata.core.environment import child_environment
+from kata.core.paths import MODULE
+from kata.core.steps import Step
+from kata.core.submission import Problem
+from kata.grading.preflight import CollectWork, ImportWork
 from kata.grading.server_process import ServerProcess
 from kata.grading.step_work import STEP_DEADLINE, StepWork
 from kata.grading.supervisor import Supervisor
-from kata.grading.verdict import Problem, Verdict
-from kata.places import MODULE
-from kata.steps import Step
+from kata.grading.verdict import Verdict
 from quality.hostile import RECORD
 
 SUITE_CONFTEST = f"""

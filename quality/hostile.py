@@ -11,8 +11,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from kata.places import ROOT
-from kata.scratch import scratch_folder
+from kata.core.files import scratch_folder
+from kata.core.paths import ROOT
 
 RECORD = "KATA_RECORD_VERDICTS"  # names the file to which `quality/conftest.py` adds the verdicts of each test
 

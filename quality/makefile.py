@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from kata.places import ROOT
+from kata.core.paths import ROOT
 
 MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
 TARGETS = set(re.findall(r"^([a-z]+):", MAKEFILE, re.MULTILINE))

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from rich.console import Console
 from rich.table import Table
 
-from kata.places import ROOT
+from kata.core.paths import ROOT
 from quality import classify, hostile, repeat, speed
 from quality.measured_table import where_measured, write_table
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from kata.environment import circumstances
-from kata.marked_page import write_between_marks
+from kata.core.environment import circumstances
+from kata.core.files import write_between_marks
 
 
 def where_measured() -> str:

@@ -7,9 +7,9 @@ import re
 import subprocess
 import sys
 
-from kata.marked_page import write_between_marks
-from kata.places import ROOT
-from kata.steps import STEPS, Step, find_step
+from kata.core.files import write_between_marks
+from kata.core.paths import ROOT
+from kata.core.steps import STEPS, Step, find_step
 from quality.measured_table import markdown
 
 README = ROOT / "README.md"

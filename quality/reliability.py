@@ -8,8 +8,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from kata.failures import WrongUsage
-from kata.places import ROOT, shown
+from kata.core.errors import WrongUsage
+from kata.core.paths import ROOT, shown
 from quality.measured_table import write_table
 
 PAGE = ROOT / "docs" / "reliability.md"

@@ -7,9 +7,9 @@ from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
+from kata.core.files import scratch_folder
+from kata.core.paths import MODULE
 from kata.grading.session import Session
-from kata.places import MODULE
-from kata.scratch import scratch_folder
 from quality.classify import grade_tree
 from quality.silence import Silence
 from quality.trees import solution_but

@@ -7,9 +7,9 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from kata.places import SOLUTION
+from kata.core.paths import SOLUTION
+from kata.core.steps import STEPS, Step
 from kata.practice.sections import THE_DAGS, sections
-from kata.steps import STEPS, Step
 
 
 @dataclass(frozen=True)

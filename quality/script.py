@@ -9,8 +9,8 @@ from pathlib import Path
 from textwrap import dedent
 from typing import Any
 
-from kata.environment import child_environment
-from kata.places import ROOT, SOLUTION
+from kata.core.environment import child_environment
+from kata.core.paths import ROOT, SOLUTION
 
 
 def run_script(script: str, folder: Path) -> Any:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from kata.core.steps import Step
 from kata.grading.verdict import Verdict
-from kata.steps import Step
 
 
 class Silence:

@@ -12,9 +12,9 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from kata.places import MODULE, ROOT
-from kata.scratch import scratch_folder
-from kata.steps import STEPS, Step
+from kata.core.files import scratch_folder
+from kata.core.paths import MODULE, ROOT
+from kata.core.steps import STEPS, Step
 from quality.terminal import Terminal
 from quality.trees import WRONG
 

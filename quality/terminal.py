@@ -12,7 +12,7 @@ import sys
 import time
 from pathlib import Path
 
-from kata.places import MODULE, ROOT
+from kata.core.paths import MODULE, ROOT
 
 PATIENCE = 120.0  # seconds; nothing here is about speed
 

@@ -15,16 +15,16 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from kata.bench.bench import measure
-from kata.bench.contender import BASELINE, CONTENDERS, SCALED, SUBMISSION
-from kata.bench.late_answers import answer_late
-from kata.bench.loop_lag import LoopLag
-from kata.bench.measurement import Died, Measured, percentile
-from kata.bench.plan import Plan, Step, plan_of
-from kata.bench.scene import DIRECTORIES, Scene
-from kata.bench.setting import EMPTY, FULL, HUNG, SLOW, Setting
-from kata.bench.table import FIGURES, ratio, tables
-from kata.places import ROOT, SOLUTION
+from kata.core.paths import ROOT, SOLUTION
+from lab.bench.bench import measure
+from lab.bench.contender import BASELINE, CONTENDERS, SCALED, SUBMISSION
+from lab.bench.late_answers import answer_late
+from lab.bench.loop_lag import LoopLag
+from lab.bench.measurement import Died, Measured, percentile
+from lab.bench.plan import Plan, Step, plan_of
+from lab.bench.scene import DIRECTORIES, Scene
+from lab.bench.setting import EMPTY, FULL, HUNG, SLOW, Setting
+from lab.bench.table import FIGURES, ratio, tables
 
 RESULT = Measured(
     contender=BASELINE.name,

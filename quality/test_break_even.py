@@ -13,13 +13,13 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from kata.break_even import command
-from kata.break_even.crossing import Line, break_even, line, more, rows, spread
-from kata.break_even.plan import INTERVAL, LONG, SHORT, WAYS, Plan, plan_of
-from kata.break_even.table import cells, said, show
-from kata.environment import child_environment
-from kata.failures import WrongUsage
-from kata.places import ROOT, SOLUTION
+from kata.core.environment import child_environment
+from kata.core.errors import WrongUsage
+from kata.core.paths import ROOT, SOLUTION
+from lab.break_even import command
+from lab.break_even.crossing import Line, break_even, line, more, rows, spread
+from lab.break_even.plan import INTERVAL, LONG, SHORT, WAYS, Plan, plan_of
+from lab.break_even.table import cells, said, show
 from quality.test_command_line import kata
 
 MEASURED = ROOT / "docs" / "break_even.json"

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from kata.command_line import main
-from kata.places import MODULE, ROOT
+from kata.core.paths import MODULE, ROOT
 from quality.conftest import Workshop
 
 TWO_STEPS = '(Step("1", "One", 60, "test_one.py"), Step("2", "Two", 40, "test_two.py", depends_on=("1",)))'
@@ -24,7 +24,7 @@ import sys
 from pathlib import Path
 from kata.grading import grader
 from kata.command_line import main
-from kata.steps import Step
+from kata.core.steps import Step
 steps = {steps}
 suite = Path(sys.argv.pop(1))
 grader.Grader.__init__.__defaults__ = (suite, steps, suite / "no skeleton", grader.Deadlines())
@@ -59,7 +59,7 @@ def test_a_full_disk_is_one_line_and_exit_code_2(monkeypatch: pytest.MonkeyPatch
     def fill_up(*_: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device", "/somewhere/airflow.db")
 
-    monkeypatch.setattr("kata.files_to_drop.drop", fill_up)
+    monkeypatch.setattr("kata.airflow.drop_files.drop", fill_up)
     monkeypatch.setattr("signal.signal", lambda *_: None)
     assert main(["drop"]) == 2
     told = "No space is left on the disk (/somewhere/airflow.db). Make room and run the command again.\n"

@@ -16,8 +16,8 @@ from typing import Any
 import pytest
 import yaml
 
-from kata import ports
-from kata.places import ROOT
+from kata.core import ports
+from kata.core.paths import ROOT
 
 FILE = ROOT / "docker-compose.yaml"
 ONE_SHOT = {"secrets", "migrate"}
@@ -96,7 +96,7 @@ def test_no_secret_stands_in_the_file(services: dict[str, dict[str, Any]]):
 
 
 def test_every_secret_that_is_read_is_made(services: dict[str, dict[str, Any]]):
-    made = set(re.findall(r"^keep (\w+)", (ROOT / "kata/compose/make_secrets.sh").read_text(), re.MULTILINE))
+    made = set(re.findall(r"^keep (\w+)", (ROOT / "kata/airflow/compose/make_secrets.sh").read_text(), re.MULTILINE))
     assert set(re.findall(r"/run/kata/(\w+)", FILE.read_text())) == made
 
 
@@ -146,7 +146,7 @@ def test_compose_accepts_the_file():
 
 @pytest.mark.parametrize("script", ["as_owner.sh", "make_secrets.sh"])
 def test_the_scripts_are_bash(script: str):
-    done = subprocess.run(["bash", "-n", ROOT / "kata/compose" / script], capture_output=True, text=True)
+    done = subprocess.run(["bash", "-n", ROOT / "kata/airflow/compose" / script], capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, "")
 
 

@@ -24,11 +24,11 @@ from pathlib import Path
 
 import pytest
 
-from kata.grading.collect_work import CollectWork
+from kata.core.paths import MODULE, ROOT, SOLUTION, SUITE
+from kata.core.steps import STEPS
+from kata.grading.preflight import CollectWork
 from kata.grading.skeleton import skeleton
 from kata.grading.supervisor import Supervisor
-from kata.places import MODULE, ROOT, SOLUTION, SUITE
-from kata.steps import STEPS
 from quality.contract_text import dag_comments, split
 
 FOLDER = Path(__file__).parent / "contract"

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from kata.places import SUITE
+from kata.core.paths import SUITE
 
 WAIT = """
 import os, sys, threading

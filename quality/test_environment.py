@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from kata.environment import airflow_home, child_environment
+from kata.core.environment import airflow_home, child_environment
 
 
 def test_the_users_own_settings_are_dropped(monkeypatch: pytest.MonkeyPatch):

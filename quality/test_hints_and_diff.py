@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from kata.failures import WrongUsage
+from kata.core.errors import WrongUsage
+from kata.core.paths import MODULE, SOLUTION, STARTER
+from kata.core.steps import STEPS, find_step, find_steps, read_hints
 from kata.grading.skeleton import skeleton
-from kata.places import MODULE, SOLUTION, STARTER
 from kata.practice.diff import bare, show_diff
 from kata.practice.hints import list_parts, show_hint
 from kata.practice.sections import THE_DAGS, dags_of, sections
-from kata.steps import STEPS, find_step, find_steps, read_hints
 
 LEVELS = ("A nudge", "The concept", "Nearly the answer")
 

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from kata.core.paths import MODULE
+from kata.core.steps import Step
 from kata.grading.grader import Grader
 from kata.grading.kept_files import KeptFiles
 from kata.grading.verdict import TAMPERED, WRONG
-from kata.places import MODULE
-from kata.steps import Step
 from quality.conftest import SUITE_CONFTEST, Workshop
 
 CALLED = "def test_bad(module): assert module.good() == 1\n"

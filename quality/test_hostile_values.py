@@ -6,8 +6,8 @@ import textwrap
 
 import pytest
 
+from kata.core.paths import SUITE
 from kata.grading.verdict import WRONG
-from kata.places import SUITE
 
 WITH_SUPPORT = f"import sys\nsys.path.insert(0, {str(SUITE)!r})\n"
 

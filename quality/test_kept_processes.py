@@ -12,9 +12,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from kata.failures import BrokenSetup
-from kata.local.kept_processes import KeptProcesses
-from kata.places import ROOT
+from kata.airflow.local.kept_processes import KeptProcesses
+from kata.core.errors import BrokenSetup
+from kata.core.paths import ROOT
 
 # A process that leaves its session and loses its parent, as servers do, beside one that hears no polite word.
 STUBBORN = """
@@ -31,7 +31,7 @@ time.sleep(600)
 OWNER = """
 import os, sys, time
 from pathlib import Path
-from kata.local.kept_processes import KeptProcesses
+from kata.airflow.local.kept_processes import KeptProcesses
 with KeptProcesses() as processes:
     processes.start("stubborn", [sys.executable, "-c", sys.argv[1]], dict(os.environ), Path("."), Path(sys.argv[2]))
     time.sleep(600)
@@ -118,7 +118,9 @@ def test_a_lost_keeper_is_told(log: Path):
     with KeptProcesses() as processes:
         start(processes, log)
         pids = started(log)
-        [keeper] = [each for each in psutil.Process().children() if "kata.local.keeper" in " ".join(each.cmdline())]
+        [keeper] = [
+            each for each in psutil.Process().children() if "kata.airflow.local.keeper" in " ".join(each.cmdline())
+        ]
         keeper.kill()
         keeper.wait()
         with pytest.raises(BrokenSetup, match="somebody has ended it"):

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 import pytest
 
+from kata.core.paths import SOLUTION
+from kata.core.steps import STEPS, find_step
 from kata.grading.session import Session
 from kata.grading.verdict import Verdict
-from kata.places import SOLUTION
-from kata.steps import STEPS, find_step
 from quality.silence import Silence
 from quality.trees import WRONG
 from quality.wrong_form import EditError

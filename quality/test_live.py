@@ -12,8 +12,11 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from kata.failures import WrongUsage
-from kata.files_to_drop import drop_files, files_there
+from kata.airflow.drop_files import drop_files, files_there
+from kata.airflow.running import running_airflow
+from kata.core.errors import WrongUsage
+from kata.core.paths import ROOT
+from kata.core.ports import free_port
 from kata.grading.mistakes import MISTAKES
 from kata.grading.results_file import as_dict
 from kata.live.card import Card, CheckFailed
@@ -21,9 +24,6 @@ from kata.live.dag_run import DagRun, Task, active_runs, end_active_runs
 from kata.live.diagnosis import explain, loop_is_free, triggerer_ended, triggerer_trouble
 from kata.live.dropped_files import DroppedFiles
 from kata.live.parts import DEFERRED, FAULTS, LOADED, PARTS, RESUMED
-from kata.places import ROOT
-from kata.ports import free_port
-from kata.running import running_airflow
 from quality.test_command_line import kata
 
 STAGES = "".join(file.read_text(encoding="utf-8") for file in (ROOT / "kata" / "live" / "stages").glob("*.py"))
@@ -209,7 +209,7 @@ def test_only_what_was_dropped_is_taken_away(tmp_path: Path):
 
 
 def test_dropped_files_never_overwrite_any(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("kata.files_to_drop.DATA", tmp_path)
+    monkeypatch.setattr("kata.airflow.drop_files.DATA", tmp_path)
     for _ in range(2):
         drop_files(None, 2, Console(quiet=True))
     names = sorted(str(file.relative_to(tmp_path)) for file in tmp_path.rglob("*.csv"))
@@ -249,7 +249,7 @@ def test_a_port_that_is_none_is_refused(monkeypatch: pytest.MonkeyPatch):
 
 def test_without_an_airflow_the_ways_to_start_one_are_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     monkeypatch.setenv("KATA_PORT", str(free_port()))
-    monkeypatch.setattr("kata.running.ADDRESS", tmp_path / "none")
+    monkeypatch.setattr("kata.airflow.running.ADDRESS", tmp_path / "none")
     with pytest.raises(WrongUsage, match=r"make up.* make standalone"):
         running_airflow()
 

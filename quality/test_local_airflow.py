@@ -14,12 +14,12 @@ from typing import Any
 import psutil
 import pytest
 
-from kata.failures import BrokenSetup, WrongUsage
-from kata.local.airflow import COMPONENTS, LocalAirflow
-from kata.local.settings import Settings, settings_for
-from kata.local.standalone import only_one
-from kata.places import ROOT
-from kata.ports import LOOPBACK, free_port, is_free
+from kata.airflow.local.airflow import COMPONENTS, LocalAirflow
+from kata.airflow.local.settings import Settings, settings_for
+from kata.airflow.local.standalone import only_one
+from kata.core.errors import BrokenSetup, WrongUsage
+from kata.core.paths import ROOT
+from kata.core.ports import LOOPBACK, free_port, is_free
 
 
 class Ended:

@@ -7,9 +7,9 @@ import math
 
 import pytest
 
-from kata.bench.contender import BASELINE, SCALED, SUBMISSION
-from kata.places import ROOT
-from kata.race.rows import component_rows, result_rows
+from kata.core.paths import ROOT
+from lab.bench.contender import BASELINE, SCALED, SUBMISSION
+from lab.race.rows import component_rows, result_rows
 from quality.bench_page import tables
 
 PAGE = (ROOT / "docs" / "measurements.md").read_text(encoding="utf-8")

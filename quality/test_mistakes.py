@@ -7,9 +7,9 @@ import re
 
 import pytest
 
+from kata.core.paths import STARTER, SUITE
 from kata.grading.mistakes import MISTAKES, MistakeDescription
 from kata.grading.skeleton import skeleton
-from kata.places import STARTER, SUITE
 from quality.contract_text import dag_comments
 
 MOST_WORDS = 45

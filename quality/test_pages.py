@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from kata.environment import airflow_version
+from kata.core.environment import airflow_version
+from kata.core.paths import ROOT, SUITE
+from kata.core.steps import STEPS
 from kata.grading.session import Session
-from kata.places import ROOT, SUITE
-from kata.steps import STEPS
 from quality.makefile import MAKEFILE, TARGETS, targets_named_in
 from quality.readme import path_table
 from quality.silence import Silence

@@ -11,7 +11,8 @@ import pytest
 from rich.console import Console
 from statsd import StatsClient
 
-from kata.failures import WrongUsage
+from kata.core.errors import WrongUsage
+from kata.core.ports import LOOPBACK
 from kata.pitfalls import page
 from kata.pitfalls.command import list_pitfalls
 from kata.pitfalls.lab import Experiment, carry_out
@@ -19,7 +20,6 @@ from kata.pitfalls.metrics import received_metrics
 from kata.pitfalls.observation import Observation
 from kata.pitfalls.pitfall import LESSONS, PITFALLS, Pitfall, find_pitfall
 from kata.pitfalls.telling import told
-from kata.ports import LOOPBACK
 from quality.test_command_line import kata
 
 WRONG = Observation([(1.5, "wait", "deferred"), (4.0, "triggerer", "process has ended")], {"boom": 3}, {}, 1, (20, 0))

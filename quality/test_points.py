@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from kata.failures import WrongUsage
+from kata.core.errors import WrongUsage
+from kata.core.steps import STEPS, Step, find_step, find_steps, prerequisites
 from kata.grading.verdict import BLOCKED, HUNG, NOT_RUN, WRONG, Check, Grade, StepGrade, Verdict, mark_blocked
-from kata.steps import STEPS, Step, find_step, find_steps, prerequisites
 
 
 def step_grade(step: Step, passed: int, failed: int) -> StepGrade:

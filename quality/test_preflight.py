@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from kata.failures import WrongUsage
-from kata.grading.preflight import find_tree, read_module
-from kata.places import MODULE
+from kata.core.errors import WrongUsage
+from kata.core.paths import MODULE
+from kata.core.submission import find_tree, read_module
 from quality.conftest import Workshop
 
 

@@ -14,27 +14,26 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from kata.charts.drawing import draw
-from kata.environment import child_environment
-from kata.failures import BrokenSetup, WrongUsage
+from kata.core.environment import child_environment
+from kata.core.errors import BrokenSetup, WrongUsage
+from kata.core.paths import ROOT, SOLUTION, STATE
+from kata.core.rest_api import ApiUnavailable, look_until
 from kata.live.dag_run import Task
-from kata.looking import look_until
-from kata.places import ROOT, SOLUTION, STATE
-from kata.race import command
-from kata.race.approach import APPROACHES, DEFERRABLE, ORDINARY_DAG, POKE, RESCHEDULE, Approach
-from kata.race.component_usage import WORKERS, ComponentUsage
-from kata.race.database_commits import DatabaseCommits
-from kata.race.figures import by_phase, figures, slot_seconds, window
-from kata.race.heat import Outcome
-from kata.race.ordinary_tasks import OrdinaryTask, OrdinaryTasks, lateness
-from kata.race.page import page
-from kata.race.plan import INTERVAL, Plan, plan_of
-from kata.race.race import Race
-from kata.race.sample import Sample
-from kata.race.settling import Settling
-from kata.race.slots import holders
-from kata.race.table import show
-from kata.rest_api import ApiUnavailable
+from lab.charts.drawing import draw
+from lab.race import command
+from lab.race.approach import APPROACHES, DEFERRABLE, ORDINARY_DAG, POKE, RESCHEDULE, Approach
+from lab.race.component_usage import WORKERS, ComponentUsage
+from lab.race.database_commits import DatabaseCommits
+from lab.race.figures import by_phase, figures, slot_seconds, window
+from lab.race.heat import Outcome
+from lab.race.ordinary_tasks import OrdinaryTask, OrdinaryTasks, lateness
+from lab.race.page import page
+from lab.race.plan import INTERVAL, Plan, plan_of
+from lab.race.race import Race
+from lab.race.sample import Sample
+from lab.race.settling import Settling
+from lab.race.slots import holders
+from lab.race.table import show
 from quality.test_command_line import kata
 
 PLAN = Plan(waits=4, slots=2, hold=10)
@@ -303,7 +302,7 @@ def test_a_race_that_is_ended_early_keeps_what_it_has_measured(
 
 def test_a_chart_that_cannot_be_drawn_is_explained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     # The kata's own Python has no matplotlib: it must not become a part of what a learner installs.
-    monkeypatch.setattr("kata.charts.drawing.python_with", lambda *how: sys.executable)
+    monkeypatch.setattr("lab.charts.drawing.python_with", lambda *how: sys.executable)
     with pytest.raises(BrokenSetup, match=r"race\.json cannot be drawn: .*matplotlib"):
         draw("race", MEASURED, tmp_path)
 

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from kata.environment import child_environment
+from kata.core.environment import child_environment
+from kata.core.paths import ROOT, SUITE
+from kata.core.steps import find_steps
 from kata.live.parts import FAULTS, PARTS
-from kata.places import ROOT, SUITE
-from kata.race.rows import result_rows
-from kata.steps import find_steps
+from lab.race.rows import result_rows
 
 DOCS = ROOT / "docs"
 PAGE = (DOCS / "reflection.md").read_text(encoding="utf-8")

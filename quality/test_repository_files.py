@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 import yaml
 
-from kata.places import ROOT
-from kata.ports import DEFAULT_PORT
-from kata.steps import STEPS, choices
+from kata.core.paths import ROOT
+from kata.core.ports import DEFAULT_PORT
+from kata.core.steps import STEPS, choices
 from quality.makefile import TARGETS, targets_named_in
 
 DEV_CONTAINER = ROOT / ".devcontainer" / "devcontainer.json"

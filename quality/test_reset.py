@@ -7,12 +7,11 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from kata.failures import WrongUsage
-from kata.places import MODULE, STARTER
-from kata.practice import backups
-from kata.practice.reset import reset, restore
+from kata.core.errors import WrongUsage
+from kata.core.paths import MODULE, STARTER
+from kata.core.steps import STEPS, find_step
+from kata.practice.reset import backups, reset, restore
 from kata.practice.sections import section_of
-from kata.steps import STEPS, find_step
 
 MINE = b"# mine \xc3\xa4\r\n"
 
@@ -26,7 +25,7 @@ def console() -> Console:
 def kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Where the copies go."""
     folder = tmp_path / "backups"
-    monkeypatch.setattr(backups, "BACKUPS", folder)
+    monkeypatch.setattr("kata.practice.reset.BACKUPS", folder)
     return folder
 
 
@@ -53,7 +52,7 @@ def test_it_can_be_taken_back_again_and_again(file: Path, kept: Path, console: C
     restore(str(file.parent), copy.stem, console)
     assert file.read_bytes() == MINE
     assert len(list(kept.iterdir())) == 2
-    restore(str(file.parent), backups.backups()[0].name, console)
+    restore(str(file.parent), backups()[0].name, console)
     assert file.read_bytes() == STARTER.read_bytes()
 
 

@@ -8,12 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from kata.failures import WrongUsage
+from kata.core.errors import WrongUsage
+from kata.core.steps import STEPS, find_steps
+from kata.core.submission import Problem
 from kata.grading import results_file
 from kata.grading.mistakes import MISTAKES
 from kata.grading.results_file import as_dict, check_results_file, write_results
-from kata.grading.verdict import Problem, StepGrade
-from kata.steps import STEPS, find_steps
+from kata.grading.verdict import StepGrade
 from quality.test_points import essential, grade_of, grades
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from kata.places import MODULE, SOLUTION
+from kata.core.paths import MODULE, SOLUTION
 from quality.test_command_line import kata
 
 ORDER = (

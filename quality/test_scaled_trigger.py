@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
+from kata.core.paths import ROOT, SOLUTION
+from kata.core.steps import find_steps
 from kata.grading.session import Session
-from kata.places import ROOT, SOLUTION
-from kata.steps import find_steps
 from quality.script import run_script
 from quality.silence import Silence
 

@@ -6,10 +6,11 @@ import io
 
 from rich.console import Console
 
+from kata.core.steps import STEPS, find_steps
+from kata.core.submission import Problem
 from kata.grading.mistakes import MISTAKES
 from kata.grading.scorecard import show_scorecard
-from kata.grading.verdict import NOT_IMPORTABLE, WRONG, Check, Grade, Problem, StepGrade, Verdict
-from kata.steps import STEPS, find_steps
+from kata.grading.verdict import NOT_IMPORTABLE, WRONG, Check, Grade, StepGrade, Verdict
 from quality.test_points import essential, grade_of, grades
 
 HOSTILE = "[bold red]not markup[/] [/nonsense] \x1b[2J\x07 [link=x]"

@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 
+from kata.core.paths import MODULE, ROOT, STARTER
+from kata.core.steps import STEPS
 from kata.grading.skeleton import skeleton
-from kata.places import MODULE, ROOT, STARTER
-from kata.steps import STEPS
 from quality.contract_text import dag_comments, split
 
 

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from kata.grading.collect_work import CollectWork
+from kata.core.paths import MODULE, SOLUTION, STARTER, SUITE
+from kata.core.steps import find_step
+from kata.grading.preflight import CollectWork
 from kata.grading.step_work import StepWork
 from kata.grading.supervisor import Supervisor
 from kata.grading.verdict import TAMPERED, Check, Verdict
-from kata.places import MODULE, SOLUTION, STARTER, SUITE
-from kata.steps import find_step
 
 STEP = find_step("1")
 FRAME = "test_the_dag_has_its_arguments"
@@ -112,8 +112,8 @@ PATCHES = {
         """,
     ),
     "the reporter": (
-        "kata.grading.explanation.explain",
-        "import kata.grading.explanation as it; it.explain.__code__ = (lambda error, learner_file: {}).__code__",
+        "kata.grading.failure.explain",
+        "import kata.grading.failure as it; it.explain.__code__ = (lambda error, learner_file: {}).__code__",
     ),
     "the function of a check": (
         FRAME,

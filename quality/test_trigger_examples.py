@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from kata.environment import child_environment
+from kata.airflow.local.airflow import LocalAirflow
+from kata.airflow.local.own_airflow import own_airflow
+from kata.core.environment import child_environment
+from kata.core.paths import DAGS, ROOT, SOLUTION
 from kata.live.dag_run import DagRun, Task
 from kata.live.patience import wait_for
-from kata.local.airflow import LocalAirflow
-from kata.local.own_airflow import own_airflow
-from kata.places import DAGS, ROOT, SOLUTION
 
 EXAMPLES = DAGS / "trigger_examples.py"
 TRIGGERS = ["PauseTrigger", "HeartbeatTrigger", "MomentTrigger", "DecisionTrigger"]

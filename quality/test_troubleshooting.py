@@ -8,9 +8,9 @@ from functools import cache
 
 import pytest
 
+from kata.core.paths import ROOT
 from kata.grading.mistakes import MISTAKES
 from kata.live import diagnosis
-from kata.places import ROOT
 
 PAGE = (ROOT / "docs" / "troubleshooting.md").read_text(encoding="utf-8")
 IN_BOLD = set(re.findall(r"\*\*([^*]+)\*\*", " ".join(PAGE.replace("\\_", "_").split())))

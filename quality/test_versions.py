@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from kata.places import ROOT
+from kata.core.paths import ROOT
 from quality.versions import HEADINGS, RELEASES, Outcome, markdown, outcome_of, python_for, row
 
 LOG = ROOT / ".kata" / "logs" / "x.log"

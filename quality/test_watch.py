@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from kata.places import MODULE, STARTER
+from kata.core.paths import MODULE, STARTER
 from quality.terminal import PATIENCE, Terminal
 from quality.trees import solution_but
 

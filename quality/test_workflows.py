@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 import yaml
 
-from kata.places import ROOT
-from kata.steps import STEPS
+from kata.core.paths import ROOT
+from kata.core.steps import STEPS
 from quality.classroom import WORKFLOW, workflow
 from quality.makefile import TARGETS, targets_named_in
 

@@ -6,7 +6,7 @@ import ast
 
 import pytest
 
-from kata.places import SOLUTION
+from kata.core.paths import SOLUTION
 from quality.trees import WRONG
 from quality.wrong_form import Addition, Edit, EditError, Wrong
 from tests.support.mistakes import Mistake

@@ -7,9 +7,9 @@ from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 
-from kata.places import SOLUTION, STARTER
+from kata.core.paths import SOLUTION, STARTER
+from kata.core.steps import STEPS, find_steps
 from kata.practice.sections import section_of, with_section
-from kata.steps import STEPS, find_steps
 from quality.right_form import Right
 from quality.wrong_form import Wrong
 

@@ -23,8 +23,8 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from kata.places import ROOT, STATE, shown
-from kata.plain_text import plain
+from kata.core.console import plain
+from kata.core.paths import ROOT, STATE, shown
 
 EVERY_VERSION_IS_FULL, NOT_EVERY_VERSION_IS_FULL, INTERRUPTED = 0, 1, 130
 

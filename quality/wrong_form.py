@@ -35,7 +35,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from kata.places import SOLUTION
+from kata.core.paths import SOLUTION
 from tests.support.mistakes import Mistake
 
 _FUNCTION = (ast.FunctionDef, ast.AsyncFunctionDef)

@@ -14,8 +14,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn
 
+from kata.core.processes import die_with_parent
 from kata.grading.limits import limit_this_process
-from kata.processes import die_with_parent
 
 # Exit codes that the parent has a word for.
 OUT_OF_MEMORY, CHANNEL_LOST = 71, 74
@@ -105,7 +105,7 @@ def _reporter_on(channel: int, seal: str) -> Report:
 
 
 def _import_module(job: dict[str, Any], report: Report) -> None:
-    from kata.grading.explanation import explain
+    from kata.grading.failure import explain
 
     sys.path.insert(0, job["tree"])
     report(event="start")

@@ -6,12 +6,12 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from kata.grading.preflight import find_tree, read_module
+from kata.core.paths import MODULE, SOLUTION, SUITE
+from kata.core.steps import STEPS, Step, find_steps, prerequisites
+from kata.core.submission import Problem, find_tree, read_module
 from kata.grading.session import Deadlines, Progress, Session
 from kata.grading.skeleton import differences
-from kata.grading.verdict import NOT_IMPORTABLE, TAMPERED, Check, Grade, Problem, StepGrade, Verdict, mark_blocked
-from kata.places import MODULE, SOLUTION, SUITE
-from kata.steps import STEPS, Step, find_steps, prerequisites
+from kata.grading.verdict import NOT_IMPORTABLE, TAMPERED, Check, Grade, StepGrade, Verdict, mark_blocked
 
 
 @dataclass

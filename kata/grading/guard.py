@@ -32,7 +32,7 @@ _TOOLS = frozenset(
     + ["pytest", "pluggy._callers", "pluggy._caller", "pluggy._execution", "pluggy._hooks", "pluggy._manager"]
     + ["json", "json.decoder", "json.encoder", "asyncio", "unittest.mock", "freezegun.api", "inspect", "selectors"]
     + ["enum"]
-    + ["kata.grading.child", "kata.grading.explanation", "kata.grading.guard", "kata.grading.reporter"]
+    + ["kata.grading.child", "kata.grading.failure", "kata.grading.guard", "kata.grading.reporter"]
 )
 _WRAPPERS = (classmethod, staticmethod, property, FixtureFunctionDefinition)
 # Whoever catches warnings or crashes puts functions of its own there, and that is no matter of the checks.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from dataclasses import dataclass
 
-from kata.places import SUITE
+from kata.core.paths import SUITE
 
 if sys.version_info >= (3, 11):
     import tomllib

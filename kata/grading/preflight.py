@@ -1,81 +1,74 @@
-"""What can be said about a tree without running it, and then about importing its module."""
+"""What the grader has to know before any check runs: which checks there are, and whether the file can be imported."""
 
 from __future__ import annotations
 
-import ast
-import io
 import time
-import tokenize
 from pathlib import Path
 from typing import Any
 
-from kata.failures import WrongUsage
-from kata.grading.hang import line_of_hang
-from kata.grading.last_words import how_it_ended
+from kata.core.errors import BrokenSetup
+from kata.core.paths import MODULE, shown
+from kata.core.steps import Step
+from kata.core.submission import Problem
+from kata.grading.ending import how_it_ended, line_of_hang
 from kata.grading.supervisor import Ending
-from kata.grading.verdict import Problem
-from kata.places import MODULE, ROOT, shown
+from kata.grading.verdict import Check
 
+CHECK_DEADLINE = 15.0
 IMPORT_DEADLINE = 10.0
-# The reference solution has 60 kB. Parsing takes about 500 bytes of memory for each byte.
-MOST_BYTES = 1_000_000
+_COLLECTION_DEADLINE = 60.0
 
 
-def find_tree(name: str) -> Path:
-    """The folder that is meant: a name in the clone or any path. Raises `WrongUsage` when it is no folder."""
-    tree = Path(name).expanduser()
-    if not tree.is_absolute():
-        tree = tree if tree.is_dir() else ROOT / tree
-    if not tree.is_dir():
-        what = "is a file, not a folder" if tree.is_file() else "does not exist"
-        raise WrongUsage(f"TREE={name} {what}. Name a folder with {MODULE}.py in it, such as exercise or solution.")
-    return tree.resolve()
+class CollectWork:
+    """Collects the suite in a child. Collecting does not import the learner's module.
 
+    :param job: what every job of this grade is told.
+    """
 
-def tree_option(name: str) -> str:
-    """What is added to a command of make so that it works on this tree: nothing for the exercise."""
-    return "" if name == "exercise" else f" TREE={name}"
+    def __init__(self, job: dict[str, Any], steps: list[Step], deadline: float = CHECK_DEADLINE) -> None:
+        self._job = job
+        self._steps = steps
+        self._deadline = deadline
+        self._since = 0.0
+        self._checks: list[Check] = []
+        self._complaints: list[str] = []
+        self._is_over = False
 
+    def checks(self, step: Step) -> list[Check]:
+        """The checks of this step in the order of its file. Raises `BrokenSetup` when there are none."""
+        found = [check for check in self._checks if check.id.split("::")[0].endswith(step.test_file)]
+        if self._complaints or not found:
+            why = self._complaints[0] if self._complaints else "it has no checks"
+            raise BrokenSetup(f"The checks of {step.name} cannot be collected ({step.test_file}): {why}")
+        return found
 
-def read_module(file: Path) -> tuple[str, Problem | None]:
-    """The text of the learner's file, and what keeps it from being Python code, if anything does."""
-    path = shown(file)
-    if not file.is_file():
-        return "", Problem("The file to grade is not there.", path, f"Put your work into {path}.")
-    try:
-        size = file.stat().st_size
-        if size > MOST_BYTES:
-            what = f"The file has {size / 1e6:.1f} MB; at most {MOST_BYTES / 1e6:.0f} MB is graded."
-            return "", Problem(what, path, "Move data into files of their own.")
-        source = file.read_bytes()
-    except OSError as error:
-        return "", Problem(f"The file cannot be read: {error.strerror}.", path, f"Make it readable: chmod u+r {path}")
-    try:
-        # Honours an encoding declaration, as Python does.
-        encoding, _ = tokenize.detect_encoding(io.BytesIO(source).readline)
-        text = source.decode(encoding)
-    except (SyntaxError, UnicodeDecodeError) as error:
-        line = source[: error.start].count(b"\n") + 1 if isinstance(error, UnicodeDecodeError) else 1
-        return "", Problem("The file is not UTF-8 text.", path, "Save it as UTF-8.", line)
-    return text, _syntax_problem(text, file)
+    def next_job(self) -> dict[str, Any] | None:
+        if self._is_over:
+            return None
+        self._since = time.monotonic()
+        return {**self._job, "do": "collect", "files": [step.test_file for step in self._steps]}
 
+    def kill_at(self) -> float:
+        return self._since + _COLLECTION_DEADLINE
 
-def _syntax_problem(text: str, file: Path) -> Problem | None:
-    path = shown(file)
-    try:
-        parsed = ast.parse(text)
-    except (RecursionError, MemoryError):
-        return Problem("The file is nested too deep to be parsed.", path, "Split its longest expression.")
-    except (SyntaxError, ValueError) as error:
-        message = error.msg if isinstance(error, SyntaxError) else str(error)
-        line, column = (error.lineno or 0, error.offset or 0) if isinstance(error, SyntaxError) else (0, 0)
-        lines = text.splitlines()
-        source = lines[line - 1] if 0 < line <= len(lines) else ""
-        return Problem(f"Python cannot parse the file: {message}.", path, "Mend this line first.", line, source, column)
-    if not parsed.body:
-        tree = tree_option(shown(file.parent))
-        return Problem("The file is empty.", path, f"Bring the starter back with: make reset{tree}.")
-    return None
+    def reported(self, message: dict[str, Any]) -> None:
+        if message["event"] == "check":
+            deadline = message["deadline"] or self._deadline
+            essential = message["essential"]
+            self._checks.append(Check(message["id"], message["title"], deadline, message["case"], essential))
+        elif message["event"] == "not collected":
+            self._complaints.append(f"{message['where']}\n{message['error']}")
+
+    def overdue(self) -> None:
+        pass
+
+    def interrupted(self) -> None:
+        self._checks, self._complaints = [], []
+
+    def ended(self, ending: Ending) -> None:
+        self._is_over = True
+        if not self._checks and not self._complaints:
+            self._complaints.append(ending.printed.strip() or "pytest said nothing")
 
 
 class ImportWork:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from kata.grading.explanation import explain
+from kata.grading.failure import explain
 from kata.grading.guard import Guard
 
 _LONGEST_OUTPUT = 500

@@ -7,10 +7,10 @@ import os
 from pathlib import Path
 from typing import Any
 
-from kata.failures import WrongUsage
+from kata.core.errors import WrongUsage
+from kata.core.files import write_whole
 from kata.grading.mistakes import MISTAKES
 from kata.grading.verdict import WRONG, Grade, StepGrade, Verdict
-from kata.whole_file import write_whole
 
 
 def check_results_file(file: Path) -> None:

@@ -13,8 +13,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from kata.failures import BrokenSetup
-from kata.places import ROOT
+from kata.core.errors import BrokenSetup
+from kata.core.paths import ROOT
 
 # For the answer to a request, in seconds: the server may have been halted.
 _PATIENCE = 30.0

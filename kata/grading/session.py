@@ -9,18 +9,17 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol, TypeVar
 
-from kata.environment import child_environment
-from kata.grading.collect_work import CHECK_DEADLINE, CollectWork
+from kata.core.environment import child_environment, copy_template, make_template, template_file
+from kata.core.files import scratch_folder
+from kata.core.paths import MODULE, ROOT, STATE, SUITE, shown
+from kata.core.steps import STEPS, Step
+from kata.core.submission import Problem
 from kata.grading.kept_files import KeptFiles
-from kata.grading.preflight import IMPORT_DEADLINE, ImportWork
+from kata.grading.preflight import CHECK_DEADLINE, IMPORT_DEADLINE, CollectWork, ImportWork
 from kata.grading.server_process import ServerProcess
 from kata.grading.step_work import STEP_DEADLINE, StepWork
 from kata.grading.supervisor import Supervisor
-from kata.grading.verdict import Check, Problem, StepGrade, Verdict
-from kata.places import MODULE, ROOT, STATE, SUITE, shown
-from kata.scratch import scratch_folder
-from kata.steps import STEPS, Step
-from kata.template_database import copy_template, make_template, template_file
+from kata.grading.verdict import Check, StepGrade, Verdict
 
 _Work = TypeVar("_Work", bound=StepWork)
 _AT_ONCE = max(2, os.cpu_count() or 2)

@@ -7,12 +7,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from kata.grading.hang import line_of_hang
-from kata.grading.last_words import how_it_ended
+from kata.core.steps import Step
+from kata.grading.ending import how_it_ended, line_of_hang
 from kata.grading.mistakes import NEVER_ENDS
 from kata.grading.supervisor import Ending
 from kata.grading.verdict import CRASHED, HUNG, NOT_RUN, TAMPERED, WRONG, Check, Verdict, verdict_of
-from kata.steps import Step
 
 STEP_DEADLINE = 120.0
 _MOST_RESTARTS = 3

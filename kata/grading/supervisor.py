@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
-from kata.grading import usage
+from kata.grading import limits
 from kata.grading.kept_files import KeptFiles
 from kata.grading.server_process import ServerLost, ServerProcess
 
@@ -253,14 +253,14 @@ class Supervisor:
     def _look_after(self, server: int) -> None:
         """End what uses up too much, and let the server go on if somebody halted it."""
         self._look_at = time.monotonic() + _LOOK_EVERY
-        if usage.is_stopped(server):
+        if limits.is_stopped(server):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(server, signal.SIGCONT)
         for child in self._children:
-            if child.status is None and (excess := usage.excess(child.pid, server)):
+            if child.status is None and (excess := limits.excess(child.pid, server)):
                 child.excess = child.excess or excess
                 _kill_group(child.pid)
-        usage.end_orphans(server, {child.pid for child in self._children})
+        limits.end_orphans(server, {child.pid for child in self._children})
 
     def _read(self, child: _Child) -> None:
         with contextlib.suppress(BlockingIOError):
@@ -296,7 +296,7 @@ def _genuine(line: bytes, seal: str) -> dict[str, Any] | None:
 def _end_at_deadline(child: _Child) -> None:
     if child.last_words_end is None:
         child.work.overdue()
-        child.stopped = usage.is_stopped(child.pid)
+        child.stopped = limits.is_stopped(child.pid)
         child.last_words_end = time.monotonic() + _LAST_WORDS
         with contextlib.suppress(ProcessLookupError):
             os.kill(child.pid, signal.SIGUSR1)

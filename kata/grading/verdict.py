@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from kata.steps import Step
+from kata.core.steps import Step
+from kata.core.submission import Problem
 
 # Why a check did not pass.
 WRONG = "wrong"
@@ -154,30 +155,6 @@ class Grade:
     def first_failing(self) -> StepGrade | None:
         """The step to work on: the first that is not green and waits for no other."""
         return next((grade for grade in self.steps if not grade.is_green and grade.waits_for is None), None)
-
-
-@dataclass(frozen=True)
-class Problem:
-    """Why the learner's file cannot be graded at all.
-
-    :param what: one sentence, without the place.
-    :param path: the file, as shown to the learner.
-    :param line: 0 when there is no line to name; `source` is its text, `column` counts from 1, 0 for none.
-    :param todo: what to do about it.
-    :param printed: what the file printed.
-    """
-
-    what: str
-    path: str
-    todo: str
-    line: int = 0
-    source: str = ""
-    column: int = 0
-    printed: str = ""
-
-    @property
-    def place(self) -> str:
-        return f"{self.path}:{self.line}" if self.line else self.path
 
 
 def mark_blocked(grades: list[StepGrade]) -> None:

@@ -8,13 +8,16 @@ from pathlib import Path
 
 from rich.console import Console
 
-from kata.compose.docker import check_docker
-from kata.compose.stack import ComposeStack
-from kata.failures import WrongUsage
-from kata.files_to_drop import files_there
-from kata.grading.preflight import find_tree, read_module, tree_option
+from kata.airflow.compose.docker import check_docker
+from kata.airflow.compose.stack import ComposeStack
+from kata.airflow.drop_files import files_there
+from kata.airflow.local.own_airflow import own_airflow
+from kata.core.console import Saying
+from kata.core.errors import WrongUsage
+from kata.core.paths import MODULE, shown
+from kata.core.submission import Problem, find_tree, read_module, tree_option
 from kata.grading.results_file import check_results_file, write_results
-from kata.grading.verdict import Grade, Problem
+from kata.grading.verdict import Grade
 from kata.live.card import Card
 from kata.live.dag_run import active_runs, end_active_runs
 from kata.live.dropped_files import DroppedFiles
@@ -22,9 +25,6 @@ from kata.live.parts import FAULTS, PARTS
 from kata.live.proof import prove
 from kata.live.scorecard import show_proof
 from kata.live.stages.faults import prove_faults
-from kata.local.own_airflow import own_airflow
-from kata.places import MODULE, shown
-from kata.saying import Saying
 
 # A triggerer that is gone is missed after 30 seconds by default. Less time to wait, the same code.
 _SOONER = {

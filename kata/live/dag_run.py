@@ -8,8 +8,8 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import quote
 
+from kata.core.rest_api import AirflowApi
 from kata.live.card import CheckFailed
-from kata.rest_api import AirflowApi
 
 # States that a task does not leave by itself; before a retry it waits for minutes.
 _ENDED = {"success", "failed", "upstream_failed", "skipped", "removed", "up_for_retry"}

@@ -8,10 +8,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from kata.airflow.deployment import Deployment
+from kata.core.rest_api import ApiUnavailable
 from kata.live.card import CheckFailed
 from kata.live.dag_run import DagRun, Task
-from kata.live.deployment import Deployment
-from kata.rest_api import ApiUnavailable
 
 BLOCKED_LOOP = "blocking call on the event loop"
 

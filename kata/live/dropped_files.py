@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from types import TracebackType
 
-from kata.arriving_files import drop
+from kata.airflow.arriving_files import drop
 
 
 class DroppedFiles:

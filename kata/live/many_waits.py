@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 
+from kata.airflow.deployment import Deployment
 from kata.live.card import CheckFailed
 from kata.live.dag_run import DagRun, Task
-from kata.live.deployment import Deployment
 from kata.live.diagnosis import explain
 from kata.live.dropped_files import DroppedFiles
 from kata.live.patience import wait_for

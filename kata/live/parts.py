@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from kata.core.steps import Step
 from kata.grading.verdict import Check
-from kata.steps import Step
 
 
 @dataclass(frozen=True)

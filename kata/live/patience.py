@@ -6,10 +6,10 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
+from kata.airflow.deployment import Deployment
+from kata.core.rest_api import ApiUnavailable
 from kata.live.dag_run import DagRun
-from kata.live.deployment import Deployment
 from kata.live.diagnosis import explain, triggerer_ended
-from kata.rest_api import ApiUnavailable
 
 T = TypeVar("T")
 _LOOK_EVERY = 0.5  # seconds

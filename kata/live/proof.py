@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from kata.airflow.deployment import Deployment
 from kata.live.card import Card
-from kata.live.deployment import Deployment
 from kata.live.dropped_files import DroppedFiles
 from kata.live.parts import DEFERRED, LOADED, RESUMED
 from kata.live.stages.deferred import prove_deferred

@@ -6,12 +6,11 @@ from rich.console import Console
 from rich.rule import Rule
 from rich.text import Text
 
-from kata.environment import airflow_version
-from kata.grading.explained import show_problem, show_step
-from kata.grading.preflight import tree_option
-from kata.grading.scorecard import show_next, sum_of, table_of
+from kata.core.console import plain
+from kata.core.environment import airflow_version
+from kata.core.submission import show_problem, tree_option
+from kata.grading.scorecard import show_next, show_step, sum_of, table_of
 from kata.grading.verdict import Grade
-from kata.plain_text import plain
 
 
 def show_proof(grade: Grade, command: str, console: Console) -> None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from kata.airflow.deployment import Deployment
 from kata.live.card import CheckFailed
-from kata.live.deployment import Deployment
 from kata.live.patience import wait_for
 
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from rich.console import Console
 from rich.text import Text
 
-from kata.environment import circumstances
+from kata.core.console import Saying
+from kata.core.environment import circumstances
+from kata.core.paths import shown
 from kata.pitfalls.lab import carry_out
 from kata.pitfalls.page import PAGE, write_part
 from kata.pitfalls.pitfall import PITFALLS, find_pitfall
 from kata.pitfalls.telling import told
-from kata.places import shown
-from kata.saying import Saying
 
 
 def list_pitfalls(console: Console) -> None:

@@ -8,16 +8,16 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from kata.failures import BrokenSetup
+from kata.airflow.local.airflow import LocalAirflow
+from kata.airflow.local.loading import wait_until_loaded
+from kata.airflow.local.own_airflow import own_airflow
+from kata.airflow.local.settings import bundle
+from kata.core.errors import BrokenSetup
+from kata.core.paths import SOLUTION, shown
 from kata.live.dag_run import end_active_runs
-from kata.local.airflow import LocalAirflow
-from kata.local.loading import wait_until_loaded
-from kata.local.own_airflow import own_airflow
-from kata.local.settings import bundle
 from kata.pitfalls.metrics import received_metrics
 from kata.pitfalls.observation import Observation, observe
 from kata.pitfalls.pitfall import LESSONS, Pitfall
-from kata.places import SOLUTION, shown
 
 _SETTINGS = {
     # Nobody changes a lesson meanwhile, and SQLite has one writer at a time.

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from socketserver import UDPServer
 
-from kata.ports import LOOPBACK
+from kata.core.ports import LOOPBACK
 
 _COUNTERS = ("triggers.succeeded", "triggers.failed", "triggers.blocked_main_thread")
 _GAUGE = "triggers.running"

@@ -10,12 +10,12 @@ from dataclasses import dataclass, field
 
 import psutil
 
+from kata.airflow.local.airflow import LocalAirflow
+from kata.core.rest_api import ApiUnavailable
 from kata.live.dag_run import DagRun, Task
 from kata.live.diagnosis import lines_of
-from kata.local.airflow import LocalAirflow
 from kata.pitfalls.metrics import Metrics
 from kata.pitfalls.pitfall import Pitfall
-from kata.rest_api import ApiUnavailable
 
 # States that a task is in for longer than a moment.
 _SHOWN = {"deferred", "success", "failed", "up_for_retry"}

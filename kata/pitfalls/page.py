@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from kata.marked_page import write_between_marks
+from kata.core.files import write_between_marks
+from kata.core.paths import ROOT, shown
 from kata.pitfalls.pitfall import Pitfall
-from kata.places import ROOT, shown
 
 PAGE = ROOT / "docs" / "pitfalls.md"
 

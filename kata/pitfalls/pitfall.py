@@ -6,7 +6,7 @@ import ast
 from dataclasses import dataclass
 from pathlib import Path
 
-from kata.failures import WrongUsage
+from kata.core.errors import WrongUsage
 
 LESSONS = Path(__file__).parent / "lessons"
 

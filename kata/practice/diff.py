@@ -12,11 +12,11 @@ from rich.syntax import Syntax
 from rich.table import Table
 from rich.text import Text
 
-from kata.grading.preflight import read_module
-from kata.places import MODULE, SOLUTION
-from kata.plain_text import plain
+from kata.core.console import plain
+from kata.core.paths import MODULE, SOLUTION
+from kata.core.steps import Step
+from kata.core.submission import read_module
 from kata.practice.sections import THE_DAGS, dags_of, section_of, sections
-from kata.steps import Step
 
 _WIDE = 140  # columns from which two codes fit beside each other
 

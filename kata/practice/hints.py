@@ -7,8 +7,8 @@ from rich.markdown import Markdown
 from rich.padding import Padding
 from rich.text import Text
 
-from kata.failures import WrongUsage
-from kata.steps import Step, read_hints
+from kata.core.errors import WrongUsage
+from kata.core.steps import Step, read_hints
 
 
 def list_parts(steps: tuple[Step, ...], console: Console) -> None:

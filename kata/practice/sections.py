@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from kata.steps import Step
+from kata.core.steps import Step
 
 THE_DAGS = "The DAGs"
 

@@ -8,20 +8,17 @@ from pathlib import Path
 from rich.console import Console
 from rich.text import Text
 
-from kata.grading.explained import show_problem, show_step
-from kata.grading.preflight import find_tree, read_module
-from kata.grading.scorecard import show_scorecard
+from kata.core.paths import MODULE, shown
+from kata.core.steps import STEPS, Step, read_hints
+from kata.core.submission import Problem, find_tree, read_module, show_problem
+from kata.grading.progress import progress_on
+from kata.grading.scorecard import show_scorecard, show_step
 from kata.grading.session import Session
 from kata.grading.supervisor import Interrupted
-from kata.grading.verdict import Grade, Problem, StepGrade, mark_blocked
-from kata.places import MODULE, shown
+from kata.grading.verdict import Grade, StepGrade, mark_blocked
 from kata.practice.diff import show_diff
+from kata.practice.events import Inbox, Keys, Saves
 from kata.practice.hints import show_hint
-from kata.practice.inbox import Inbox
-from kata.practice.keys import Keys
-from kata.practice.saves import Saves
-from kata.progress import progress_on
-from kata.steps import STEPS, Step, read_hints
 
 SAVED = "saved"
 

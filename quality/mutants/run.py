@@ -19,14 +19,14 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
+from kata.core.files import scratch_folder
+from kata.core.paths import MODULE, SOLUTION
+from kata.core.steps import STEPS, Step, find_steps
+from kata.core.tool_environment import python_with
 from kata.grading.session import Session
 from kata.grading.step_work import StepWork
 from kata.grading.supervisor import Ending
-from kata.places import MODULE, SOLUTION
 from kata.practice.sections import sections
-from kata.scratch import scratch_folder
-from kata.steps import STEPS, Step, find_steps
-from kata.tool_environment import python_with
 from quality.silence import Silence
 
 COSMIC_RAY = "cosmic-ray==8.7.0"

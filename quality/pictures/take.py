@@ -17,17 +17,17 @@ from typing import Any
 
 from rich.console import Console
 
-from kata.arriving_files import ORDERS, UPLOAD
-from kata.failures import BrokenSetup
+from kata.airflow.arriving_files import ORDERS, UPLOAD
+from kata.airflow.local.airflow import LocalAirflow
+from kata.airflow.local.own_airflow import own_airflow
+from kata.core.console import Saying
+from kata.core.errors import BrokenSetup
+from kata.core.paths import MODULE, ROOT, SOLUTION, shown
+from kata.core.tool_environment import python_with
 from kata.live.dag_run import DagRun
 from kata.live.dropped_files import DroppedFiles
 from kata.live.patience import wait_for
 from kata.live.stages.deferred import TRIGGERS
-from kata.local.airflow import LocalAirflow
-from kata.local.own_airflow import own_airflow
-from kata.places import MODULE, ROOT, SOLUTION, shown
-from kata.saying import Saying
-from kata.tool_environment import python_with
 
 PICTURES = ROOT / "docs" / "pictures"
 PINNED = ("playwright==1.65.2", "pillow==13.0.0")

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+from kata.airflow.deployment import Deployment
+from kata.core.paths import MODULE
 from kata.live.card import Card, CheckFailed
 from kata.live.dag_run import DagRun, Task
-from kata.live.deployment import Deployment
 from kata.live.diagnosis import explain
 from kata.live.parts import DEFERRED
 from kata.live.patience import wait_for, wait_for_success
 from kata.live.slots import no_slot_is_held
-from kata.places import MODULE
 
 UPLOAD, CLIENTS = "wait_for_upload", "monitor_client_uploads"
 TRIGGERS = {

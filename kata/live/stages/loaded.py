@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from kata.airflow.deployment import Deployment
+from kata.core.paths import MODULE
 from kata.grading.mistakes import NOT_DONE
 from kata.live.card import Card, CheckFailed
-from kata.live.deployment import Deployment
 from kata.live.parts import LOADED
 from kata.live.patience import wait_for
-from kata.places import MODULE
 
 DAGS = (MODULE, "many_waits", "short_wait")
 _PATIENCE = 60.0

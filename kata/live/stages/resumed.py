@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from kata.arriving_files import ORDERS, UPLOAD
+from kata.airflow.arriving_files import ORDERS, UPLOAD
+from kata.airflow.deployment import Deployment
 from kata.live.card import Card, CheckFailed
 from kata.live.dag_run import DagRun
-from kata.live.deployment import Deployment
 from kata.live.diagnosis import explain, loop_is_free
 from kata.live.dropped_files import DroppedFiles
 from kata.live.parts import RESUMED

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import time
 
+from kata.airflow.deployment import Deployment
 from kata.live.card import Card, CheckFailed
-from kata.live.deployment import Deployment
 from kata.live.diagnosis import triggerer_trouble
 from kata.live.dropped_files import DroppedFiles
 from kata.live.many_waits import ManyWaits

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from kata.airflow.deployment import Deployment
 from kata.live.card import Card, CheckFailed
 from kata.live.dag_run import DagRun, Task
-from kata.live.deployment import Deployment
 from kata.live.diagnosis import explain
 from kata.live.parts import TIMED_OUT
 from kata.live.patience import wait_for

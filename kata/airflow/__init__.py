@@ -1,0 +1,1 @@
+"""A running Airflow: on this machine, or in Docker."""

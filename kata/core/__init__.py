@@ -1,0 +1,1 @@
+"""What every other part uses; it imports none of them."""

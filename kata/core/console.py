@@ -1,0 +1,61 @@
+"""What is printed: text that is safe on a terminal, and the status line of a long command."""
+
+from __future__ import annotations
+
+import time
+import unicodedata
+from types import TracebackType
+
+from rich.console import Console
+from rich.text import Text
+
+
+def plain(text: str, style: str = "") -> Text:
+    """The text as it is: no markup is read in it, and no control character reaches the terminal."""
+    return Text("".join(_shown(character) for character in text.replace("\r\n", "\n")), style=style)
+
+
+def _shown(character: str) -> str:
+    if character == "\n":
+        return character
+    if character == "\t":
+        return "    "
+    if unicodedata.category(character) in ("Cc", "Cf", "Cs"):
+        return character.encode("unicode_escape").decode()
+    return character
+
+
+def show_printed(printed: str, console: Console, printed_by: str = "Your code printed") -> None:
+    """What the learner's code printed, marked line by line as not the grader's."""
+    if not printed.strip():
+        return
+    console.print(Text(f"\n {printed_by}:", "bold"))
+    for line in printed.rstrip().splitlines():
+        console.print(Text.assemble(("   | ", "cyan"), plain(line)), overflow="fold")
+
+
+class Saying:
+    """Call it with what is being done now; inside a `with` block, so that a terminal is left as it was."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._status = console.status("") if console.is_terminal else None
+        self._began = time.monotonic()
+        self._last = ""
+
+    def __enter__(self) -> Saying:
+        if self._status is not None:
+            self._status.start()
+        return self
+
+    def __exit__(self, kind: type | None, error: BaseException | None, traceback: TracebackType | None) -> None:
+        if self._status is not None:
+            self._status.stop()
+
+    def __call__(self, what: str) -> None:
+        line = Text.assemble((f"{time.monotonic() - self._began:5.0f} s  ", "dim"), plain(f"{what} …"))
+        if self._status is not None:
+            self._status.update(line)
+        elif what != self._last:
+            self._console.print(line, soft_wrap=True)
+        self._last = what

@@ -1,0 +1,51 @@
+"""Files that are complete or absent, scratch folders, and the generated parts of Markdown pages."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import tempfile
+import time
+from pathlib import Path
+
+from kata.core.paths import STATE
+
+
+def write_whole(file: Path, content: str | bytes, mode: int = 0o644) -> None:
+    """Write it, a text in UTF-8, in the place of what was there.
+
+    :param mode: the permissions of the file.
+    :raises OSError: if it cannot; what was there is left.
+    """
+    handle, unfinished = tempfile.mkstemp(dir=file.absolute().parent, prefix=f".{file.name}.")
+    try:
+        with os.fdopen(handle, "wb") as opened:
+            opened.write(content.encode() if isinstance(content, str) else content)
+        os.chmod(unfinished, mode)
+        os.replace(unfinished, file)
+    except BaseException:
+        os.unlink(unfinished)
+        raise
+
+
+_SCRATCH = STATE / "scratch"
+# What a killed process has left is swept away once it is surely of no use to anybody.
+_FORGOTTEN_AFTER = 3600.0  # seconds
+
+
+def scratch_folder() -> tempfile.TemporaryDirectory[str]:
+    """A new folder, removed with all that is in it at the end of the `with` block."""
+    _SCRATCH.mkdir(parents=True, exist_ok=True)
+    for left in _SCRATCH.iterdir():
+        if time.time() - left.stat().st_mtime > _FORGOTTEN_AFTER:
+            shutil.rmtree(left, ignore_errors=True)
+    return tempfile.TemporaryDirectory(dir=_SCRATCH, ignore_cleanup_errors=True)
+
+
+def write_between_marks(name: str, text: str, page: Path) -> None:
+    """Put a text between the marks of this name in the page, in the place of the one that stands there."""
+    begin, end = f"<!-- {name}: begin -->", f"<!-- {name}: end -->"
+    part = f"{begin}\n{text}\n{end}"
+    new = re.sub(f"{begin}.*{end}", lambda _: part, page.read_text(encoding="utf-8"), flags=re.DOTALL)
+    page.write_text(new, encoding="utf-8")

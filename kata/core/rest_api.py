@@ -1,0 +1,91 @@
+"""Airflow's REST API, and polling it."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable
+from typing import Any
+
+import httpx
+
+_TIMEOUT = 20.0  # seconds
+
+
+class ApiUnavailable(Exception):
+    """Nobody answers, or not as Airflow would."""
+
+
+class AirflowApi:
+    """The public REST API of an Airflow that is open without a password.
+
+    :ivar address: such as `http://127.0.0.1:8080`.
+    """
+
+    def __init__(self, address: str) -> None:
+        self.address = address
+        self._client = httpx.Client(base_url=address, timeout=_TIMEOUT, trust_env=False)
+        self._token = ""
+
+    def get(self, path: str, **query: Any) -> Any:
+        """What a GET of `/api/v2` and the path answers, decoded. Raises `ApiUnavailable`."""
+        return self._send("GET", path, params=query)
+
+    def post(self, path: str, body: dict[str, Any]) -> Any:
+        """What a POST answers, decoded. Raises `ApiUnavailable`."""
+        return self._send("POST", path, json=body)
+
+    def patch(self, path: str, body: dict[str, Any]) -> Any:
+        """What a PATCH answers, decoded. Raises `ApiUnavailable`."""
+        return self._send("PATCH", path, json=body)
+
+    def health(self) -> dict[str, str | None]:
+        """The status of each component, such as "healthy"; None for one that has never been there."""
+        return {name: about.get("status") for name, about in self.get("/monitor/health").items()}
+
+    def import_errors(self) -> dict[str, str]:
+        """The traceback of each DAG file that cannot be imported, by file name."""
+        return {each["filename"]: each["stack_trace"] for each in self.get("/importErrors")["import_errors"]}
+
+    def dag_ids(self) -> set[str]:
+        """The DAGs that can be run now."""
+        return {dag["dag_id"] for dag in self.get("/dags", limit=100)["dags"]}
+
+    def pools(self) -> list[dict[str, Any]]:
+        return self.get("/pools")["pools"]
+
+    def _send(self, method: str, path: str, **what: Any) -> Any:
+        try:
+            if not self._token:
+                self._token = self._client.get("/auth/token").raise_for_status().json()["access_token"]
+            headers = {"Authorization": f"Bearer {self._token}", "Accept": "application/json"}
+            answer = self._client.request(method, f"/api/v2{path}", headers=headers, **what)
+            if answer.status_code == httpx.codes.UNAUTHORIZED:
+                self._token = ""  # an api-server that was started anew does not know the old one
+            return answer.raise_for_status().json()
+        except (httpx.HTTPError, ValueError, KeyError) as error:
+            raise ApiUnavailable(f"{method} {self.address}/api/v2{path}: {error}") from error
+
+
+# Seconds. With a fixed beat all submissions could fall on the same moment of the scheduler's own, of a second.
+_LOOK_EVERY = (0.75, 1.25)
+
+
+def look_until(look: Callable[[], bool], seconds: float, every: tuple[float, float] = _LOOK_EVERY) -> bool:
+    """Look again and again until it is so, or the time is over; whether it was so.
+
+    An API that is too busy to answer is asked again.
+
+    :param every: seconds between two looks, at least and at most.
+    """
+    over = time.monotonic() + seconds
+    while True:
+        began = time.monotonic()
+        try:
+            if look():
+                return True
+        except ApiUnavailable:
+            pass
+        if began >= over:
+            return False
+        time.sleep(max(0.0, min(began + random.uniform(*every), over) - time.monotonic()))

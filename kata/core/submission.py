@@ -1,0 +1,115 @@
+"""A submission: the folder that a learner names, its one file, and what can be said about it without running it."""
+
+from __future__ import annotations
+
+import ast
+import io
+import tokenize
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+from rich.padding import Padding
+from rich.text import Text
+
+from kata.core.console import plain, show_printed
+from kata.core.errors import WrongUsage
+from kata.core.paths import MODULE, ROOT, shown
+
+# The reference solution has 60 kB. Parsing takes about 500 bytes of memory for each byte.
+MOST_BYTES = 1_000_000
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Why the learner's file cannot be graded at all.
+
+    :param what: one sentence, without the place.
+    :param path: the file, as shown to the learner.
+    :param line: 0 when there is no line to name; `source` is its text, `column` counts from 1, 0 for none.
+    :param todo: what to do about it.
+    :param printed: what the file printed.
+    """
+
+    what: str
+    path: str
+    todo: str
+    line: int = 0
+    source: str = ""
+    column: int = 0
+    printed: str = ""
+
+    @property
+    def place(self) -> str:
+        return f"{self.path}:{self.line}" if self.line else self.path
+
+
+def find_tree(name: str) -> Path:
+    """The folder that is meant: a name in the clone or any path. Raises `WrongUsage` when it is no folder."""
+    tree = Path(name).expanduser()
+    if not tree.is_absolute():
+        tree = tree if tree.is_dir() else ROOT / tree
+    if not tree.is_dir():
+        what = "is a file, not a folder" if tree.is_file() else "does not exist"
+        raise WrongUsage(f"TREE={name} {what}. Name a folder with {MODULE}.py in it, such as exercise or solution.")
+    return tree.resolve()
+
+
+def tree_option(name: str) -> str:
+    """What is added to a command of make so that it works on this tree: nothing for the exercise."""
+    return "" if name == "exercise" else f" TREE={name}"
+
+
+def read_module(file: Path) -> tuple[str, Problem | None]:
+    """The text of the learner's file, and what keeps it from being Python code, if anything does."""
+    path = shown(file)
+    if not file.is_file():
+        return "", Problem("The file to grade is not there.", path, f"Put your work into {path}.")
+    try:
+        size = file.stat().st_size
+        if size > MOST_BYTES:
+            what = f"The file has {size / 1e6:.1f} MB; at most {MOST_BYTES / 1e6:.0f} MB is graded."
+            return "", Problem(what, path, "Move data into files of their own.")
+        source = file.read_bytes()
+    except OSError as error:
+        return "", Problem(f"The file cannot be read: {error.strerror}.", path, f"Make it readable: chmod u+r {path}")
+    try:
+        # Honours an encoding declaration, as Python does.
+        encoding, _ = tokenize.detect_encoding(io.BytesIO(source).readline)
+        text = source.decode(encoding)
+    except (SyntaxError, UnicodeDecodeError) as error:
+        line = source[: error.start].count(b"\n") + 1 if isinstance(error, UnicodeDecodeError) else 1
+        return "", Problem("The file is not UTF-8 text.", path, "Save it as UTF-8.", line)
+    return text, _syntax_problem(text, file)
+
+
+def _syntax_problem(text: str, file: Path) -> Problem | None:
+    path = shown(file)
+    try:
+        parsed = ast.parse(text)
+    except (RecursionError, MemoryError):
+        return Problem("The file is nested too deep to be parsed.", path, "Split its longest expression.")
+    except (SyntaxError, ValueError) as error:
+        message = error.msg if isinstance(error, SyntaxError) else str(error)
+        line, column = (error.lineno or 0, error.offset or 0) if isinstance(error, SyntaxError) else (0, 0)
+        lines = text.splitlines()
+        source = lines[line - 1] if 0 < line <= len(lines) else ""
+        return Problem(f"Python cannot parse the file: {message}.", path, "Mend this line first.", line, source, column)
+    if not parsed.body:
+        tree = tree_option(shown(file.parent))
+        return Problem("The file is empty.", path, f"Bring the starter back with: make reset{tree}.")
+    return None
+
+
+def show_problem(problem: Problem, console: Console) -> None:
+    """Why nothing could be graded, with the line and a caret where they are known."""
+    console.print(Text.assemble((" ✗ ", "bold red"), plain(problem.what, "bold")), soft_wrap=True)
+    console.print(Text.assemble("   ", plain(problem.place)), soft_wrap=True)
+    if problem.source:
+        code = problem.source.replace("\t", " ")
+        indent = len(code) - len(code.lstrip())
+        console.print(Padding(plain(code.strip()), (1, 0, 0, 6)), soft_wrap=True)
+        if problem.column > indent:
+            console.print(Text(" " * (6 + problem.column - 1 - indent) + "^", "bold red"))
+    show_printed(problem.printed, console)
+    console.print()
