@@ -1,4 +1,4 @@
-"""The registry: everything that is said about a step stands here, once."""
+"""The registry of the steps: the only place for their titles, points, parts and prerequisites."""
 
 from __future__ import annotations
 
@@ -34,16 +34,17 @@ class Step:
 
     @property
     def is_challenge(self) -> bool:
+        """Whether its points are extra."""
         return self.id.startswith("c")
 
     @property
     def name(self) -> str:
-        """ "Step 2", "Step 3b" or "Challenge 1"."""
+        """Its name: "Step 2", "Step 3b" or "Challenge 1"."""
         return _name_of(self.id)
 
     @property
     def section_id(self) -> str:
-        """ "3" for each part of Step 3, otherwise the step's own id."""
+        """The id of the whole step: "3" for each part of Step 3, otherwise its own."""
         return re.sub(r"(?<=\d)[a-z]$", "", self.id)
 
     @property
@@ -200,17 +201,17 @@ def find_steps(chosen: str, steps: tuple[Step, ...] = STEPS) -> tuple[Step, ...]
 
 
 def choices(steps: tuple[Step, ...] = STEPS) -> tuple[str, ...]:
-    """What `find_steps` knows: each step before its parts."""
+    """Return what `find_steps` knows, each step before its parts."""
     return tuple(dict.fromkeys(step_id for step in steps for step_id in (step.section_id, step.id)))
 
 
 def find_step(step_id: str, steps: tuple[Step, ...] = STEPS) -> Step:
-    """The step, or the part of a step, with exactly this id."""
+    """Return the step, or the part of a step, with exactly this id."""
     return next(step for step in steps if step.id == step_id)
 
 
 def prerequisites(step: Step, steps: tuple[Step, ...] = STEPS) -> tuple[Step, ...]:
-    """The steps that `step` depends on, directly or not, in the order of `steps`."""
+    """Return the steps that `step` depends on, directly or indirectly, in the order of `steps`."""
     needed: set[str] = set()
     waiting = list(step.depends_on)
     while waiting:
@@ -222,6 +223,6 @@ def prerequisites(step: Step, steps: tuple[Step, ...] = STEPS) -> tuple[Step, ..
 
 
 def read_hints(step: Step) -> tuple[Hint, ...]:
-    """The hints of a step, the slightest first."""
+    """Return the hints of a step, the smallest first."""
     sections = re.split(r"^## (.+)\n", step.hints_file.read_text(encoding="utf-8"), flags=re.MULTILINE)[1:]
     return tuple(Hint(title, text.strip()) for title, text in zip(sections[::2], sections[1::2], strict=True))

@@ -17,7 +17,7 @@ _FRAME = re.compile(r'^  File "(?P<path>.+)", line (?P<line>\d+) in ', re.MULTIL
 
 
 def line_of_hang(stack: str, learner_file: Path) -> dict[str, Any]:
-    """`path`, `line` and `source` of the innermost frame in the learner's file; empty when no frame is in it."""
+    """Return `path`, `line` and `source` of the innermost frame in the learner's file; {} if no frame is in it."""
     for frame in _FRAME.finditer(stack):
         path = Path(frame["path"])
         if path.name == learner_file.name and path.resolve() == learner_file:
@@ -27,7 +27,7 @@ def line_of_hang(stack: str, learner_file: Path) -> dict[str, Any]:
 
 
 def how_it_ended(ending: Ending) -> str:
-    """A clause that follows a colon."""
+    """Say how a process ended, as a clause that follows a colon."""
     if ending.excess:
         return ending.excess
     if ending.status is None:

@@ -35,7 +35,7 @@ class CollectWork:
         self._is_over = False
 
     def checks(self, step: Step) -> list[Check]:
-        """The checks of this step in the order of its file. Raises `BrokenSetup` when there are none."""
+        """Return the checks of this step in the order of its file. Raises `BrokenSetup` if there are none."""
         found = [check for check in self._checks if check.id.split("::")[0].endswith(step.test_file)]
         if self._complaints or not found:
             why = self._complaints[0] if self._complaints else "it has no checks"
@@ -118,7 +118,7 @@ class ImportWork:
         what = f"Importing the file fails: {told['error'] or told['got']}"
         if told["error"].startswith("SystemExit"):
             what = "Importing the file ends the process: it calls sys.exit() at module level."
-        return self._problem(what, "The file must import without an error; mend this first.", told, ending)
+        return self._problem(what, "The file must import without an error; fix this first.", told, ending)
 
     def _hung(self, ending: Ending) -> Problem:
         what = f"Importing it did not end within {self._deadline:g} seconds."

@@ -1,4 +1,4 @@
-"""What is shown while a grade is worked on: a bar on a terminal, plain lines elsewhere."""
+"""The progress of a grade: a bar on a terminal, plain lines elsewhere."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class LiveProgress:
     def __init__(self, console: Console) -> None:
         columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(20))
         self._bars = Bars(*columns, MofNCompleteColumn(), TimeElapsedColumn(), console=console, transient=True)
-        self._task = self._bars.add_task("looking at the tree …", total=None)
+        self._task = self._bars.add_task("checking the submission …", total=None)
         self._expected = 0
 
     def __enter__(self) -> LiveProgress:
@@ -69,5 +69,5 @@ class PlainProgress:
 
 
 def progress_on(console: Console) -> LiveProgress | PlainProgress:
-    """The kind that suits the console."""
+    """Return the kind of progress that suits the console."""
     return LiveProgress(console) if console.is_terminal else PlainProgress(console)

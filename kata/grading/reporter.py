@@ -1,4 +1,4 @@
-"""The pytest plugin of the children: it says what starts and how it ends, and judges nothing."""
+"""The pytest plugin of the child processes: it reports what starts and how it ends, and judges nothing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The checks of one step, run in a child, and in further ones where a check takes its child down."""
+"""The checks of one step, run in a child process, and in further ones after a check that ends its process."""
 
 from __future__ import annotations
 
@@ -52,14 +52,14 @@ class StepWork:
         self._last: Verdict | None = None
 
     def verdicts(self) -> list[Verdict]:
-        """One for every expected check, in the order of the suite."""
+        """Return one verdict for every expected check, in the order of the suite."""
         return [
             self._verdicts.get(check.id) or Verdict(check, NOT_RUN, error="The check was not run.")
             for check in self._checks.values()
         ]
 
     def longest_check(self) -> float:
-        """The most seconds that one of the checks may take."""
+        """Return the seconds that the slowest of the checks may take."""
         return max((check.deadline for check in self._checks.values()), default=0.0)
 
     def next_job(self) -> dict[str, Any] | None:

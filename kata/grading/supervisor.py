@@ -1,4 +1,4 @@
-"""Runs jobs in children of the fork server, some at once, and ends each at its deadline."""
+"""The supervisor: runs jobs in children of the fork server, several at once, and ends each at its deadline."""
 
 from __future__ import annotations
 
@@ -47,29 +47,29 @@ class Ending:
 
 
 class Interrupted(Exception):
-    """There was something more urgent to do; the children that ran are ended, the server is not."""
+    """The wake-up descriptor became readable; the running children are ended, the server is not."""
 
 
 class Work(Protocol):
-    """Something that is done in a child, or in several one after the other."""
+    """What is done in one child process, or in several one after the other."""
 
     def next_job(self) -> dict[str, Any] | None:
-        """What the next child is to do; None when the work is over."""
+        """Return what the next child has to do; None if the work is over."""
 
     def reported(self, message: dict[str, Any]) -> None:
-        """The child said something."""
+        """Take a message from the child."""
 
     def kill_at(self) -> float:
-        """When the child's time is over, on the monotonic clock in seconds."""
+        """Return when the child's time is over, in seconds of the monotonic clock."""
 
     def overdue(self) -> None:
-        """Its time is over; the child will be ended."""
+        """Note that the child's time is over; it will be killed."""
 
     def ended(self, ending: Ending) -> None:
-        """The child is gone."""
+        """Note that the child has ended."""
 
     def interrupted(self) -> None:
-        """The child is gone and it may not be its own fault."""
+        """Note that the child has ended, perhaps through no fault of its own."""
 
 
 @dataclass
@@ -213,7 +213,7 @@ class Supervisor:
         return folder
 
     def _watch(self) -> list[Work]:
-        """Wait for news and take it; what has to go on in a new child comes back."""
+        """Wait for messages and ends, and handle them; return the work that needs another child."""
         if not self._children:
             return []
         assert self._server is not None
@@ -285,7 +285,7 @@ class Supervisor:
 
 
 def _genuine(line: bytes, seal: str) -> dict[str, Any] | None:
-    """The message, if the reporter wrote it: learner code may write to any file descriptor."""
+    """Return the message if the reporter wrote it: a submission may write to any file descriptor."""
     try:
         message = json.loads(line)
     except ValueError:
@@ -306,7 +306,7 @@ def _end_at_deadline(child: _Child) -> None:
 
 
 def _was_killed(child: _Child) -> bool:
-    """Whether somebody else than this process has ended it with a signal."""
+    """Return whether a signal that this process did not send has ended it."""
     own = child.excess or child.last_words_end is not None
     return not own and child.status in (signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
 

@@ -166,7 +166,7 @@ class Watch:
         done = [step for step in STEPS if step.section not in open_sections]
         if not done:
             self.console.print(
-                " The worked answer of a step is shown once the step is green. Before: make diff STEP=n PEEK=1"
+                " The reference solution of a step is shown once the step is green. Before: make diff STEP=n PEEK=1"
             )
             return
         show_diff(self.tree, done[-1], self.console)
@@ -182,6 +182,6 @@ class Watch:
     def _say_keys(self) -> None:
         if self.step is None:
             self.console.print(Text(" Everything is green. Well done!", "bold green"))
-        keys = "h hint · d worked answer of the last green step · a all · c check again · q quit"
+        keys = "h hint · d reference solution of the last green step · a all · c check again · q quit"
         waiting = " Save the file to have it checked."
         self.console.print(Text(f"{waiting}  {keys}" if self.has_keys else f"{waiting}  Ctrl-C ends this.", "dim"))
