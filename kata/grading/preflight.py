@@ -10,8 +10,7 @@ from kata.core.errors import BrokenSetup
 from kata.core.paths import MODULE, shown
 from kata.core.steps import Step
 from kata.core.submission import Problem
-from kata.grading.ending import how_it_ended, line_of_hang
-from kata.grading.supervisor import Ending
+from kata.grading.running_child import Ending, how_it_ended, line_of_hang
 from kata.grading.verdict import Check
 
 CHECK_DEADLINE = 15.0

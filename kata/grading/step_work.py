@@ -8,9 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from kata.core.steps import Step
-from kata.grading.ending import how_it_ended, line_of_hang
 from kata.grading.mistakes import NEVER_ENDS
-from kata.grading.supervisor import Ending
+from kata.grading.running_child import Ending, how_it_ended, line_of_hang
 from kata.grading.verdict import CRASHED, HUNG, NOT_RUN, TAMPERED, WRONG, Check, Verdict, verdict_of
 
 STEP_DEADLINE = 120.0
