@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from kata.core.environment import airflow_version
 from kata.core.errors import WrongUsage
 from kata.core.paths import HINTS
 
@@ -74,7 +75,7 @@ class Hint:
     text: str
 
 
-_DEFERRING = "https://airflow.apache.org/docs/apache-airflow/3.3.2/authoring-and-scheduling/deferring.html"
+_DEFERRING = f"https://airflow.apache.org/docs/apache-airflow/{airflow_version()}/authoring-and-scheduling/deferring.html"
 
 STEPS: tuple[Step, ...] = (
     Step(
@@ -224,5 +225,6 @@ def prerequisites(step: Step, steps: tuple[Step, ...] = STEPS) -> tuple[Step, ..
 
 def read_hints(step: Step) -> tuple[Hint, ...]:
     """Return the hints of a step, the smallest first."""
-    sections = re.split(r"^## (.+)\n", step.hints_file.read_text(encoding="utf-8"), flags=re.MULTILINE)[1:]
+    text = step.hints_file.read_text(encoding="utf-8").replace("{airflow}", airflow_version())
+    sections = re.split(r"^## (.+)\n", text, flags=re.MULTILINE)[1:]
     return tuple(Hint(title, text.strip()) for title, text in zip(sections[::2], sections[1::2], strict=True))
