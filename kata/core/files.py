@@ -5,11 +5,19 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
+from kata.core.environment import airflow_version
 from kata.core.paths import STATE
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib  # a requirement of pytest on Python 3.10
 
 
 def write_whole(file: Path, content: str | bytes, mode: int = 0o644) -> None:
@@ -50,3 +58,8 @@ def write_between_marks(name: str, text: str, page: Path) -> None:
     part = f"{begin}\n{text}\n{end}"
     new = re.sub(f"{begin}.*{end}", lambda _: part, page.read_text(encoding="utf-8"), flags=re.DOTALL)
     page.write_text(new, encoding="utf-8")
+
+
+def read_toml(file: Path) -> dict[str, Any]:
+    """Return the content of a TOML file; "{airflow}" in it stands for the version of the installed Airflow."""
+    return tomllib.loads(file.read_text(encoding="utf-8").replace("{airflow}", airflow_version()))

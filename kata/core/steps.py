@@ -8,6 +8,7 @@ from pathlib import Path
 
 from kata.core.environment import airflow_version
 from kata.core.errors import WrongUsage
+from kata.core.files import read_toml
 from kata.core.paths import HINTS
 
 
@@ -75,119 +76,18 @@ class Hint:
     text: str
 
 
-_DEFERRING = f"https://airflow.apache.org/docs/apache-airflow/{airflow_version()}/authoring-and-scheduling/deferring.html"
+def _read_registry() -> tuple[Step, ...]:
+    registry = read_toml(Path(__file__).with_suffix(".toml"))
+    return tuple(
+        Step(
+            id=step_id,
+            **{name: tuple(value) if isinstance(value, list) else value for name, value in entry.items()},
+        )
+        for step_id, entry in registry.items()
+    )
 
-STEPS: tuple[Step, ...] = (
-    Step(
-        "1",
-        "Setup and environment",
-        10,
-        "test_step_1_setup.py",
-        "a DAG, and directories that a setup task creates and a teardown task removes",
-    ),
-    Step(
-        "2",
-        "Deferrable FileSensor",
-        10,
-        "test_step_2_deferrable_file_sensor.py",
-        "Airflow's own sensor, told to defer",
-        read=(_DEFERRING,),
-    ),
-    Step(
-        "3a",
-        "It travels",
-        5,
-        "test_step_3a_it_travels.py",
-        "a trigger's arguments, and `serialize()`: how another process rebuilds the trigger",
-        read=(_DEFERRING,),
-    ),
-    Step(
-        "3b",
-        "It fires",
-        10,
-        "test_step_3b_it_fires.py",
-        "`run()`: an async generator that yields one `TriggerEvent`",
-        ("3a",),
-        read=(_DEFERRING,),
-    ),
-    Step(
-        "3c",
-        "It is a good neighbor",
-        10,
-        "test_step_3c_good_neighbor.py",
-        "an event loop that all triggers share: threads, timeouts, cancellation",
-        ("3b",),
-        read=(_DEFERRING,),
-    ),
-    Step(
-        "3d",
-        "It copes",
-        5,
-        "test_step_3d_it_copes.py",
-        "missing directories, transient errors, and exceptions that become an error event",
-        ("3b",),
-        read=(_DEFERRING,),
-    ),
-    Step(
-        "4",
-        "MultiDirectorySensorAsync",
-        20,
-        "test_step_4_multi_directory_sensor.py",
-        "a sensor: check, `defer()`, resume in another process",
-        ("3a", "3b", "3d"),
-        read=(_DEFERRING,),
-    ),
-    Step(
-        "5",
-        "Event processing and data flow",
-        10,
-        "test_step_5_event_processing.py",
-        "what a DAG does with an event, and how data gets to the next tasks",
-    ),
-    Step(
-        "6",
-        "Error handling",
-        10,
-        "test_step_6_error_handling.py",
-        "timeouts, directories that cannot be read, triggers that fail",
-        ("2", "4"),
-        read=(_DEFERRING,),
-    ),
-    Step(
-        "7",
-        "Comparison, report and the whole DAG",
-        10,
-        "test_step_7_comparison_and_report.py",
-        "what deferring has saved, in a report; the DAG from end to end",
-        ("1", "2", "4", "5", "6"),
-        runs_the_dag=True,
-    ),
-    Step(
-        "c1",
-        "Advanced trigger",
-        12,
-        "test_challenge_1_advanced_trigger.py",
-        "files that still grow, several patterns, priorities, backoff",
-        ("3a", "3b", "3c", "3d"),
-        read=(_DEFERRING,),
-    ),
-    Step(
-        "c2",
-        "Metrics",
-        6,
-        "test_challenge_2_metrics.py",
-        "waiting tasks, failures, slots and queues, read from Airflow's API",
-    ),
-    Step(
-        "c3",
-        "Orchestration",
-        12,
-        "test_challenge_3_orchestration.py",
-        "one DAG that waits for data, a time, an API and a business rule",
-        ("4",),
-        read=(_DEFERRING,),
-    ),
-)
+
+STEPS: tuple[Step, ...] = _read_registry()
 
 
 def find_steps(chosen: str, steps: tuple[Step, ...] = STEPS) -> tuple[Step, ...]:

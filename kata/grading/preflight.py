@@ -10,7 +10,7 @@ from kata.core.errors import BrokenSetup
 from kata.core.paths import MODULE, shown
 from kata.core.steps import Step
 from kata.core.submission import Problem
-from kata.grading.running_child import Ending, how_it_ended, line_of_hang
+from kata.grading.running_child import Ending, Work, how_it_ended, line_of_hang
 from kata.grading.verdict import Check
 
 CHECK_DEADLINE = 15.0
@@ -18,7 +18,7 @@ IMPORT_DEADLINE = 10.0
 _COLLECTION_DEADLINE = 60.0
 
 
-class CollectWork:
+class CollectWork(Work):
     """Collects the suite in a child. Collecting does not import the learner's module.
 
     :param job: what every job of this grade is told.
@@ -58,9 +58,6 @@ class CollectWork:
         elif message["event"] == "not collected":
             self._complaints.append(f"{message['where']}\n{message['error']}")
 
-    def overdue(self) -> None:
-        pass
-
     def interrupted(self) -> None:
         self._checks, self._complaints = [], []
 
@@ -70,7 +67,7 @@ class CollectWork:
             self._complaints.append(ending.printed.strip() or "pytest said nothing")
 
 
-class ImportWork:
+class ImportWork(Work):
     """Imports the learner's module once in a child of its own.
 
     :param job: what every job of this grade is told.
@@ -98,12 +95,6 @@ class ImportWork:
         if message["event"] == "start":
             self._since = time.monotonic()
         self._said = message
-
-    def overdue(self) -> None:
-        pass
-
-    def interrupted(self) -> None:
-        pass
 
     def ended(self, ending: Ending) -> None:
         self._is_over = True

@@ -11,7 +11,7 @@ import signal
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from kata.grading import limits
 from kata.grading.child import CHANNEL_LOST, OUT_OF_MEMORY
@@ -44,23 +44,27 @@ class Ending:
     stopped: bool = False
 
 
-class Work(Protocol):
+class Work:
     """What is done in one child process, or in several one after the other."""
 
     def next_job(self) -> dict[str, Any] | None:
         """Return what the next child has to do; None if the work is over."""
-
-    def reported(self, message: dict[str, Any]) -> None:
-        """Take a message from the child."""
+        raise NotImplementedError
 
     def kill_at(self) -> float:
         """Return when the child's time is over, in seconds of the monotonic clock."""
+        raise NotImplementedError
+
+    def reported(self, message: dict[str, Any]) -> None:
+        """Take a message from the child."""
+        raise NotImplementedError
 
     def overdue(self) -> None:
         """Note that the child's time is over; it will be killed."""
 
     def ended(self, ending: Ending) -> None:
         """Note that the child has ended."""
+        raise NotImplementedError
 
     def interrupted(self) -> None:
         """Note that the child has ended, perhaps through no fault of its own."""

@@ -9,7 +9,7 @@ from typing import Any
 
 from kata.core.steps import Step
 from kata.grading.mistakes import NEVER_ENDS
-from kata.grading.running_child import Ending, how_it_ended, line_of_hang
+from kata.grading.running_child import Ending, Work, how_it_ended, line_of_hang
 from kata.grading.verdict import CRASHED, HUNG, NOT_RUN, TAMPERED, WRONG, Check, Verdict, verdict_of
 
 STEP_DEADLINE = 120.0
@@ -18,7 +18,7 @@ _MOST_RESTARTS = 3
 _GRACE = 5.0
 
 
-class StepWork:
+class StepWork(Work):
     """Collects a verdict for every expected check of a step.
 
     :param job: what every job of this grade is told (tree, suite, learner's file).
