@@ -1,4 +1,4 @@
-"""A small suite and a small tree to grade, and a running fork server to grade them on."""
+"""A small suite and a small tree to grade, and the fork servers to grade on."""
 
 from __future__ import annotations
 
@@ -18,10 +18,11 @@ from kata.core.steps import Step
 from kata.core.submission import Problem
 from kata.grading.preflight import CollectWork, ImportWork
 from kata.grading.server_process import ServerProcess
+from kata.grading.session import Session
 from kata.grading.step_work import STEP_DEADLINE, StepWork
 from kata.grading.supervisor import Supervisor
 from kata.grading.verdict import Verdict
-from quality.hostile import RECORD
+from quality.verdicts import RECORD, grading
 
 SUITE_CONFTEST = f"""
 import importlib, sys
@@ -36,7 +37,6 @@ def module(pytestconfig):
     return importlib.import_module("{MODULE}")
 """
 
-
 # Files that take minutes come first, so that with two workers neither is left alone with them at the end.
 LONGEST_FIRST = ("test_unusual_but_right.py", "test_known_wrong.py")
 
@@ -50,11 +50,12 @@ class Workshop:
     """A suite and a tree in a folder of their own, and the means to run them.
 
     :param folder: where both are made.
+    :param recorded: the kind of each verdict.
     """
 
     folder: Path
     supervisor: Supervisor
-    recorded: list[str] = field(default_factory=list)  # the kind of each verdict
+    recorded: list[str] = field(default_factory=list)
 
     @property
     def suite(self) -> Path:
@@ -80,7 +81,7 @@ class Workshop:
             (self.suite / f"{name}.py").write_text("import pytest\n" + textwrap.dedent(text))
 
     def run(self, *names: str, deadline: float = STEP_DEADLINE) -> dict[str, list[Verdict]]:
-        """Run the test files side by side; the verdicts of each, in its order."""
+        """Run the test files side by side, and return the verdicts of each, in its order."""
         steps = [Step(str(number), name, 10, f"{name}.py") for number, name in enumerate(names, 1)]
         collect = CollectWork(self.job, steps)
         self.supervisor.run([collect])
@@ -94,12 +95,12 @@ class Workshop:
         return found
 
     def verdicts(self, tests: str, module: str = "", deadline: float = STEP_DEADLINE) -> list[Verdict]:
-        """The verdicts of one test file."""
+        """Return the verdicts of one test file."""
         self.write(module=module, test_one=tests)
         return self.run("test_one", deadline=deadline)["test_one"]
 
     def import_problem(self, module: str, deadline: float = 30.0) -> Problem | None:
-        """What is wrong with importing the module."""
+        """Return what is wrong with importing the module."""
         self.write(module=module)
         work = ImportWork(self.job, deadline)
         self.supervisor.run([work])
@@ -107,8 +108,15 @@ class Workshop:
 
 
 @pytest.fixture(scope="session")
+def session() -> Iterator[Session]:
+    """Yield one session for all tests: starting Airflow takes seconds."""
+    with grading() as (session, _):
+        yield session
+
+
+@pytest.fixture(scope="session")
 def supervisor(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Supervisor]:
-    """One for all tests: starting Airflow takes seconds."""
+    """Yield one for all tests whose code may end it."""
     folder = tmp_path_factory.mktemp("server")
     environment = child_environment(folder, database=folder / "airflow.db", data=folder / "data")
 
@@ -124,7 +132,7 @@ def supervisor(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Supervisor]
 
 @pytest.fixture
 def workshop(tmp_path: Path, supervisor: Supervisor, request: pytest.FixtureRequest) -> Iterator[Workshop]:
-    """A workshop; where `quality.baseline` asks for it, the kinds of all its verdicts are noted."""
+    """Yield a workshop; if `quality.verdicts` asks for it, record the kinds of all its verdicts."""
     workshop = Workshop(tmp_path, supervisor)
     yield workshop
     if record := os.environ.get(RECORD):
@@ -135,9 +143,5 @@ def workshop(tmp_path: Path, supervisor: Supervisor, request: pytest.FixtureRequ
 
 @pytest.fixture
 def kinds(workshop: Workshop) -> Callable[..., list[str | None]]:
-    """Runs one test file and says the kind of every verdict: None for passed."""
-
-    def run(tests: str, module: str = "") -> list[str | None]:
-        return [verdict.kind for verdict in workshop.verdicts(tests, module)]
-
-    return run
+    """Return a function that runs one test file and returns the kind of every verdict: None for passed."""
+    return lambda tests, module="": [verdict.kind for verdict in workshop.verdicts(tests, module)]

@@ -2,32 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
-from kata.core.paths import SOLUTION
-from kata.core.steps import STEPS, find_step
+from kata.core.steps import find_step
 from kata.grading.session import Session
 from kata.grading.verdict import Verdict
-from quality.silence import Silence
-from quality.trees import WRONG
+from quality.trees import WRONG, Wrong
 from quality.wrong_form import EditError
-
-
-@pytest.fixture(scope="module")
-def session() -> Iterator[Session]:
-    """One for all: starting Airflow takes seconds."""
-    with Session(Silence()) as session:
-        assert session.look_at(SOLUTION.parent, list(STEPS)) is None
-        yield session
 
 
 @pytest.fixture(scope="module")
 def verdicts(
     session: Session, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> dict[str, Verdict | Exception]:
-    """What the named check says of each wrong solution that is to be tested, or why it cannot be asked."""
+    """Return what the named check says of each wrong solution that is to be tested, or why it cannot be asked."""
     folder = tmp_path_factory.mktemp("wrong")
     works, problems = {}, {}
     for wrong in (item.callspec.params["wrong"] for item in request.session.items if item.path == request.path):
@@ -43,7 +31,7 @@ def verdicts(
 
 
 @pytest.mark.parametrize("wrong", WRONG, ids=lambda wrong: wrong.name)
-def test_a_wrong_solution_is_caught_by_its_check(verdicts, wrong):
+def test_a_wrong_solution_is_caught_by_its_check(verdicts: dict[str, Verdict | Exception], wrong: Wrong):
     verdict = verdicts[wrong.name]
     if isinstance(verdict, Exception):
         raise verdict

@@ -1,9 +1,10 @@
-"""The scorecard names what to mend first, in plain text and in 80 columns."""
+"""The scorecard names what to fix first, in plain text and in 80 columns."""
 
 from __future__ import annotations
 
 import io
 
+import pytest
 from rich.console import Console
 
 from kata.core.steps import STEPS, find_steps
@@ -22,18 +23,21 @@ def printed(grade: Grade, *, color: bool = False) -> str:
     return console.file.getvalue()
 
 
-def test_full_points():
-    text = printed(grade_of(grades()))
-    assert "100/100 points + 30/30 extra" in text
-    assert "All seven steps are green" in text
-    assert "make run" in text
+def failing(**verdict: str | int) -> Grade:
+    """Return a grade at which Step 1 has one check, which fails in this way."""
+    found = grades(s1=1)
+    found[0] = StepGrade(found[0].step, [Verdict(Check("a", "Title.", 10), WRONG, **verdict)])
+    return grade_of(found)
 
 
-def test_full_points_with_an_open_challenge():
-    text = printed(grade_of(grades(sc2=1)))
-    assert "100/100 points + 28/30 extra" in text
+@pytest.mark.parametrize(
+    ("failed", "extra", "next_command"), [({}, "30/30", "make run"), ({"sc2": 1}, "28/30", "make grade STEP=c2")]
+)
+def test_full_points(failed: dict[str, int], extra: str, next_command: str):
+    text = printed(grade_of(grades(**failed)))
+    assert f"100/100 points + {extra} extra" in text
     assert "All seven steps are green" in text
-    assert "make grade STEP=c2" in text
+    assert next_command in text
 
 
 def test_the_first_failing_step_and_what_waits_for_it():
@@ -46,40 +50,26 @@ def test_the_first_failing_step_and_what_waits_for_it():
     assert "Step 3b: Sentence 2." in text
     assert "✗ Sentence 3." in text
     assert "make grade STEP=3b" in text
-
-
-def test_every_line_fits_80_columns():
-    text = printed(grade_of(grades(s3b=2, s4=1)))
     assert max(len(line) for line in text.splitlines() if "http" not in line) <= 80
 
 
-def test_the_learners_text_is_shown_as_it_is():
-    found = grades(s1=1)
-    found[0] = StepGrade(
-        found[0].step,
-        [Verdict(Check("a", "Title.", 10), WRONG, called=HOSTILE, error=HOSTILE, printed=HOSTILE, path="a.py", line=1)],
-    )
-    for color in (False, True):
-        text = printed(grade_of(found), color=color)
-        assert "[bold red]not markup[/]" in text
-        assert "[2J" in text
-        assert "\x1b[2J" not in text
-        assert "\x07" not in text
+@pytest.mark.parametrize("color", [False, True])
+def test_the_learners_text_is_shown_as_it_is(color: bool):
+    text = printed(failing(called=HOSTILE, error=HOSTILE, printed=HOSTILE, path="a.py", line=1), color=color)
+    assert "[bold red]not markup[/]" in text
+    assert "[2J" in text
+    assert "\x1b[2J" not in text
+    assert "\x07" not in text
 
 
-def test_a_mistake_with_what_it_would_do_and_where_to_read():
-    for name in ("no teardown", "threads accumulate"):
-        found = grades(s1=1)
-        found[0] = StepGrade(found[0].step, [Verdict(Check("a", "Title.", 10), WRONG, got="no", mistake=name)])
-        text = " ".join(printed(grade_of(found)).split())
-        mistake = MISTAKES[name]
-        assert f"mistake {name} On a real Airflow: {mistake.consequence} read {mistake.read}" in text
+@pytest.mark.parametrize("name", ["no teardown", "threads accumulate"])
+def test_a_mistake_with_its_consequence_and_where_to_read(name: str):
+    text = " ".join(printed(failing(got="no", mistake=name)).split())
+    assert f"mistake {name} On a real Airflow: {MISTAKES[name].consequence} read {MISTAKES[name].read}" in text
 
 
 def test_what_was_printed_stands_apart():
-    found = grades(s1=1)
-    found[0] = StepGrade(found[0].step, [Verdict(Check("a", "Title.", 10), WRONG, error="wrong", printed="one\ntwo\n")])
-    text = printed(grade_of(found))
+    text = printed(failing(error="wrong", printed="one\ntwo\n"))
     assert "Your code printed:\n   | one\n   | two\n" in text
 
 
