@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import os
 import textwrap
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from kata.core.environment import child_environment
@@ -43,6 +45,14 @@ LONGEST_FIRST = ("test_unusual_but_right.py", "test_known_wrong.py")
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: item.path.name not in LONGEST_FIRST)
+
+
+def wait_until_gone(*pids: int) -> None:
+    """Return when none of these processes is left."""
+    end = time.monotonic() + 120
+    while left := [pid for pid in pids if psutil.pid_exists(pid)]:
+        assert time.monotonic() < end, f"still there: {left}"
+        time.sleep(0.05)
 
 
 @dataclass

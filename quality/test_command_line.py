@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import errno
 import json
-import os
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from kata.command_line import main
 from kata.core.paths import MODULE, ROOT
-from quality.conftest import Workshop
+from quality.conftest import Workshop, wait_until_gone
 
 TWO_STEPS = '(Step("1", "One", 60, "test_one.py"), Step("2", "Two", 40, "test_two.py", depends_on=("1",)))'
 TWO_PARTS = '(Step("1a", "One", 60, "test_one.py"), Step("1b", "Two", 40, "test_two.py", depends_on=("1a",)))'
@@ -66,6 +66,13 @@ def test_a_full_disk_is_one_line_and_exit_code_2(monkeypatch: pytest.MonkeyPatch
     assert capsys.readouterr().err == told
 
 
+@pytest.mark.parametrize("command", ["make", "make hint STEP=3", "make restore", "make pitfall"])
+def test_what_only_tells_something_does_so_at_once(command: str):
+    done = subprocess.run(command.split(), cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout
+    assert not done.stderr
+
+
 @pytest.mark.parametrize("command", ["grade", "run"])
 def test_a_file_that_cannot_be_parsed_is_exit_code_1(command: str, tmp_path: Path):
     (tmp_path / f"{MODULE}.py").write_text("def f(:\n")
@@ -80,53 +87,55 @@ def a_grade(workshop: Workshop, *arguments: str, steps: str = TWO_STEPS) -> list
     return [sys.executable, "-c", code, str(workshop.suite), "grade", "--tree", str(workshop.tree), *arguments]
 
 
-def test_a_whole_grade(workshop: Workshop, tmp_path: Path):
+def grade(workshop: Workshop, *arguments: str, steps: str = TWO_STEPS) -> tuple[subprocess.CompletedProcess[str], Any]:
+    """Grade a workshop, and return the process and the results."""
+    results = workshop.folder / "r.json"
+    command = a_grade(workshop, *arguments, "--results", str(results), steps=steps)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert results.exists(), done.stderr
+    return done, json.loads(results.read_text())
+
+
+def test_a_whole_grade(workshop: Workshop):
     workshop.write(
         module="x = 1\nprint('importing')\n",
         test_one="def test_a(module): assert module.x == 1\ndef test_b(module): assert module.x == 2\n",
         test_two="def test_c(module): assert module.x == 2\n",
     )
-    results = tmp_path / "r.json"
-    done = subprocess.run(a_grade(workshop, "--results", str(results)), cwd=ROOT, capture_output=True, text=True)
+    done, results = grade(workshop)
     assert done.returncode == 1, done.stderr
     assert "grading Step 1" in done.stderr
     assert "first to mend" in done.stdout
     assert "waits for Step 1" in done.stdout
-    written = json.loads(results.read_text())
-    assert (written["points"], written["possible"]) == (30, 100)
-    assert [test["kind"] for test in written["tests"]] == [None, "wrong", "blocked"]
+    assert (results["points"], results["possible"]) == (30, 100)
+    assert [test["kind"] for test in results["tests"]] == [None, "wrong", "blocked"]
 
 
 @pytest.mark.parametrize(
     ("step", "exit_code", "tasks", "points"),
     [("1", 1, ["1a", "1b"], (60, 100)), ("1a", 0, ["1a"], (60, 60)), ("1b", 1, ["1b"], (0, 40))],
 )
-def test_a_step_is_graded_in_parts(workshop: Workshop, tmp_path: Path, step, exit_code, tasks, points):
+def test_a_step_is_graded_in_parts(workshop: Workshop, step, exit_code, tasks, points):
     workshop.write(
         module="x = 1\n",
         test_one="def test_a(module): assert module.x == 1\n",
         test_two="@pytest.mark.essential\ndef test_b(module): assert module.x == 2\ndef test_c(module): pass\n",
     )
-    results = tmp_path / "r.json"
-    command = a_grade(workshop, "--step", step, "--results", str(results), steps=TWO_PARTS)
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    done, results = grade(workshop, "--step", step, steps=TWO_PARTS)
     assert done.returncode == exit_code, done.stderr
-    written = json.loads(results.read_text())
-    assert [task["task_id"] for task in written["steps"]] == tasks
-    assert (written["points"], written["possible"]) == points
-    assert [test["name"] for test in written["tests"] if test["essential"]] == ["test_two.py::test_b"] * ("1b" in tasks)
+    assert [task["task_id"] for task in results["steps"]] == tasks
+    assert (results["points"], results["possible"]) == points
+    assert [test["name"] for test in results["tests"] if test["essential"]] == ["test_two.py::test_b"] * ("1b" in tasks)
     assert ("Step 1b scores 0 points while this check fails." in done.stdout) == ("1b" in tasks)
 
 
-def test_an_import_error_is_no_points_and_exit_code_1(workshop: Workshop, tmp_path: Path):
+def test_an_import_error_is_no_points_and_exit_code_1(workshop: Workshop):
     workshop.write(module="import no_such_module\n", test_one="def test_a(): pass", test_two="def test_b(): pass")
-    results = tmp_path / "r.json"
-    done = subprocess.run(a_grade(workshop, "--results", str(results)), cwd=ROOT, capture_output=True, text=True)
+    done, results = grade(workshop)
     assert done.returncode == 1, done.stderr
     assert "No module named 'no_such_module'" in done.stdout
-    written = json.loads(results.read_text())
-    assert (written["status"], written["points"]) == ("error", 0)
-    assert [test["kind"] for test in written["tests"]] == ["not_importable"] * 2
+    assert (results["status"], results["points"]) == ("error", 0)
+    assert [test["kind"] for test in results["tests"]] == ["not_importable"] * 2
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
@@ -141,27 +150,13 @@ def test_an_interrupted_grade_leaves_no_process(workshop: Workshop, number: int)
     """
     hanging = "@pytest.mark.deadline(1000)\ndef test_a(module): module.hang()\n"
     workshop.write(module=module, test_one=hanging, test_two="def test_b(): pass")
-    grade = subprocess.Popen(a_grade(workshop), cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    running = subprocess.Popen(a_grade(workshop), cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
-        _wait_until(lambda: pid_file.exists() and pid_file.read_text().endswith(" "))
-        grade.send_signal(number)
-        assert grade.wait(timeout=120) == (-signal.SIGKILL if number == signal.SIGKILL else 130)
+        while not pid_file.exists() or not pid_file.read_text().endswith(" "):
+            assert running.poll() is None
+            time.sleep(0.05)
+        running.send_signal(number)
+        assert running.wait(timeout=120) == (-signal.SIGKILL if number == signal.SIGKILL else 130)
     finally:
-        grade.kill()
-    for pid in map(int, pid_file.read_text().split()):
-        _wait_until(lambda pid=pid: not _is_there(pid))
-
-
-def _wait_until(is_so) -> None:
-    give_up = time.monotonic() + 120
-    while not is_so():
-        assert time.monotonic() < give_up
-        time.sleep(0.05)
-
-
-def _is_there(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return True
+        running.kill()
+    wait_until_gone(*map(int, pid_file.read_text().split()))

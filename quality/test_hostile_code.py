@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import os
-import time
-
 import pytest
 
 from kata.grading.verdict import CRASHED, HUNG, NOT_RUN, TAMPERED, WRONG
-from quality.conftest import Workshop
+from quality.conftest import Workshop, wait_until_gone
 
 CALLED_IN_THE_MIDDLE = """
     def test_before(): pass
@@ -194,19 +191,4 @@ def test_no_process_outlives_its_step(workshop: Workshop, leaves: str):
     """
     verdicts = workshop.verdicts(CALLED_IN_THE_MIDDLE, module)
     assert [verdict.kind for verdict in verdicts] == [None, None, None]
-    _wait_until_gone(int(pid_file.read_text()))
-
-
-def _wait_until_gone(pid: int) -> None:
-    give_up = time.monotonic() + 60
-    while _is_there(pid):
-        assert time.monotonic() < give_up, f"process {pid} is still there"
-        time.sleep(0.05)
-
-
-def _is_there(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return True
+    wait_until_gone(int(pid_file.read_text()))

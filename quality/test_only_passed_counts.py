@@ -1,4 +1,4 @@
-"""A check counts only when it was expected and reported as exactly passed."""
+"""A check counts only if it was expected and reported as exactly passed."""
 
 from __future__ import annotations
 
@@ -6,29 +6,16 @@ from kata.grading.verdict import NOT_RUN, WRONG
 from quality.conftest import Workshop
 
 
-def test_passed_and_failed(kinds):
-    assert kinds("def test_a(): pass\ndef test_b(): assert 1 == 2\ndef test_c(): pass") == [None, WRONG, None]
-
-
-def test_skipped_or_expected_to_fail_is_wrong(kinds):
+def test_only_passed_is_passed(kinds):
     tests = """
+        def test_pass(): pass
+        def test_fail(): assert 1 == 2
         def test_skip(module): module.skip()
         def test_xfail(module): module.xfail()
         @pytest.mark.xfail
         def test_unexpected_pass(): pass
         @pytest.mark.skip
         def test_marked(): pass
-    """
-    module = """
-        import pytest
-        def skip(): pytest.skip("later")
-        def xfail(): pytest.xfail("never")
-    """
-    assert kinds(tests, module) == [WRONG] * 4
-
-
-def test_set_up_and_tear_down_count(kinds):
-    tests = """
         @pytest.fixture
         def before(): raise OSError("no")
         @pytest.fixture
@@ -37,8 +24,14 @@ def test_set_up_and_tear_down_count(kinds):
             raise OSError("no")
         def test_before(before): pass
         def test_after(after): pass
+        def test_last(): pass
     """
-    assert kinds(tests) == [WRONG, WRONG]
+    module = """
+        import pytest
+        def skip(): pytest.skip("later")
+        def xfail(): pytest.xfail("never")
+    """
+    assert kinds(tests, module) == [None, *[WRONG] * 7, None]
 
 
 def test_a_check_that_vanishes_is_not_run(workshop: Workshop):
@@ -48,10 +41,7 @@ def test_a_check_that_vanishes_is_not_run(workshop: Workshop):
         if "KATA_DATA_DIR" in os.environ and not os.environ.get("COLLECTED"):
             def test_sometimes(): pass
     """
-    workshop.write(
-        test_one=tests,
-        module="",
-    )
+    workshop.write(test_one=tests)
     # The second check is there when the suite is collected and gone when it is run.
     with (workshop.suite / "conftest.py").open("a") as conftest:
         conftest.write("\nimport os\n\ndef pytest_configure(config):\n")

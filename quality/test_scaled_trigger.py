@@ -9,12 +9,12 @@ from textwrap import dedent
 from typing import Any
 
 import pytest
+from quality.silence import Silence
 
 from kata.core.paths import ROOT, SOLUTION
 from kata.core.steps import find_steps
 from kata.grading.session import Session
 from quality.script import run_script
-from quality.silence import Silence
 
 _AS_SUBMISSION = '''
 
