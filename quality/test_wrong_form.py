@@ -8,7 +8,7 @@ import pytest
 
 from kata.core.paths import SOLUTION
 from quality.trees import WRONG
-from quality.wrong_form import Addition, Edit, EditError, Wrong
+from quality.wrong_form import EditError, Wrong, edited
 from tests.support.mistakes import Mistake
 
 MODULE = '''\
@@ -64,15 +64,10 @@ with Sensor() as dag:
 '''
 
 
-def edited(symbol: str, replace: str | None = None, *, by: str, text: str | None = None) -> str:
-    return Edit(symbol, replace, text, by).apply(MODULE)
-
-
 @pytest.mark.parametrize(
     ("symbol", "replace", "by", "old", "new"),
     [
         # Statements
-        ("size_of", "size = size * unit", "size //= unit", "size = size * unit", "size //= unit"),
         ("size_of", "size = size * unit\nreturn size", "return 1", "size = size * unit\n    return size ", "return 1 "),
         ("size_of", "return size", "", "return size ", "pass "),
         ("size_of", "return size", "if size:\n    return size", "return size ", "if size:\n        return size "),
@@ -84,18 +79,16 @@ def edited(symbol: str, replace: str | None = None, *, by: str, text: str | None
             "else:\n        path += b'/'",
         ),
         # Expressions
-        ("size_of", "size * unit", "size", "size * unit", "size"),
         ("size_of", "size * unit", "size + unit", "size * unit", "(size + unit)"),
-        ("size_of", "os.path.getsize( path, )", "1", "os.path.getsize(path)", "1"),
+        ("size_of", "os.path.getsize( path, )", "1", "os.path.getsize(path)", "(1)"),
         ("size_of", "log('–', path)", "log('gone')", 'log("–", path)', "log('gone')"),
-        ("size_of", "0", "1", "; return 0", "; return 1"),
+        ("size_of", "0", "1", "; return 0", "; return (1)"),
         ("Sensor.run", "(n for n in [self.limit])", "[1]", "(n for n in [self.limit])", "([1])"),
-        ("Sensor.run", "f'checked {self.limit}'", "'checked'", 'f"checked {self.limit}"', "'checked'"),
+        ("Sensor.run", "f'checked {self.limit}'", "'checked'", 'f"checked {self.limit}"', "('checked')"),
         # Arguments and parameters
         ("Sensor.run", "timeout=600", "timeout=60", "timeout=600", "timeout=60"),
         ("Sensor.run", "timeout=600", "", "timeout=600,", ""),
         ("Sensor.run", "end=''", "", ', end=""', ""),
-        ("dag", "name='task'", "", 'name="task",', ""),
         ("size_of", "unit: int = 1", "unit: int = 2", "unit: int = 1", "unit: int = 2"),
         ("size_of", "path: str", "path: object", "path: str", "path: object"),
         ("size_of", "strict: bool = True", "strict: bool = False", "strict: bool = True", "strict: bool = False"),
@@ -103,52 +96,48 @@ def edited(symbol: str, replace: str | None = None, *, by: str, text: str | None
         ("described", "'path': path", "'name': path", '"path": path', "'name': path"),
         ("described", "'path': path", "", '"path": path, ', " "),
         ("described", "'sizes': {'bytes': size_of(path)}", "", ', "sizes": {"bytes": size_of(path)}', ""),
-        ("described", "{'bytes': size_of(path)}", "1", '{"bytes": size_of(path)}', "1"),
+        ("described", "{'bytes': size_of(path)}", "1", '{"bytes": size_of(path)}', "(1)"),
         # Symbols
-        ("Sensor.pace", "self.limit", "2", "half(self.limit)", "half(2)"),
-        ("Sensor.pace.half", "2", "3", "number / 2", "number / 3"),
-        ("Sensor.limit", "5", "6", "limit = 5", "limit = 6"),
-        ("LIMIT", "100", "10", "LIMIT = 100", "LIMIT = 10"),
+        ("Sensor.pace", "self.limit", "2", "half(self.limit)", "half((2))"),
+        ("Sensor.pace.half", "2", "3", "number / 2", "number / (3)"),
+        ("LIMIT", "100", "10", "LIMIT = 100", "LIMIT = (10)"),
         ("dag.task", "retries=1", "retries=2", "retries=1", "retries=2"),
         ("", "import os", "import sys", "import os", "import sys"),
         ("Sensor.limit", None, "bound = 5", "limit = 5", "bound = 5"),
-        ("LIMIT", None, "LIMIT, MORE = 1, 2", "LIMIT = 100", "LIMIT, MORE = 1, 2"),
     ],
 )
 def test_replaces_what_matches_and_nothing_else(symbol, replace, by, old, new):
     assert MODULE.count(old) == 1
-    assert edited(symbol, replace, by=by) == MODULE.replace(old, new)
+    assert edited(MODULE, symbol, replace, by) == MODULE.replace(old, new)
 
 
 def test_replaces_a_symbol_as_a_whole():
-    after = edited("Sensor.pace", by="pace = 3")
-    assert "    limit = 5\n\n    pace = 3\n\n    async def run" in after
+    assert "    limit = 5\n\n    pace = 3\n\n    async def run" in edited(MODULE, "Sensor.pace", by="pace = 3")
 
 
 @pytest.mark.parametrize(("symbol", "text"), [("LIMIT", "10"), ("size_of", "a file"), ("", "dash")])
 def test_replaces_text(symbol, text):
-    assert edited(symbol, text=text, by="•") == MODULE.replace(text, "•")
+    assert edited(MODULE, symbol, text=text, by="•") == MODULE.replace(text, "•")
 
 
 @pytest.mark.parametrize(
-    ("edit", "said"),
+    ("symbol", "replace", "by", "said"),
     [
-        (Edit("size_of", "size * 2", None, "1"), "within size_of, expected one match, got none: size \\* 2"),
-        (Edit("size_of", "size", None, "1"), r"got 2 \(lines 17, 18\)"),
-        (Edit("size_of", "path: int", None, ""), "got none"),
-        (Edit("Sensor.run", "f'checked {self}'", None, "1"), "got none"),
-        (Edit("", "log", None, "1"), "at the top level, expected one match, got none"),
-        (Edit("LIMIT", None, "bytes", ""), "got none"),
-        (Edit("size_off", "size", None, ""), "expected one symbol size_off, got 0"),
-        (Edit("Sensor.half", "2", None, ""), "expected one symbol Sensor.half, got 0"),
-        (Edit("size_of.size", "unit", None, ""), "expected one symbol size_of.size, got 2"),
-        (Edit("size_of", "except OSError", None, ""), "neither statements nor an expression"),
-        (Edit("size_of", "size * unit", None, "return 1"), "can only be replaced by an expression"),
+        ("size_of", "size * 2", "1", "within size_of, expected one match, got none: size \\* 2"),
+        ("size_of", "size", "1", r"got 2 \(lines 17, 18\)"),
+        ("size_of", "path: int", "", "got none"),
+        ("Sensor.run", "f'checked {self}'", "1", "got none"),
+        ("", "log", "1", "at the top level, expected one match, got none"),
+        ("size_off", "size", "", "expected one symbol size_off, got 0"),
+        ("Sensor.half", "2", "", "expected one symbol Sensor.half, got 0"),
+        ("size_of.size", "unit", "", "expected one symbol size_of.size, got 2"),
+        ("size_of", "except OSError", "", "neither statements nor an expression"),
+        ("size_of", "size * unit", "", "can only be replaced by an expression"),
     ],
 )
-def test_says_why_it_does_not_fit(edit, said):
+def test_says_why_it_does_not_fit(symbol, replace, by, said):
     with pytest.raises(EditError, match=said):
-        edit.apply(MODULE)
+        edited(MODULE, symbol, replace, by)
 
 
 @pytest.mark.parametrize(
@@ -156,35 +145,28 @@ def test_says_why_it_does_not_fit(edit, said):
     [
         ("(path: str, unit: int = 1, *, strict: bool = True)", "(path,\n    unit=1, **more)"),
         ("os.path.exists(path)", "path"),
-        ('"–"', '"~"'),
         ("    size = size * unit", "    # So far.\n    size = (size  *\n       unit)"),
     ],
 )
 def test_no_change_elsewhere_breaks_an_edit(change):
     moved = MODULE.replace(*change)
     assert moved != MODULE
-    after = ast.unparse(ast.parse(Edit("size_of", "size * unit", None, "7").apply(moved)))
-    assert "\n    size = 7\n" in after
+    assert "\n    size = 7\n" in ast.unparse(ast.parse(edited(moved, "size_of", "size * unit", "7")))
 
 
-def test_adds_imports_after_those_of_the_module():
-    assert Addition("import sys").apply(MODULE) == MODULE.replace("LIMIT =", "import sys\n\nLIMIT =")
+WRONG_ONE = Wrong("two", "test_one", Mistake.RETURNS_NOTHING).within("DATA_DIR", by="DATA_DIR = 1")
 
 
 def test_makes_a_submission_of_several_edits(tmp_path):
-    wrong = (
-        Wrong("two", "test_one", Mistake.RETURNS_NOTHING).within("DATA_DIR", by='DATA_DIR = "/"').adding("import sys")
-    )
-    source = (wrong.make(tmp_path) / SOLUTION.name).read_text(encoding="utf-8")
-    assert "\nimport sys\n" in source
-    assert '\nDATA_DIR = "/"\n' in source
+    source = (WRONG_ONE.adding("import shelve").make(tmp_path) / SOLUTION.name).read_text(encoding="utf-8")
+    assert "\nimport shelve\n\n" in source
+    assert "\nDATA_DIR = 1\n" in source
 
 
-@pytest.mark.parametrize("by", ["1", "if"])
-def test_names_the_wrong_solution_that_does_not_fit(by):
-    wrong = Wrong("two", "test_one", Mistake.RETURNS_NOTHING).within("DATA_DIR", by="DATA_DIR = 1")
+@pytest.mark.parametrize(("text", "by"), [("= 2", "1"), ("= 1", "if")])
+def test_names_the_wrong_solution_that_does_not_fit(text, by):
     with pytest.raises(EditError, match=r"^two does not fit the reference solution: "):
-        wrong.within("DATA_DIR", text="= 1" if by == "if" else "= 2", by=by).source()
+        WRONG_ONE.within("DATA_DIR", text=text, by=by).source()
 
 
 def test_names_are_unique():
