@@ -17,14 +17,9 @@ from rich.console import Console
 from kata.core.paths import ROOT
 from kata.grading.verdict import StepGrade
 from quality import verdicts
-
-try:
-    import tomllib
-except ImportError:  # Python 3.10; pytest brings it there
-    import tomli as tomllib
+from quality.data import MOOT
 
 FROZEN = ROOT / "quality" / "baseline.json"
-MOOT = ROOT / "quality" / "moot.toml"
 
 
 def verdicts_now(say: verdicts.Say) -> dict[str, Any]:
@@ -50,7 +45,10 @@ def _graded(steps: list[StepGrade]) -> dict[str, Any]:
 
 
 def lost(frozen: dict[str, Any], now: dict[str, Any], moot: dict[str, str]) -> list[str]:
-    """Name each frozen verdict that is lost: red then, and green or gone now, without a reason."""
+    """Name each frozen verdict that is lost: red then, and green or gone now, without a reason.
+
+    :param moot: the names of what the contract no longer asks for, each with the sentence that dropped it.
+    """
     found = []
     for name, then in frozen["wrong"].items():
         graded = now["wrong"].get(name)
@@ -78,11 +76,6 @@ def renamed(frozen: dict[str, Any], now: dict[str, Any]) -> list[str]:
     ]
 
 
-def read_moot() -> dict[str, str]:
-    """Return the names of what the contract no longer asks for, each with the sentence that dropped it."""
-    return tomllib.loads(MOOT.read_text(encoding="utf-8"))
-
-
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m quality.baseline", description=__doc__)
     parser.add_argument("--freeze", action="store_true", help="write baseline.json again")
@@ -96,7 +89,7 @@ def main() -> int:
     frozen = json.loads(FROZEN.read_text(encoding="utf-8"))
     for line in renamed(frozen, now):
         console.print(f"  another name: {line}")
-    losses = lost(frozen, now, read_moot())
+    losses = lost(frozen, now, MOOT)
     for line in losses:
         console.print(f"✗ {line}")
     console.print(f"{'✗' if losses else '✓'} {len(losses)} verdicts lost, of {sum(map(len, frozen.values()))}")

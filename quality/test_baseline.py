@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import json
 
-from quality.baseline import FROZEN, lost, read_moot
+from quality.baseline import FROZEN, lost
+from quality.data import MOOT
 from quality.trees import WRONG
 
 RED = {"points": 0, "failing": {"step_1: x": "wrong"}}
 
 
 def test_a_frozen_wrong_solution_is_there_or_has_a_reason():
-    names, moot = {wrong.name for wrong in WRONG}, set(read_moot())
-    assert not set(json.loads(FROZEN.read_text(encoding="utf-8"))["wrong"]) - names - moot
-    assert not moot & names
+    names = {wrong.name for wrong in WRONG}
+    assert not set(json.loads(FROZEN.read_text(encoding="utf-8"))["wrong"]) - names - set(MOOT)
+    assert not names & set(MOOT)
 
 
 def test_a_verdict_that_turned_green_is_lost_unless_it_is_moot():

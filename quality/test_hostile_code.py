@@ -6,6 +6,7 @@ import pytest
 
 from kata.grading.verdict import CRASHED, HUNG, NOT_RUN, TAMPERED, WRONG
 from quality.conftest import Workshop, wait_until_gone
+from quality.data import HOSTILE
 
 CALLED_IN_THE_MIDDLE = """
     def test_before(): pass
@@ -14,28 +15,7 @@ CALLED_IN_THE_MIDDLE = """
 """
 HANGING_IN_THE_MIDDLE = CALLED_IN_THE_MIDDLE.replace("def test_bad", "@pytest.mark.deadline(1)\n    def test_bad")
 
-
-ENDS = {
-    "import os; os._exit(0)": "it exited with code 0, as os._exit(0) does",
-    "import os; os._exit(3)": "it exited with code 3, as os._exit(3) does",
-    "import os, signal; os.kill(os.getpid(), signal.SIGSEGV)": "killed by SIGSEGV",
-    "import os, signal; os.kill(os.getpid(), signal.SIGTERM)": "killed by SIGTERM",
-    "import os; os.abort()": "killed by SIGABRT",
-    "import pytest; pytest.exit('done', returncode=0)": "your code called pytest.exit()",
-    "raise KeyboardInterrupt": "your code raised KeyboardInterrupt",
-    "import os, signal; os.killpg(0, signal.SIGKILL)": "killed by SIGKILL",
-    "import os, signal, time; os.kill(os.getppid(), signal.SIGKILL); time.sleep(1e6)": (
-        "it ended or halted the process that grades it"
-    ),
-    "import os, signal, time; os.killpg(os.getpgid(os.getppid()), signal.SIGKILL); time.sleep(1e6)": (
-        "it ended or halted the process that grades it"
-    ),
-    "import os, threading, time; threading.Thread(target=os._exit, args=(0,)).start(); time.sleep(9)": (
-        "it exited with code 0, as os._exit(0) does"
-    ),
-    "type('_', (), {'__del__': lambda _: __import__('os')._exit(0)})()": "it exited with code 0, as os._exit(0) does",
-    "__import__('signal').raise_signal(2)": "your code raised KeyboardInterrupt",
-}
+ENDS = HOSTILE["ends"]
 
 
 @pytest.mark.parametrize(("bad", "how"), ENDS.items(), ids=ENDS)
@@ -61,21 +41,7 @@ def test_skipping_the_check(workshop: Workshop, bad: str):
     assert verdicts[1].error == "The check was skipped; a skipped check does not count as passed."
 
 
-@pytest.mark.parametrize(
-    ("bad", "words"),
-    [
-        ("import os; os._exit(0)", "it exited with code 0"),
-        ("import sys; sys.exit(0)", "it calls sys.exit() at module level"),
-        ("import pytest; pytest.exit('done', returncode=0)", "Importing the file fails: Exit: done"),
-        ("import pytest; pytest.skip('later', allow_module_level=True)", "Importing the file fails: Skipped: later"),
-        ("raise KeyboardInterrupt", "Importing the file fails: KeyboardInterrupt"),
-        ("import os, signal; os.kill(os.getpid(), signal.SIGSEGV)", "killed by SIGSEGV"),
-        ("import os; os.closerange(0, 256)", "it closed the file that the grader listens to"),
-        ("taken = bytearray(2**33)", "needed more than 1 GiB of memory"),
-        ("while True: print('x' * 10**6)", "or printed as much"),
-        ("class Odd(Exception):\n    def __str__(self): raise SystemExit\nraise Odd", "its text cannot be had"),
-    ],
-)
+@pytest.mark.parametrize(("bad", "words"), HOSTILE["ends_at_import"].items())
 def test_a_bad_end_at_import(workshop: Workshop, bad: str, words: str):
     problem = workshop.import_problem(bad)
     assert problem is not None

@@ -8,6 +8,7 @@ import pytest
 
 from kata.core.paths import SUITE
 from kata.grading.verdict import WRONG
+from quality.data import HOSTILE
 
 WITH_SUPPORT = f"import sys\nsys.path.insert(0, {str(SUITE)!r})\n"
 
@@ -24,26 +25,7 @@ PLAIN = """
     def test_a(module): expect(is_plain_json(module.value()), called="value()", got="something else")
 """
 
-LIARS = {
-    "equal to everything": "class Liar: __eq__ = lambda *_: True",
-    "an int that is equal to everything": "class Liar(int): __eq__ = lambda *_: True; __hash__ = int.__hash__",
-    "of the class int, as it says": "class Liar: __class__ = int; __eq__ = lambda *_: True",
-    "true": "class Liar: __bool__ = lambda *_: True",
-    "without a repr": "class Liar: __eq__ = lambda *_: True; __repr__ = lambda _: 1 / 0",
-    "with a repr that ends the process": "class Liar:\n    def __repr__(self): raise SystemExit(0)",
-    "with a repr of 100 MB": "class Liar: __eq__ = lambda *_: True; __repr__ = lambda _: 'x' * 10**8",
-    "skipping when it is shown": "import pytest\nclass Liar: __repr__ = lambda _: pytest.skip('later')",
-    "with a metaclass that lies": """
-        class Type(type): __eq__ = lambda *_: True; __hash__ = type.__hash__; __instancecheck__ = lambda *_: True
-        class Liar(metaclass=Type): __eq__ = lambda *_: True
-    """,
-}
-
-NOT_PLAIN = {
-    "a dict with other items": "class Liar(dict): __getitem__ = lambda *_: 1; __repr__ = lambda _: '{}'",
-    "a list that has everything in it": "class Liar(list): __contains__ = lambda *_: True",
-    "a text that is equal to everything": "class Liar(str): __eq__ = lambda *_: True; __hash__ = str.__hash__",
-}
+LIARS, NOT_PLAIN = HOSTILE["liars"], HOSTILE["not_plain"]
 
 
 @pytest.mark.parametrize("liar", LIARS.values(), ids=LIARS)
@@ -74,4 +56,4 @@ def test_not_plain_texts_do_not_break_the_message(workshop):
 
 
 def _module(liar: str, value: str = "Liar()") -> str:
-    return textwrap.dedent(liar) + f"\ndef value(): return {value}\n"
+    return f"{liar}\ndef value(): return {value}\n"

@@ -70,33 +70,27 @@ with Sensor() as dag:
         # Statements
         ("size_of", "size = size * unit\nreturn size", "return 1", "size = size * unit\n    return size ", "return 1 "),
         ("size_of", "return size", "", "return size ", "pass "),
-        ("size_of", "return size", "if size:\n    return size", "return size ", "if size:\n        return size "),
         (
             "described",
             "if path == b'.': path = b'/'",
-            "path += b'/'",
+            "x",
             'elif path == b".":\n        path = b"/"',
-            "else:\n        path += b'/'",
+            "else:\n        x",
         ),
         # Expressions
         ("size_of", "size * unit", "size + unit", "size * unit", "(size + unit)"),
         ("size_of", "os.path.getsize( path, )", "1", "os.path.getsize(path)", "(1)"),
-        ("size_of", "log('–', path)", "log('gone')", 'log("–", path)', "log('gone')"),
-        ("size_of", "0", "1", "; return 0", "; return (1)"),
         ("Sensor.run", "(n for n in [self.limit])", "[1]", "(n for n in [self.limit])", "([1])"),
         ("Sensor.run", "f'checked {self.limit}'", "'checked'", 'f"checked {self.limit}"', "('checked')"),
         # Arguments and parameters
         ("Sensor.run", "timeout=600", "timeout=60", "timeout=600", "timeout=60"),
         ("Sensor.run", "timeout=600", "", "timeout=600,", ""),
         ("Sensor.run", "end=''", "", ', end=""', ""),
-        ("size_of", "unit: int = 1", "unit: int = 2", "unit: int = 1", "unit: int = 2"),
         ("size_of", "path: str", "path: object", "path: str", "path: object"),
         ("size_of", "strict: bool = True", "strict: bool = False", "strict: bool = True", "strict: bool = False"),
         # Entries
         ("described", "'path': path", "'name': path", '"path": path', "'name': path"),
-        ("described", "'path': path", "", '"path": path, ', " "),
         ("described", "'sizes': {'bytes': size_of(path)}", "", ', "sizes": {"bytes": size_of(path)}', ""),
-        ("described", "{'bytes': size_of(path)}", "1", '{"bytes": size_of(path)}', "(1)"),
         # Symbols
         ("Sensor.pace", "self.limit", "2", "half(self.limit)", "half((2))"),
         ("Sensor.pace.half", "2", "3", "number / 2", "number / (3)"),
@@ -111,13 +105,9 @@ def test_replaces_what_matches_and_nothing_else(symbol, replace, by, old, new):
     assert edited(MODULE, symbol, replace, by) == MODULE.replace(old, new)
 
 
-def test_replaces_a_symbol_as_a_whole():
+def test_replaces_a_symbol_as_a_whole_and_a_text():
     assert "    limit = 5\n\n    pace = 3\n\n    async def run" in edited(MODULE, "Sensor.pace", by="pace = 3")
-
-
-@pytest.mark.parametrize(("symbol", "text"), [("LIMIT", "10"), ("size_of", "a file"), ("", "dash")])
-def test_replaces_text(symbol, text):
-    assert edited(MODULE, symbol, text=text, by="•") == MODULE.replace(text, "•")
+    assert edited(MODULE, "size_of", text="a file", by="•") == MODULE.replace("a file", "•")
 
 
 @pytest.mark.parametrize(
@@ -140,17 +130,9 @@ def test_says_why_it_does_not_fit(symbol, replace, by, said):
         edited(MODULE, symbol, replace, by)
 
 
-@pytest.mark.parametrize(
-    "change",
-    [
-        ("(path: str, unit: int = 1, *, strict: bool = True)", "(path,\n    unit=1, **more)"),
-        ("os.path.exists(path)", "path"),
-        ("    size = size * unit", "    # So far.\n    size = (size  *\n       unit)"),
-    ],
-)
-def test_no_change_elsewhere_breaks_an_edit(change):
-    moved = MODULE.replace(*change)
-    assert moved != MODULE
+def test_no_change_elsewhere_breaks_an_edit():
+    moved = MODULE.replace("(path: str, unit: int = 1, *, strict: bool = True)", "(path,\n    unit=1, **more)")
+    moved = moved.replace("    size = size * unit", "    # So far.\n    size = (size  *\n       unit)")
     assert "\n    size = 7\n" in ast.unparse(ast.parse(edited(moved, "size_of", "size * unit", "7")))
 
 
