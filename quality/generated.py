@@ -9,6 +9,9 @@ import os
 import re
 import subprocess
 import sys
+from pathlib import Path
+
+from jinja2 import Environment
 
 from kata.core.files import write_between_marks
 from kata.core.paths import ROOT
@@ -17,52 +20,6 @@ from quality.measured_table import markdown
 
 README = ROOT / "README.md"
 WORKFLOW = ROOT / ".github" / "workflows" / "classroom.yml"
-
-_HEAD = """\
-# GitHub Classroom's autograding: a test for each step. Made from the registry: python -m quality.generated
-name: Autograding Tests
-
-on: [push, repository_dispatch]
-
-permissions:
-  checks: write
-  actions: read
-  contents: read
-
-jobs:
-  autograding:
-    # The template itself holds the starter, which is worth nothing yet.
-    if: ${{ github.actor != 'github-classroom[bot]' && !github.event.repository.is_template }}
-    runs-on: ubuntu-latest
-    timeout-minutes: 30
-    steps:
-      - uses: actions/checkout@v4
-      - uses: actions/setup-python@v5
-        with:
-          python-version: "3.12"
-          cache: pip
-          cache-dependency-path: requirements.txt
-      - name: Install Airflow
-        run: make setup
-"""
-_STEP = """\
-      - name: {step.name}
-        id: {id}
-        uses: classroom-resources/autograding-command-grader@v1
-        with:
-          test-name: "{step.name}: {step.title}"
-          command: make grade STEP={step.id}
-          timeout: 5
-          max-score: {step.points}
-"""
-_REPORT = """\
-      - name: Report
-        uses: classroom-resources/autograding-grading-reporter@v1
-        env:
-{results}
-        with:
-          runners: {ids}
-"""
 
 
 def scorecard() -> str:
@@ -86,10 +43,12 @@ def _row(step: Step) -> list[str]:
 
 def workflow() -> str:
     """Return the workflow of GitHub Classroom."""
-    ids = {step.name.lower().replace(" ", "-"): step for step in STEPS}
-    results = "\n".join(f'          {id.upper()}_RESULTS: "${{{{ steps.{id}.outputs.result }}}}"' for id in ids)
-    steps = "".join(_STEP.format(step=step, id=id) for id, step in ids.items())
-    return _HEAD + steps + _REPORT.format(results=results, ids=",".join(ids))
+    # GitHub has expressions of its own in {{ }}.
+    jinja = Environment(
+        variable_start_string="<<", variable_end_string=">>", line_statement_prefix="%%", keep_trailing_newline=True
+    )
+    template = jinja.from_string(Path(__file__).with_name("classroom.yml.jinja").read_text(encoding="utf-8"))
+    return template.render(steps={step.name.lower().replace(" ", "-"): step for step in STEPS})
 
 
 if __name__ == "__main__":

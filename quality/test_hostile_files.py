@@ -12,6 +12,7 @@ from kata.grading.grader import Grader
 from kata.grading.kept_files import KeptFiles
 from kata.grading.verdict import TAMPERED, WRONG
 from quality.conftest import Workshop
+from quality.data import HOSTILE
 from quality.verdicts import Silence
 
 CALLED = "def test_bad(module): assert module.good() == 1\n"
@@ -70,10 +71,7 @@ def test_kept_files_are_written_as_they_were(tmp_path: Path):
     assert [file.read_text() for file in written] == ["1", "2"]
 
 
-@pytest.mark.parametrize(
-    "name",
-    "conftest.py sitecustomize.py pytest.py airflow/__init__.py support/contract.py json.py _pytest.py".split(),
-)
+@pytest.mark.parametrize("name", HOSTILE["beside_the_module"]["names"])
 def test_files_beside_the_module_are_not_the_graders(workshop: Workshop, name: str):
     workshop.write(module="def good(): return 2\n", test_one=CALLED)
     beside = workshop.tree / name
