@@ -17,21 +17,12 @@ import pytest
 
 from kata.command_line import main
 from kata.core.paths import MODULE, ROOT
+from kata.core.steps import Step
+from kata.grading.grader import Grader
+from kata.grading.session import Deadlines
 from quality.conftest import Workshop, wait_until_gone
 
-TWO_STEPS = '(Step("1", "One", 60, "test_one.py"), Step("2", "Two", 40, "test_two.py", depends_on=("1",)))'
-TWO_PARTS = '(Step("1a", "One", 60, "test_one.py"), Step("1b", "Two", 40, "test_two.py", depends_on=("1a",)))'
-A_GRADE = """
-import sys
-from pathlib import Path
-from kata.grading import grader
-from kata.command_line import main
-from kata.core.steps import Step
-steps = {steps}
-suite = Path(sys.argv.pop(1))
-grader.Grader.__init__.__defaults__ = (suite, steps, suite / "no skeleton", grader.Deadlines())
-sys.exit(main(sys.argv[1:]))
-"""
+STEPS = (Step("1a", "One", 60, "test_one.py"), Step("1b", "Two", 40, "test_two.py", depends_on=("1a",)))
 
 
 def kata(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -45,6 +36,16 @@ def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> 
     """Return a function that carries a command out in this process: its exit code and what it prints."""
     monkeypatch.setattr("signal.signal", lambda *_: None)
     return lambda *arguments: (main([*arguments]), *capsys.readouterr())
+
+
+@pytest.fixture
+def grade(run: Callable[..., tuple[int, str, str]], workshop: Workshop, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Return a function that grades the workshop: exit code, scorecard, progress and results."""
+    defaults = (workshop.suite, STEPS, workshop.suite / "no skeleton", Deadlines())
+    monkeypatch.setattr(Grader.__init__, "__defaults__", defaults)
+    results = workshop.folder / "results.json"
+    grade_it = ["grade", "--tree", str(workshop.tree), "--results", str(results)]
+    return lambda *arguments: (*run(*grade_it, *arguments), json.loads(results.read_text()))
 
 
 @pytest.mark.parametrize(
@@ -87,59 +88,51 @@ def test_a_file_that_cannot_be_parsed_is_exit_code_1(run, command: str, tmp_path
     assert "def f(:" in told
 
 
-def a_grade(workshop: Workshop, *arguments: str, steps: str = TWO_STEPS) -> list[str]:
-    code = A_GRADE.format(steps=steps)
-    return [sys.executable, "-c", code, str(workshop.suite), "grade", "--tree", str(workshop.tree), *arguments]
-
-
-def grade(workshop: Workshop, *arguments: str, steps: str = TWO_STEPS) -> tuple[subprocess.CompletedProcess[str], Any]:
-    """Grade a workshop, and return the process and the results."""
-    results = workshop.folder / "r.json"
-    command = a_grade(workshop, *arguments, "--results", str(results), steps=steps)
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
-    assert results.exists(), done.stderr
-    return done, json.loads(results.read_text())
-
-
-def test_a_whole_grade(workshop: Workshop):
-    workshop.write(
-        module="x = 1\nprint('importing')\n",
-        test_one="def test_a(module): assert module.x == 1\ndef test_b(module): assert module.x == 2\n",
-        test_two="def test_c(module): assert module.x == 2\n",
-    )
-    done, results = grade(workshop)
-    assert done.returncode == 1, done.stderr
-    assert "grading Step 1" in done.stderr
-    assert "first to mend" in done.stdout
-    assert "waits for Step 1" in done.stdout
-    assert (results["points"], results["possible"]) == (30, 100)
-    assert [test["kind"] for test in results["tests"]] == [None, "wrong", "blocked"]
+def test_a_whole_grade(grade, workshop: Workshop):
+    tests = "def test_a(module): assert module.x == 1\ndef test_b(module): assert module.x == 2\n"
+    workshop.write(module="x = 1\nprint('importing')\n", test_one=tests, test_two=tests.replace("test_", "test_2"))
+    exit_code, scorecard, progress, results = grade()
+    assert exit_code == 1
+    assert "grading Step 1" in progress
+    assert "first to mend" in scorecard
+    assert "waits for Step 1a" in scorecard
+    assert (results["points"], results["possible"]) == (50, 100)
+    assert [test["kind"] for test in results["tests"]] == [None, "wrong", None, "blocked"]
 
 
 @pytest.mark.parametrize(
-    ("step", "exit_code", "tasks", "points"), [("1", 1, ["1a", "1b"], (60, 100)), ("1a", 0, ["1a"], (60, 60))]
+    ("step", "exit_code", "tasks", "points"),
+    [("1", 1, ["1a", "1b"], (60, 100)), ("1a", 0, ["1a"], (60, 60)), ("1b", 1, ["1b"], (0, 40))],
 )
-def test_a_step_is_graded_in_parts(workshop: Workshop, step, exit_code, tasks, points):
-    workshop.write(
-        module="x = 1\n",
-        test_one="def test_a(module): assert module.x == 1\n",
-        test_two="@pytest.mark.essential\ndef test_b(module): assert module.x == 2\ndef test_c(module): pass\n",
-    )
-    done, results = grade(workshop, "--step", step, steps=TWO_PARTS)
-    assert done.returncode == exit_code, done.stderr
+def test_a_step_is_graded_in_parts(grade, workshop: Workshop, step, exit_code, tasks, points):
+    tests = "@pytest.mark.essential\ndef test_b(module): assert module.x == 2\ndef test_c(module): pass\n"
+    workshop.write(module="x = 1\n", test_one="def test_a(module): assert module.x == 1\n", test_two=tests)
+    code, scorecard, _, results = grade("--step", step)
+    assert code == exit_code
     assert [task["task_id"] for task in results["steps"]] == tasks
     assert (results["points"], results["possible"]) == points
-    assert [test["name"] for test in results["tests"] if test["essential"]] == ["test_two.py::test_b"] * ("1b" in tasks)
-    assert ("Step 1b scores 0 points while this check fails." in done.stdout) == ("1b" in tasks)
+    assert ("Step 1b scores 0 points while this check fails." in scorecard) == ("1b" in tasks)
 
 
-def test_an_import_error_is_no_points_and_exit_code_1(workshop: Workshop):
+def test_an_import_error_is_no_points_and_exit_code_1(grade, workshop: Workshop):
     workshop.write(module="import no_such_module\n", test_one="def test_a(): pass", test_two="def test_b(): pass")
-    done, results = grade(workshop)
-    assert done.returncode == 1, done.stderr
-    assert "No module named 'no_such_module'" in done.stdout
+    exit_code, scorecard, _, results = grade()
+    assert exit_code == 1
+    assert "No module named 'no_such_module'" in scorecard
     assert (results["status"], results["points"]) == ("error", 0)
     assert [test["kind"] for test in results["tests"]] == ["not_importable"] * 2
+
+
+A_GRADE = """
+import sys
+from pathlib import Path
+from kata.core.steps import Step
+from kata.grading.grader import Deadlines, Grader
+from kata.command_line import main
+suite = Path(sys.argv[1])
+Grader.__init__.__defaults__ = (suite, (Step("1", "One", 100, "test_one.py"),), suite / "no skeleton", Deadlines())
+sys.exit(main(["grade", "--tree", sys.argv[2]]))
+"""
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
@@ -152,9 +145,9 @@ def test_an_interrupted_grade_leaves_no_process(workshop: Workshop, number: int)
                 file.write(f"{{os.getpid()}} {{os.getppid()}} ")
             time.sleep(1e6)
     """
-    hanging = "@pytest.mark.deadline(1000)\ndef test_a(module): module.hang()\n"
-    workshop.write(module=module, test_one=hanging, test_two="def test_b(): pass")
-    running = subprocess.Popen(a_grade(workshop), cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    workshop.write(module=module, test_one="@pytest.mark.deadline(1000)\ndef test_a(module): module.hang()\n")
+    command = [sys.executable, "-c", A_GRADE, workshop.suite, workshop.tree]
+    running = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         while not pid_file.exists() or not pid_file.read_text().endswith(" "):
             assert running.poll() is None

@@ -25,16 +25,7 @@ def test_ending_the_process(workshop: Workshop, bad: str, how: str):
     assert verdicts[1].error == f"The process ended in the middle of the check: {how}."
 
 
-@pytest.mark.parametrize(
-    "bad",
-    [
-        "import pytest; pytest.skip('later')",
-        "import pytest; pytest.xfail('never')",
-        "import pytest; pytest.importorskip('no_such_module')",
-        "import unittest; raise unittest.SkipTest",
-        "import pytest; raise pytest.skip.Exception('later', allow_module_level=True)",
-    ],
-)
+@pytest.mark.parametrize("bad", HOSTILE["skips"]["codes"])
 def test_skipping_the_check(workshop: Workshop, bad: str):
     verdicts = workshop.verdicts(CALLED_IN_THE_MIDDLE, f"def bad():\n    {bad}\n")
     assert [verdict.kind for verdict in verdicts] == [None, WRONG, None]
@@ -52,14 +43,7 @@ def test_sys_exit_in_a_call(kinds):
     assert kinds(CALLED_IN_THE_MIDDLE, "import sys\ndef bad():\n    sys.exit(0)\n") == [None, WRONG, None]
 
 
-@pytest.mark.parametrize(
-    "bad",
-    [
-        "while True: pass",
-        "import time; time.sleep(1e6)",
-        "import signal; signal.pause()",
-    ],
-)
+@pytest.mark.parametrize("bad", ["while True: pass", "import time; time.sleep(1e6)", "import signal; signal.pause()"])
 def test_hanging(workshop: Workshop, bad: str):
     verdicts = workshop.verdicts(HANGING_IN_THE_MIDDLE, f"def bad():\n    x = 1\n    {bad}\n")
     assert [verdict.kind for verdict in verdicts] == [None, HUNG, None]

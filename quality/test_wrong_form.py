@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import ast
-
 import pytest
 
 from kata.core.paths import SOLUTION
@@ -14,19 +12,13 @@ from tests.support.mistakes import Mistake
 MODULE = '''\
 """A module – with a dash."""
 
-from __future__ import annotations
-
 import os
 
 LIMIT = 100  # files
 
-log = print
-
 
 def size_of(path: str, unit: int = 1, *, strict: bool = True) -> int:
     """Return the size of a file."""
-    if not os.path.exists(path):
-        log("–", path); return 0
     size = os.path.getsize(path)
     size = size * unit
     return size  # in bytes
@@ -50,17 +42,13 @@ class Sensor:
 
         return half(self.limit)
 
-    async def run(self) -> None:
-        while True:
-            await self.check(
-                timeout=600,
-                retries=3,
-            )
-            log(f"checked {self.limit}", sum(n for n in [self.limit]), end="")
+    def run(self) -> None:
+        self.check(timeout=600, retries=3)
+        log(f"checked {self.limit}", sum(n for n in [self.limit]), end="")
 
 
 with Sensor() as dag:
-    task = Sensor(name="task", retries=1)
+    task = Sensor(name="–", retries=1)
 '''
 
 
@@ -106,7 +94,7 @@ def test_replaces_what_matches_and_nothing_else(symbol, replace, by, old, new):
 
 
 def test_replaces_a_symbol_as_a_whole_and_a_text():
-    assert "    limit = 5\n\n    pace = 3\n\n    async def run" in edited(MODULE, "Sensor.pace", by="pace = 3")
+    assert "    limit = 5\n\n    pace = 3\n\n    def run" in edited(MODULE, "Sensor.pace", by="pace = 3")
     assert edited(MODULE, "size_of", text="a file", by="•") == MODULE.replace("a file", "•")
 
 
@@ -114,10 +102,10 @@ def test_replaces_a_symbol_as_a_whole_and_a_text():
     ("symbol", "replace", "by", "said"),
     [
         ("size_of", "size * 2", "1", "within size_of, expected one match, got none: size \\* 2"),
-        ("size_of", "size", "1", r"got 2 \(lines 17, 18\)"),
+        ("size_of", "size", "1", r"got 2 \(lines 11, 12\)"),
         ("size_of", "path: int", "", "got none"),
         ("Sensor.run", "f'checked {self}'", "1", "got none"),
-        ("", "log", "1", "at the top level, expected one match, got none"),
+        ("", "size_of", "1", "at the top level, expected one match, got none"),
         ("size_off", "size", "", "expected one symbol size_off, got 0"),
         ("Sensor.half", "2", "", "expected one symbol Sensor.half, got 0"),
         ("size_of.size", "unit", "", "expected one symbol size_of.size, got 2"),
@@ -130,12 +118,6 @@ def test_says_why_it_does_not_fit(symbol, replace, by, said):
         edited(MODULE, symbol, replace, by)
 
 
-def test_no_change_elsewhere_breaks_an_edit():
-    moved = MODULE.replace("(path: str, unit: int = 1, *, strict: bool = True)", "(path,\n    unit=1, **more)")
-    moved = moved.replace("    size = size * unit", "    # So far.\n    size = (size  *\n       unit)")
-    assert "\n    size = 7\n" in ast.unparse(ast.parse(edited(moved, "size_of", "size * unit", "7")))
-
-
 WRONG_ONE = Wrong("two", "test_one", Mistake.RETURNS_NOTHING).within("DATA_DIR", by="DATA_DIR = 1")
 
 
@@ -143,12 +125,8 @@ def test_makes_a_submission_of_several_edits(tmp_path):
     source = (WRONG_ONE.adding("import shelve").make(tmp_path) / SOLUTION.name).read_text(encoding="utf-8")
     assert "\nimport shelve\n\n" in source
     assert "\nDATA_DIR = 1\n" in source
-
-
-@pytest.mark.parametrize(("text", "by"), [("= 2", "1"), ("= 1", "if")])
-def test_names_the_wrong_solution_that_does_not_fit(text, by):
     with pytest.raises(EditError, match=r"^two does not fit the reference solution: "):
-        WRONG_ONE.within("DATA_DIR", text=text, by=by).source()
+        WRONG_ONE.within("DATA_DIR", text="= 1", by="if").source()
 
 
 def test_names_are_unique():
