@@ -15,6 +15,7 @@ import psutil
 import pytest
 
 from kata.core.environment import child_environment
+from kata.core.files import read_toml
 from kata.core.paths import MODULE
 from kata.core.steps import Step
 from kata.core.submission import Problem
@@ -25,6 +26,8 @@ from kata.grading.step_work import STEP_DEADLINE, StepWork
 from kata.grading.supervisor import Supervisor
 from kata.grading.verdict import Verdict
 from quality.verdicts import RECORD, grading
+
+HOSTILE = read_toml(Path(__file__).with_name("hostile.toml"))
 
 SUITE_CONFTEST = f"""
 import importlib, sys

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 
-from quality.baseline import FROZEN, lost
-from quality.data import MOOT
+from quality.baseline import FROZEN, MOOT, lost
 from quality.trees import WRONG
 
 RED = {"points": 0, "failing": {"step_1: x": "wrong"}}

@@ -15,7 +15,7 @@ from unittest.mock import Mock
 
 import pytest
 
-from kata.command_line import main
+from kata.__main__ import app
 from kata.core.paths import MODULE, ROOT
 from kata.core.steps import Step
 from kata.grading.grader import Grader
@@ -35,7 +35,13 @@ def kata(*arguments: str) -> subprocess.CompletedProcess[str]:
 def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
     """Return a function that carries a command out in this process: its exit code and what it prints."""
     monkeypatch.setattr("signal.signal", lambda *_: None)
-    return lambda *arguments: (main([*arguments]), *capsys.readouterr())
+
+    def carry_out(*arguments: str) -> tuple[int, str, str]:
+        with pytest.raises(SystemExit) as ended:
+            app([*arguments])
+        return (ended.value.code, *capsys.readouterr())
+
+    return carry_out
 
 
 @pytest.fixture
@@ -94,7 +100,7 @@ def test_a_whole_grade(grade, workshop: Workshop):
     exit_code, scorecard, progress, results = grade()
     assert exit_code == 1
     assert "grading Step 1" in progress
-    assert "first to mend" in scorecard
+    assert "fix this first" in scorecard
     assert "waits for Step 1a" in scorecard
     assert (results["points"], results["possible"]) == (50, 100)
     assert [test["kind"] for test in results["tests"]] == [None, "wrong", None, "blocked"]
@@ -128,10 +134,10 @@ import sys
 from pathlib import Path
 from kata.core.steps import Step
 from kata.grading.grader import Deadlines, Grader
-from kata.command_line import main
+from kata.__main__ import app
 suite = Path(sys.argv[1])
 Grader.__init__.__defaults__ = (suite, (Step("1", "One", 100, "test_one.py"),), suite / "no skeleton", Deadlines())
-sys.exit(main(["grade", "--tree", sys.argv[2]]))
+app(["grade", "--tree", sys.argv[2]])
 """
 
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 
 from kata.grading.verdict import CRASHED, HUNG, NOT_RUN, TAMPERED, WRONG
-from quality.conftest import Workshop, wait_until_gone
-from quality.data import HOSTILE
+from quality.conftest import HOSTILE, Workshop, wait_until_gone
 
 CALLED_IN_THE_MIDDLE = """
     def test_before(): pass

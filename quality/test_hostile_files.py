@@ -11,8 +11,7 @@ from kata.core.steps import Step
 from kata.grading.grader import Grader
 from kata.grading.kept_files import KeptFiles
 from kata.grading.verdict import TAMPERED, WRONG
-from quality.conftest import Workshop
-from quality.data import HOSTILE
+from quality.conftest import HOSTILE, Workshop
 from quality.verdicts import Silence
 
 CALLED = "def test_bad(module): assert module.good() == 1\n"

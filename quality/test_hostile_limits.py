@@ -7,8 +7,7 @@ import textwrap
 import pytest
 
 from kata.grading.verdict import CRASHED, HUNG, NOT_RUN, WRONG
-from quality.conftest import Workshop
-from quality.data import HOSTILE
+from quality.conftest import HOSTILE, Workshop
 
 MIDDLE = """
     def test_before(): pass

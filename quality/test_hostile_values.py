@@ -8,7 +8,7 @@ import pytest
 
 from kata.core.paths import SUITE
 from kata.grading.verdict import WRONG
-from quality.data import HOSTILE
+from quality.conftest import HOSTILE
 
 WITH_SUPPORT = f"import sys\nsys.path.insert(0, {str(SUITE)!r})\n"
 

@@ -44,7 +44,7 @@ def test_the_first_failing_step_and_what_waits_for_it():
     text = printed(grade_of(grades(s3b=2, s4=1)))
     lines = {line.split()[2]: line for line in text.splitlines() if " Step " in line and "/" in line}
     assert lines["3b"].split()[0] == "✗"
-    assert "first to mend" in lines["3b"]
+    assert "fix this first" in lines["3b"]
     assert "5/10" in lines["3b"]
     assert "waits for Step 3b" in lines["4"]
     assert "Step 3b: Sentence 2." in text
@@ -75,22 +75,22 @@ def test_what_was_printed_stands_apart():
 
 def test_a_problem_with_its_line_and_a_caret():
     grade = grade_of([StepGrade(each.step, []) for each in grades()])
-    grade.problem = Problem("Python cannot parse the file.", "exercise/x.py", "Mend it.", 3, "    def f(:", 11)
+    grade.problem = Problem("Python cannot parse the file.", "exercise/x.py", "Fix it.", 3, "    def f(:", 11)
     text = printed(grade)
     assert "exercise/x.py:3" in text
     lines = text.splitlines()
     number = next(number for number, line in enumerate(lines) if "def f(:" in line)
     assert lines[number + 1].index("^") == lines[number].index(":")
-    assert "Next: Mend it. Then run" in text
+    assert "Next: Fix it. Then run" in text
 
 
 def test_nothing_is_blamed_when_the_file_cannot_be_imported():
     grade = grade_of([StepGrade(each.step, [Verdict(Check("a", "T.", 10), NOT_IMPORTABLE)]) for each in grades()])
-    grade.problem = Problem("Importing the file fails.", "exercise/x.py", "Mend it.")
+    grade.problem = Problem("Importing the file fails.", "exercise/x.py", "Fix it.")
     text = printed(grade)
     assert text.count("not graded") == len(STEPS)
     assert "✗ " in text
-    assert "first to mend" not in text
+    assert "fix this first" not in text
 
 
 def test_notes_are_shown_beside_a_failure():
@@ -107,7 +107,7 @@ def test_an_essential_check_says_what_it_decides():
     essential(neighbor, 2)
     essential(neighbor, 3)
     text = printed(grade_of(found))
-    assert "0/10 1/4 first to mend" in " ".join(text.split())
+    assert "0/10 1/4 fix this first" in " ".join(text.split())
     assert "Step 3c: Sentence 2." in text  # before Sentence 1, which is not essential
     assert "essential   Step 3c scores 0 points while this check fails." in text
     assert "✗ (essential) Sentence 3." in text

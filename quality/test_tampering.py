@@ -1,4 +1,4 @@
-"""Whatever the learner's code puts in the place of the grader's own functions, it passes no check."""
+"""Whichever functions of the grader the learner's code replaces, it passes no check."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from kata.grading.preflight import CollectWork
 from kata.grading.step_work import StepWork
 from kata.grading.supervisor import Supervisor
 from kata.grading.verdict import TAMPERED, Check
-from quality.data import HOSTILE
+from quality.conftest import HOSTILE
 
 STEP = find_step("1")
 PATCHES = HOSTILE["tampering"]

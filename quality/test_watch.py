@@ -52,7 +52,7 @@ def test_it_goes_on_when_a_step_is_green_and_notices_when_one_breaks(terminal: T
     terminal.save(solution_but("2", "3"))
     terminal.wait_for(r"✓ Step 1, .*, is green", r"✓ ✗ · · · · · · · · · · ·  Step 2,", KEYS)
     terminal.press("d")
-    terminal.wait_for(r"Step 1: worked answer")
+    terminal.wait_for(r"Step 1: reference solution")
     terminal.save(solution_but("1", "3"))
     terminal.wait_for(r"✓ Step 2, .*, is green", r"✗ Step 1 was green and is not any more", KEYS)
     terminal.save(solution_but("3"))

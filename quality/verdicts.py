@@ -21,7 +21,7 @@ from quality.trees import RIGHT, WRONG, Right
 
 RECORD = "KATA_RECORD_VERDICTS"  # names the file to which `quality/conftest.py` adds the verdicts of each test
 
-# One wrong solution in so many is graded from the first step on: the steps before its own take most of the time.
+# Every fourth wrong solution is graded from the first step on: the steps before its own take most of the time.
 BLAMED_EVERY = 4
 
 Say = Callable[[str], None]

@@ -22,9 +22,9 @@ from rich.text import Text
 from kata.core.paths import SOLUTION
 from kata.core.steps import STEPS, Step, find_steps
 from kata.core.tool_environment import python_with
+from kata.grading.running_child import Ending
 from kata.grading.session import Session
 from kata.grading.step_work import StepWork
-from kata.grading.supervisor import Ending
 from kata.practice.sections import sections
 from quality.verdicts import grading
 
