@@ -1,12 +1,10 @@
-"""What `make versions` makes of the results of a grade, and the environments that it needs."""
+"""What `make versions` makes of the results of a grade, and what it installs."""
 
 from __future__ import annotations
 
-import sys
-
 import pytest
 
-from quality.versions import RELEASES, Outcome, python_for
+from quality.versions import RELEASES, Outcome
 
 
 @pytest.mark.parametrize(
@@ -25,16 +23,6 @@ def test_only_a_grade_at_which_every_check_passes_is_full(points, statuses, is_f
     outcome = Outcome(RELEASES[1], ("3.1.8", "3.12"), results)
     assert outcome.is_full == is_full
     assert outcome.row[:4] == ("3.1.8", "3.12", *row)
-
-
-def test_takes_the_running_python_unless_it_is_too_new(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("sys.version_info", (3, 12, 1))
-    assert python_for((3, 12)) == sys.executable
-    monkeypatch.setattr("sys.version_info", (3, 13, 0))
-    monkeypatch.setattr("shutil.which", {"python3.11": "/bin/python3.11"}.get)
-    assert python_for((3, 12)) == "/bin/python3.11"
-    monkeypatch.setattr("shutil.which", lambda name: None)
-    assert python_for((3, 12)) is None
 
 
 @pytest.mark.parametrize("release", RELEASES, ids=lambda release: release.minor)

@@ -1,16 +1,12 @@
 """`make versions`: the grade of the reference solution on the newest patch of every Airflow 3.
 
-Each version has an environment of its own in `.kata/versions/`, made from pinned requirements and kept until these
-change. `tests/support/airflow_version.py` tells the checks how the versions differ.
+Each version has an environment of its own in `.kata/versions/`, which uv makes from pinned requirements. `tests/support/airflow_version.py` tells the checks how the versions differ.
 """
 
 from __future__ import annotations
 
 import argparse
-import hashlib
 import json
-import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -22,15 +18,13 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from kata.core.errors import BrokenSetup
-from kata.core.paths import ROOT, STATE, shown
+from kata.core.paths import ROOT, STATE
 from quality.measured_table import markdown
 
 HEADINGS = ("Airflow", "Python", "points", "seconds", "what differs")
 
 _PINNED = ROOT / "quality" / "versions"
 _ENVIRONMENTS = STATE / "versions"
-_OLDEST_PYTHON = (3, 10)
 
 
 @dataclass(frozen=True)
@@ -39,13 +33,13 @@ class Release:
 
     :param minor: "3.1"; the patch stands in its requirements.
     :param requirements: what is installed, pinned and hashed.
-    :param newest_python: the newest one that this Airflow runs on.
+    :param newest_python: the newest one that this Airflow runs on, "3.12".
     :param differs: how it differs from the version that the kata teaches, as far as the kata shows it.
     """
 
     minor: str
     requirements: Path
-    newest_python: tuple[int, int]
+    newest_python: str
     differs: str
 
 
@@ -53,10 +47,10 @@ _OLD_PLACES = "exceptions in airflow.exceptions; arguments that cannot be serial
 _ONLY_3_0 = f"{_OLD_PLACES}; no TriggerRule in airflow.sdk; soft_fail ignored at a timeout"
 
 RELEASES = (
-    Release("3.0", _PINNED / "airflow-3.0.txt", (3, 12), _ONLY_3_0),
-    Release("3.1", _PINNED / "airflow-3.1.txt", (3, 13), _OLD_PLACES),
-    Release("3.2", _PINNED / "airflow-3.2.txt", (3, 13), "nothing that shows"),
-    Release("3.3", ROOT / "requirements.txt", (3, 13), "the version that is taught"),
+    Release("3.0", _PINNED / "airflow-3.0.txt", "3.12", _ONLY_3_0),
+    Release("3.1", _PINNED / "airflow-3.1.txt", "3.13", _OLD_PLACES),
+    Release("3.2", _PINNED / "airflow-3.2.txt", "3.13", "nothing that shows"),
+    Release("3.3", ROOT / "requirements.txt", "3.13", "the version that is taught"),
 )
 
 
@@ -97,8 +91,8 @@ def grade_on(release: Release, console: Console) -> Outcome:
     console.rule(f"Airflow {release.minor}")
     try:
         python = environment(release)
-    except (BrokenSetup, subprocess.CalledProcessError) as error:
-        console.print(f"Airflow {release.minor} cannot be installed: {error}", style="red", markup=False)
+    except subprocess.CalledProcessError:
+        console.print(f"Airflow {release.minor} cannot be installed.", style="red")
         return Outcome(release, (release.minor, ""))
     ask = "import sys, importlib.metadata as m; print(m.version('apache-airflow'), '%d.%d' % sys.version_info[:2])"
     airflow, version = subprocess.check_output([python, "-c", ask], text=True).split()
@@ -113,33 +107,15 @@ def grade_on(release: Release, console: Console) -> Outcome:
 def environment(release: Release) -> Path:
     """Install what the version needs, unless it is installed already, and return its interpreter.
 
-    :raises BrokenSetup: if there is no Python that is old enough.
-    :raises subprocess.CalledProcessError: if pip fails; pip has said why.
+    :raises subprocess.CalledProcessError: if uv fails; uv has said why.
     """
-    base = python_for(release.newest_python)
-    if base is None:
-        newest = ".".join(map(str, release.newest_python))
-        raise BrokenSetup(f"it runs on Python up to {newest}, and there is none on the PATH. Install Python {newest}.")
-    folder = _ENVIRONMENTS / release.minor
-    python, ready = folder / "bin" / "python", folder / ".ready"
-    made_of = hashlib.sha256(release.requirements.read_bytes()).hexdigest() + f" {os.path.realpath(base)}"
-    if not ready.is_file() or ready.read_text() != made_of:
-        print(f"Installing {shown(release.requirements)} into {shown(folder)} …", flush=True)
-        shutil.rmtree(folder, ignore_errors=True)
-        subprocess.run([base, "-m", "venv", folder], check=True)
-        # The file names everything, so pip installs nothing but what is pinned.
-        options = ["--disable-pip-version-check", "--quiet", "--no-deps", "--require-hashes"]
-        subprocess.run([python, "-m", "pip", "install", *options, "-r", release.requirements], check=True)
-        ready.write_text(made_of)
+    folder, uv = _ENVIRONMENTS / release.minor, [sys.executable, "-m", "uv"]
+    pythons = f">=3.10,<={release.newest_python}.*"
+    subprocess.run([*uv, "venv", "--quiet", "--allow-existing", "--python", pythons, folder], check=True)
+    python = folder / "bin" / "python"
+    sync = ["pip", "sync", "--require-hashes", "--compile-bytecode", "--python", python, release.requirements]
+    subprocess.run([*uv, *sync], check=True)
     return python
-
-
-def python_for(newest: tuple[int, int]) -> str | None:
-    """Return the running Python or, if it is too new, the newest on the PATH that is not; None if there is none."""
-    if sys.version_info[:2] <= newest:
-        return sys.executable
-    names = [f"python3.{minor}" for minor in range(newest[1], _OLDEST_PYTHON[1] - 1, -1)]
-    return next((found for name in names if (found := shutil.which(name))), None)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
