@@ -1,6 +1,7 @@
 """`make versions`: the grade of the reference solution on the newest patch of every Airflow 3.
 
-Each version has an environment of its own in `.kata/versions/`, which uv makes from pinned requirements. `tests/support/airflow_version.py` tells the checks how the versions differ.
+Each version has an environment of its own in `.kata/versions/`, which uv makes from pinned requirements.
+`tests/support/airflow_version.py` tells the checks how the versions differ.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from kata.core.environment import airflow_version
 from kata.core.paths import ROOT, STATE
 from quality.measured_table import markdown
 
@@ -33,13 +35,13 @@ class Release:
 
     :param minor: "3.1"; the patch stands in its requirements.
     :param requirements: what is installed, pinned and hashed.
-    :param newest_python: the newest one that this Airflow runs on, "3.12".
+    :param pythons: those that this Airflow runs on.
     :param differs: how it differs from the version that the kata teaches, as far as the kata shows it.
     """
 
     minor: str
     requirements: Path
-    newest_python: str
+    pythons: str
     differs: str
 
 
@@ -47,10 +49,12 @@ _OLD_PLACES = "exceptions in airflow.exceptions; arguments that cannot be serial
 _ONLY_3_0 = f"{_OLD_PLACES}; no TriggerRule in airflow.sdk; soft_fail ignored at a timeout"
 
 RELEASES = (
-    Release("3.0", _PINNED / "airflow-3.0.txt", "3.12", _ONLY_3_0),
-    Release("3.1", _PINNED / "airflow-3.1.txt", "3.13", _OLD_PLACES),
-    Release("3.2", _PINNED / "airflow-3.2.txt", "3.13", "nothing that shows"),
-    Release("3.3", ROOT / "requirements.txt", "3.13", "the version that is taught"),
+    Release("3.0", _PINNED / "airflow-3.0.txt", ">=3.10,<3.13", _ONLY_3_0),
+    Release("3.1", _PINNED / "airflow-3.1.txt", ">=3.10,<3.14", _OLD_PLACES),
+    Release("3.2", _PINNED / "airflow-3.2.txt", ">=3.10,<3.14", "nothing that shows"),
+    Release(
+        airflow_version().rpartition(".")[0], ROOT / "requirements.txt", ">=3.10,<3.14", "the version that is taught"
+    ),
 )
 
 
@@ -110,8 +114,7 @@ def environment(release: Release) -> Path:
     :raises subprocess.CalledProcessError: if uv fails; uv has said why.
     """
     folder, uv = _ENVIRONMENTS / release.minor, [sys.executable, "-m", "uv"]
-    pythons = f">=3.10,<={release.newest_python}.*"
-    subprocess.run([*uv, "venv", "--quiet", "--allow-existing", "--python", pythons, folder], check=True)
+    subprocess.run([*uv, "venv", "--quiet", "--allow-existing", "--python", release.pythons, folder], check=True)
     python = folder / "bin" / "python"
     sync = ["pip", "sync", "--require-hashes", "--compile-bytecode", "--python", python, release.requirements]
     subprocess.run([*uv, *sync], check=True)
