@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 from typing import Any
 
 import pytest
 
 from kata.airflow.local.own_airflow import own_airflow
-from kata.core.paths import SOLUTION
+from kata.core.environment import child_environment
+from kata.core.paths import DAGS, SOLUTION
 from kata.live.dag_run import DagRun, Task
 from kata.live.patience import wait_for
-from quality.script import run_script
 
 TRIGGERS = {
     "pause": "PauseTrigger",
@@ -20,12 +23,11 @@ TRIGGERS = {
 }
 
 SCRIPT = """
-import asyncio, functools, inspect, json, sys, threading, warnings
+import asyncio, functools, inspect, json, threading, warnings
 from datetime import timedelta
 from airflow.providers.standard.operators import branch, empty  # their warnings are not the examples'
 from airflow.sdk import DAG, Variable, timezone
 
-sys.path.insert(0, "dags")
 with warnings.catch_warnings(record=True) as warned:
     warnings.simplefilter("always")
     import trigger_examples as examples
@@ -86,8 +88,13 @@ print(json.dumps(told))
 
 @pytest.fixture(scope="module")
 def told(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """Return what came out when each trigger was tried out."""
-    return run_script(SCRIPT, tmp_path_factory.mktemp("examples"))
+    """Return what came out when each trigger was tried out, in a process that may import Airflow."""
+    folder = tmp_path_factory.mktemp("examples")
+    environment = child_environment(DAGS, database=folder / "none.db", data=folder)
+    command = [sys.executable, "-c", SCRIPT]
+    ended = subprocess.run(command, env=environment, cwd=folder, capture_output=True, text=True, timeout=120)
+    assert ended.returncode == 0, ended.stderr
+    return json.loads(ended.stdout.splitlines()[-1])
 
 
 def test_each_keeps_the_rules_of_a_trigger(told: dict[str, Any]):

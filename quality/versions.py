@@ -12,7 +12,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -58,54 +58,45 @@ RELEASES = (
 )
 
 
-@dataclass(frozen=True)
-class Outcome:
-    """The grade on one version.
+def grade_on(release: Release, console: Console) -> dict[str, Any]:
+    """Grade the reference solution on one version. If anything fails, say so, so that the other versions follow.
 
-    :param installed: the versions of Airflow and Python, ("3.1.8", "3.12").
-    :param results: of the grade, as its results file has them; empty if there is no grade.
+    :return: the results of the grade, and the installed versions under "airflow" and "python"; empty without a grade.
     """
-
-    release: Release
-    installed: tuple[str, str]
-    results: dict[str, Any] = field(default_factory=dict)
-
-    @property
-    def failing(self) -> list[str]:
-        """The ids of the checks that did not pass."""
-        return [test["name"] for test in self.results.get("tests", []) if test["status"] != "pass"]
-
-    @property
-    def is_full(self) -> bool:
-        return (
-            bool(self.results.get("tests")) and self.results["points"] == self.results["possible"] and not self.failing
-        )
-
-    @property
-    def row(self) -> tuple[str, ...]:
-        """The cells in the order of the headings."""
-        if not self.results:
-            return (*self.installed, "–", "–", "no grade")
-        points = f"{self.results['points']}/{self.results['possible']}"
-        return (*self.installed, points, f"{self.results['duration']:.0f}", self.release.differs)
-
-
-def grade_on(release: Release, console: Console) -> Outcome:
-    """Grade the reference solution on one version. If anything fails, say so, so that the other versions follow."""
     console.rule(f"Airflow {release.minor}")
     try:
         python = environment(release)
     except subprocess.CalledProcessError:
         console.print(f"Airflow {release.minor} cannot be installed.", style="red")
-        return Outcome(release, (release.minor, ""))
-    ask = "import sys, importlib.metadata as m; print(m.version('apache-airflow'), '%d.%d' % sys.version_info[:2])"
-    airflow, version = subprocess.check_output([python, "-c", ask], text=True).split()
+        return {}
     results = _ENVIRONMENTS / f"{release.minor}.json"
     results.unlink(missing_ok=True)
     command = [python, "-m", "kata", "grade", "--tree", "solution", "--results", results]
     subprocess.run(command, cwd=ROOT, stdin=subprocess.DEVNULL, check=False)
-    found = json.loads(results.read_text(encoding="utf-8")) if results.is_file() else {}
-    return Outcome(release, (airflow, version), found)
+    if not results.is_file():
+        return {}
+    ask = "import sys, importlib.metadata as m; print(m.version('apache-airflow'), '%d.%d' % sys.version_info[:2])"
+    installed = subprocess.check_output([python, "-c", ask], text=True).split()
+    return json.loads(results.read_text(encoding="utf-8")) | dict(zip(("airflow", "python"), installed, strict=True))
+
+
+def is_full(results: dict[str, Any]) -> bool:
+    """Return whether every check has passed, and there are checks."""
+    tests = results.get("tests")
+    return bool(tests) and not failing(results) and results["points"] == results["possible"]
+
+
+def failing(results: dict[str, Any]) -> list[str]:
+    """Return the ids of the checks that did not pass."""
+    return [test["name"] for test in results.get("tests", []) if test["status"] != "pass"]
+
+
+def row(release: Release, results: dict[str, Any]) -> tuple[str, ...]:
+    """Return the cells in the order of the headings."""
+    if not results:
+        return (release.minor, "", "–", "–", "no grade")
+    points, seconds = f"{results['points']}/{results['possible']}", f"{results['duration']:.0f}"
+    return (results["airflow"], results["python"], points, seconds, release.differs)
 
 
 def environment(release: Release) -> Path:
@@ -131,21 +122,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
     only = parser.parse_args(arguments).only
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     console = Console(highlight=False)
+    releases = [release for release in RELEASES if only in (None, release.minor)]
     try:
-        outcomes = [grade_on(release, console) for release in RELEASES if only in (None, release.minor)]
+        outcomes = [grade_on(release, console) for release in releases]
     except KeyboardInterrupt:
-        console.print("Interrupted. An environment that was not complete is made again the next time.")
+        console.print("Interrupted. An environment that is not complete is completed the next time.")
         return 130
-    table = Table(*HEADINGS)
-    for outcome in outcomes:
-        table.add_row(*outcome.row, style="green" if outcome.is_full else "red")
+    table, rows = Table(*HEADINGS), list(map(row, releases, outcomes))
+    for cells, results in zip(rows, outcomes, strict=True):
+        table.add_row(*cells, style="green" if is_full(results) else "red")
     console.print(table)
-    for outcome in outcomes:
-        for check in outcome.failing:
-            console.print(f"Airflow {outcome.release.minor} fails {check}", soft_wrap=True, markup=False)
+    for release, results in zip(releases, outcomes, strict=True):
+        for check in failing(results):
+            console.print(f"Airflow {release.minor} fails {check}", soft_wrap=True, markup=False)
     console.print("\nThe same for the README:\n")
-    console.print(markdown(HEADINGS, (outcome.row for outcome in outcomes)), soft_wrap=True, markup=False)
-    return 0 if all(outcome.is_full for outcome in outcomes) else 1
+    console.print(markdown(HEADINGS, rows), soft_wrap=True, markup=False)
+    return 0 if all(map(is_full, outcomes)) else 1
 
 
 if __name__ == "__main__":
