@@ -95,9 +95,9 @@ WRONG = [
         _PROCESS,
         _LOGGED,
         """
-            if "reason" in entry:
-                log.warning("%s: %s", entry["path"], entry["reason"])
-            """,
+        if "reason" in entry:
+            log.warning("%s: %s", entry["path"], entry["reason"])
+        """,
     ),
     # monitor_resource_usage
     Wrong(
@@ -156,9 +156,9 @@ WRONG = [
         _MONITOR,
         "unavailable: dict[str, str] = {}",
         """
-            unavailable: dict[str, str] = {}
-            log.info("%s", ti.xcom_pull(task_ids=SENSOR_TASK_ID))
-            """,
+        unavailable: dict[str, str] = {}
+        log.info("%s", ti.xcom_pull(task_ids=SENSOR_TASK_ID))
+        """,
     ),
     Wrong("s5-zero-when-unavailable", "test_does_without_the_api[absent]", Mistake.INVENTED_FIGURE).within(
         _MONITOR, "measure('pools', _pools, unavailable)", 'measure("pools", _pools, unavailable) or []'
