@@ -30,11 +30,10 @@ def verdicts_now(say: verdicts.Say) -> dict[str, Any]:
         `graded` is `{"points": int, "failing": {check: mistake or kind}}`, of a wrong one's own step, of the steps that
         a right one solves in its own way.
     """
-    hostile = sorted(verdicts.of_the_hostile(say), key=lambda case: case.name)
     return {
         "wrong": {name: _graded([grade]) for name, grade in verdicts.of_the_wrong(say).items()},
         "right": {name: _graded(grades) for name, grades in verdicts.of_the_right(say).items()},
-        "hostile": {case.name: {"held": case.held, "kinds": case.kinds} for case in hostile},
+        "hostile": verdicts.of_the_hostile(say),
     }
 
 

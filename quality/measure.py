@@ -65,7 +65,7 @@ def measure(repeats: int, console: Console) -> Iterator[Row]:
     yield Row(f"right solutions failed, of {len(right)}", "0", _listed(failed), not failed)
 
     cases = verdicts.of_the_hostile(say)
-    bad = [case.name for case in cases if not case.held]
+    bad = [name for name, case in cases.items() if not case["held"]]
     yield Row(f"hostile cases that pass or cost others their grade, of {len(cases)}", "0", _listed(bad), not bad)
 
     [most, *others] = _outcomes(repeats, say).most_common()

@@ -9,8 +9,8 @@ import sys
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from kata.core.files import scratch_folder
 from kata.core.paths import ROOT, SOLUTION
@@ -29,18 +29,6 @@ Say = Callable[[str], None]
 
 class Silence(Progress):
     """Progress that is not shown."""
-
-
-@dataclass(frozen=True)
-class HostileCase:
-    """A test with hostile code.
-
-    :param kinds: the kind of each verdict that the grader gave, "passed" for a check that passed.
-    """
-
-    name: str
-    held: bool
-    kinds: list[str]
 
 
 @contextmanager
@@ -100,8 +88,12 @@ def blamed_on_their_own_step(say: Say) -> list[bool]:
     return found
 
 
-def of_the_hostile(say: Say) -> list[HostileCase]:
-    """Run all tests with hostile code."""
+def of_the_hostile(say: Say) -> dict[str, dict[str, Any]]:
+    """Run all tests with hostile code.
+
+    :return: by the name of the test whether it held, and the kind of each verdict that the grader gave, "passed" for a
+        check that passed: `{"held": bool, "kinds": [...]}`.
+    """
     say("running the tests with hostile code …")
     files = [*sorted((ROOT / "quality").glob("test_hostile*.py")), ROOT / "quality" / "test_tampering.py"]
     with scratch_folder() as folder:
@@ -111,4 +103,6 @@ def of_the_hostile(say: Say) -> list[HostileCase]:
         kinds = dict(map(json.loads, record.read_text(encoding="utf-8").splitlines()))
         tests = list(ElementTree.parse(report).iter("testcase"))
     names = [f"{test.get('classname', '').rpartition('.')[2]}: {test.get('name')}" for test in tests]
-    return [HostileCase(name, not len(test), kinds.get(name, [])) for name, test in zip(names, tests, strict=True)]
+    return {
+        name: {"held": not len(test), "kinds": kinds.get(name, [])} for name, test in zip(names, tests, strict=True)
+    }
