@@ -1,4 +1,4 @@
-"""A small suite and a small tree to grade, and the fork servers to grade on."""
+"""A small suite and a small tree to grade, and the session to grade in."""
 
 from __future__ import annotations
 
@@ -7,23 +7,18 @@ import os
 import textwrap
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import psutil
 import pytest
 
-from kata.core.environment import child_environment
 from kata.core.files import read_toml
 from kata.core.paths import MODULE
 from kata.core.steps import Step
 from kata.core.submission import Problem
 from kata.grading.preflight import CollectWork, ImportWork
-from kata.grading.server_process import ServerProcess
 from kata.grading.session import Session
 from kata.grading.step_work import STEP_DEADLINE, StepWork
-from kata.grading.supervisor import Supervisor
 from kata.grading.verdict import Verdict
 from quality.verdicts import RECORD, grading
 
@@ -66,30 +61,19 @@ def wait_until_gone(*pids: int) -> None:
         time.sleep(0.05)
 
 
-@dataclass
 class Workshop:
     """A suite and a tree in a folder of their own, and the means to run them.
 
     :param folder: where both are made.
-    :param recorded: the kind of each verdict.
+    :ivar recorded: the kind of each verdict.
     """
 
-    folder: Path
-    supervisor: Supervisor
-    recorded: list[str] = field(default_factory=list)
-
-    @property
-    def suite(self) -> Path:
-        return self.folder / "suite"
-
-    @property
-    def tree(self) -> Path:
-        return self.folder / "tree"
-
-    @property
-    def job(self) -> dict[str, Any]:
-        file = self.tree / f"{MODULE}.py"
-        return {"tree": str(self.tree), "suite": str(self.suite), "learner_file": str(file.resolve())}
+    def __init__(self, folder: Path, session: Session) -> None:
+        self.folder, self.suite, self.tree = folder, folder / "suite", folder / "tree"
+        self._session = session
+        self.recorded: list[str] = []
+        file = self.tree.resolve() / f"{MODULE}.py"
+        self.job = {"tree": str(self.tree), "suite": str(self.suite), "learner_file": str(file)}
 
     def write(self, *, module: str = "", **test_files: str) -> None:
         """Write the learner's module and test files: `test_one="def …"` becomes test_one.py."""
@@ -105,12 +89,9 @@ class Workshop:
         """Run the test files side by side, and return the verdicts of each, in its order."""
         steps = [Step(str(number), name, 10, f"{name}.py") for number, name in enumerate(names, 1)]
         collect = CollectWork(self.job, steps)
-        self.supervisor.run([collect])
-        works = [
-            StepWork(step, collect.checks(step), self.job, lambda step, verdict: None, deadline=deadline)
-            for step in steps
-        ]
-        self.supervisor.run(works)
+        self._session.run([collect])
+        works = [StepWork(step, collect.checks(step), self.job, lambda *_: None, deadline) for step in steps]
+        self._session.run(works)
         found = {work.step.title: work.verdicts() for work in works}
         self.recorded += [verdict.kind or "passed" for verdicts in found.values() for verdict in verdicts]
         return found
@@ -124,7 +105,7 @@ class Workshop:
         """Return what is wrong with importing the module."""
         self.write(module=module)
         work = ImportWork(self.job, deadline)
-        self.supervisor.run([work])
+        self._session.run([work])
         return work.problem
 
 
@@ -135,26 +116,10 @@ def session() -> Iterator[Session]:
         yield session
 
 
-@pytest.fixture(scope="session")
-def supervisor(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Supervisor]:
-    """Yield one for all tests whose code may end it."""
-    folder = tmp_path_factory.mktemp("server")
-    environment = child_environment(folder, database=folder / "airflow.db", data=folder / "data")
-
-    def start() -> ServerProcess:
-        server = ServerProcess(environment, folder / "server.log")
-        server.wait_until_ready()
-        return server
-
-    supervisor = Supervisor(start, folder, at_once=2)
-    yield supervisor
-    supervisor.end()
-
-
 @pytest.fixture
-def workshop(tmp_path: Path, supervisor: Supervisor, request: pytest.FixtureRequest) -> Iterator[Workshop]:
+def workshop(tmp_path: Path, session: Session, request: pytest.FixtureRequest) -> Iterator[Workshop]:
     """Yield a workshop; if `quality.verdicts` asks for it, record the kinds of all its verdicts."""
-    workshop = Workshop(tmp_path, supervisor)
+    workshop = Workshop(tmp_path, session)
     yield workshop
     if record := os.environ.get(RECORD):
         test = f"{request.path.stem}: {request.node.name}"

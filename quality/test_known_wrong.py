@@ -31,6 +31,7 @@ def verdicts(
                 works[wrong.name] = session.work(wrong.make(folder), step, named)
             except (AssertionError, EditError) as error:
                 problems[wrong.name] = error
+        session.warm_up()
         session.run(list(works.values()))
         return {**{name: work.verdicts()[0] for name, work in works.items()}, **problems}
 

@@ -45,6 +45,7 @@ def grade_right(session: Session, right: Right, folder: Path) -> list[StepGrade]
     tree, steps = right.make(folder), list(right.steps)
     problem = session.look_at(tree, steps)
     assert problem is None, problem
+    session.warm_up()
     return session.grade(tree, steps)
 
 
