@@ -6,7 +6,7 @@ import json
 import os
 import textwrap
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
@@ -51,6 +51,18 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.xdist_group(f"wrong in {wrong.step}"))
         elif item.path.name not in SPREAD:
             item.add_marker(pytest.mark.xdist_group(item.path.name))
+
+
+def function(code: str) -> str:
+    """Return a module with a function `bad` that has this code; `_try` is for what may fail in it."""
+    head = "import mmap, os, signal, sys, threading, time\n"
+    head += "def _try(act):\n    try: return act()\n    except OSError: pass\n"
+    return f"{head}def bad():\n{textwrap.indent(textwrap.dedent(code).strip(), '    ')}\n"
+
+
+def kinds_of(verdicts: list[Verdict]) -> list[str | None]:
+    """Return the kind of each verdict: None for passed."""
+    return [verdict.kind for verdict in verdicts]
 
 
 def wait_until_gone(*pids: int) -> None:
@@ -101,6 +113,12 @@ class Workshop:
         self.write(module=module, test_one=tests)
         return self.run("test_one", deadline=deadline)["test_one"]
 
+    def call(self, code: str, *, check_deadline: float = 15, deadline: float = STEP_DEADLINE) -> list[Verdict]:
+        """Return the verdicts of three checks; the one in the middle calls a function with this code."""
+        mark = f"@pytest.mark.deadline({check_deadline})"
+        tests = f"def test_before(): pass\n{mark}\ndef test_bad(module): module.bad()\ndef test_after(): pass\n"
+        return self.verdicts(tests, function(code), deadline)
+
     def import_problem(self, module: str, deadline: float = 30.0) -> Problem | None:
         """Return what is wrong with importing the module."""
         self.write(module=module)
@@ -125,9 +143,3 @@ def workshop(tmp_path: Path, session: Session, request: pytest.FixtureRequest) -
         test = f"{request.path.stem}: {request.node.name}"
         with open(record, "a", encoding="utf-8") as file:
             file.write(json.dumps([test, workshop.recorded]) + "\n")
-
-
-@pytest.fixture
-def kinds(workshop: Workshop) -> Callable[..., list[str | None]]:
-    """Return a function that runs one test file and returns the kind of every verdict: None for passed."""
-    return lambda tests, module="": [verdict.kind for verdict in workshop.verdicts(tests, module)]

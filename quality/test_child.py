@@ -10,10 +10,10 @@ from kata.core.environment import airflow_home, child_environment
 from kata.core.paths import MODULE
 from kata.grading.mistakes import NOT_DONE, RAISES
 from kata.grading.verdict import NOT_RUN, WRONG
-from quality.conftest import Workshop
+from quality.conftest import Workshop, kinds_of
 
 
-def test_only_passed_is_passed(kinds):
+def test_only_passed_is_passed(workshop: Workshop):
     tests = """
         def test_pass(): pass
         def test_fail(): assert 1 == 2
@@ -38,7 +38,7 @@ def test_only_passed_is_passed(kinds):
         def skip(): pytest.skip("later")
         def xfail(): pytest.xfail("never")
     """
-    assert kinds(tests, module) == [None, *[WRONG] * 7, None]
+    assert kinds_of(workshop.verdicts(tests, module)) == [None, *[WRONG] * 7, None]
 
 
 def test_a_check_that_vanishes_is_not_run(workshop: Workshop):
@@ -53,7 +53,7 @@ def test_a_check_that_vanishes_is_not_run(workshop: Workshop):
     with (workshop.suite / "conftest.py").open("a") as conftest:
         conftest.write("\nimport os\n\ndef pytest_configure(config):\n")
         conftest.write("    if not config.option.collectonly:\n        os.environ['COLLECTED'] = '1'\n")
-    assert [verdict.kind for verdict in workshop.run("test_one")["test_one"]] == [None, NOT_RUN]
+    assert kinds_of(workshop.run("test_one")["test_one"]) == [None, NOT_RUN]
 
 
 def test_parametrized_checks_share_a_title(workshop: Workshop):
@@ -132,5 +132,5 @@ def test_every_child_has_a_data_folder_of_its_own_and_leaves_nothing_in_the_tree
             assert os.environ["KATA_DATA_DIR"].startswith(os.getcwd())
             assert not os.path.exists(os.environ["KATA_DATA_DIR"])
     """
-    assert [verdict.kind for verdict in workshop.verdicts(tests, "x = 1\n")] == [None]
+    assert kinds_of(workshop.verdicts(tests, "x = 1\n")) == [None]
     assert [file.name for file in workshop.tree.iterdir()] == [f"{MODULE}.py"]

@@ -11,7 +11,7 @@ from kata.core.steps import Step
 from kata.grading.grader import Grader
 from kata.grading.kept_files import KeptFiles
 from kata.grading.verdict import TAMPERED, WRONG
-from quality.conftest import HOSTILE, Workshop
+from quality.conftest import HOSTILE, Workshop, kinds_of
 from quality.verdicts import Silence
 
 CALLED = "def test_bad(module): assert module.good() == 1\n"
@@ -77,7 +77,7 @@ def test_files_beside_the_module_are_not_the_graders(workshop: Workshop, name: s
     beside.parent.mkdir(exist_ok=True)
     beside.write_text("import os\nos._exit(0)\n")
     (workshop.tree / "pytest.ini").write_text("[pytest]\naddopts = --collect-only\n")
-    assert [verdict.kind for verdict in workshop.run("test_one")["test_one"]] == [WRONG]
+    assert kinds_of(workshop.run("test_one")["test_one"]) == [WRONG]
 
 
 def test_its_own_copy_of_the_checks_is_of_no_use(workshop: Workshop):
@@ -88,4 +88,4 @@ def test_its_own_copy_of_the_checks_is_of_no_use(workshop: Workshop):
                 pathlib.Path(sys.modules[name].__file__).write_text("def test_bad(): pass")
         def good(): return 2
     """
-    assert [verdict.kind for verdict in workshop.verdicts(CALLED, module)] == [WRONG]
+    assert kinds_of(workshop.verdicts(CALLED, module)) == [WRONG]
