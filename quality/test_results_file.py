@@ -31,23 +31,20 @@ def test_the_shape():
     assert as_dict(grade_of(grades()))["status"] == "pass"
 
 
-def test_status_and_kind_of_a_test():
-    tests = {test["name"]: test for test in as_dict(grade_of(grades(s3b=1, s4=1)))["tests"]}
+def test_status_kind_and_mistake_of_a_test():
+    found = grades(s3b=2, s4=1)
+    part = next(each for each in found if each.step.id == "3b")
+    part.verdicts[2] = replace(part.verdicts[2], mistake="no teardown")
+    tests = {test["name"]: test for test in as_dict(grade_of(found))["tests"]}
     passed = tests["test_step_1_setup.py::test_0"]
-    wrong = tests["test_step_3b_it_fires.py::test_3"]
+    wrong, unnamed = (tests[f"test_step_3b_it_fires.py::test_{number}"] for number in (2, 3))
     blocked = tests["test_step_4_multi_directory_sensor.py::test_3"]
     assert (passed["status"], passed["kind"], passed["message"], passed["points"]) == ("pass", None, None, 2.5)
     assert (wrong["status"], wrong["kind"], wrong["points"]) == ("fail", "wrong", 0)
-    assert "Sentence 3." in wrong["message"]
+    assert (wrong["mistake"], wrong["consequence"]) == ("no teardown", MISTAKES["no teardown"].consequence)
+    assert (unnamed["mistake"], unnamed["consequence"]) == (None, None)
+    assert "Sentence 3." in unnamed["message"]
     assert (blocked["status"], blocked["kind"]) == ("error", "blocked")
-
-
-def test_the_mistake_and_its_consequence():
-    found = grades(s1=2)
-    found[0].verdicts[2] = replace(found[0].verdicts[2], mistake="no teardown")
-    failing = [test for test in as_dict(grade_of(found))["tests"] if test["status"] == "fail"]
-    told = [(test["mistake"], test["consequence"]) for test in failing]
-    assert told == [("no teardown", MISTAKES["no teardown"].consequence), (None, None)]
 
 
 def test_an_essential_check_takes_the_points_of_its_part():
@@ -57,7 +54,7 @@ def test_an_essential_check_takes_the_points_of_its_part():
     part = [test for test in results["tests"] if test["task_id"] == "3c"]
     assert [test["points"] for test in part] == [0, 0, 0, 0]
     assert "essential: Step 3c scores 0 points while this check fails." in part[3]["message"]
-    assert next(step["points"] for step in results["steps"] if step["task_id"] == "3c") == 0
+    assert {step["task_id"]: step["points"] for step in results["steps"]}["3c"] == 0
     assert results["points"] == 120
 
 
