@@ -131,30 +131,17 @@ def test_an_import_error_is_no_points_and_exit_code_1(grade, workshop: Workshop)
     assert [test["kind"] for test in results["tests"]] == ["not_importable"] * 2
 
 
-A_GRADE = """
-import sys
-from pathlib import Path
-from kata.core.steps import Step
-from kata.grading.grader import Deadlines, Grader
-from kata.__main__ import app
-suite = Path(sys.argv[1])
-Grader.__init__.__defaults__ = (suite, (Step("1", "One", 100, "test_one.py"),), suite / "no skeleton", Deadlines())
-app(["grade", "--tree", sys.argv[2]])
-"""
-
-
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
-def test_an_interrupted_grade_leaves_no_process(workshop: Workshop, number: int):
-    pid_file = workshop.folder / "pid"
-    module = f"""
-        import os, time
-        def hang():
-            with open({str(pid_file)!r}, "w") as file:
-                file.write(f"{{os.getpid()}} {{os.getppid()}} ")
-            time.sleep(1e6)
-    """
-    workshop.write(module=module, test_one="@pytest.mark.deadline(1000)\ndef test_a(module): module.hang()\n")
-    command = [sys.executable, "-c", A_GRADE, workshop.suite, workshop.tree]
+def test_an_interrupted_grade_leaves_no_process(tmp_path: Path, number: int):
+    pid_file = tmp_path / "pids"
+    hang = f"""
+import os, time
+with open({str(pid_file)!r}, "w") as file:
+    file.write(f"{{os.getpid()}} {{os.getppid()}} ")
+time.sleep(1e6)
+"""
+    (tmp_path / f"{MODULE}.py").write_text(hang)
+    command = [sys.executable, "-m", "kata", "grade", "--tree", tmp_path]
     running = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         while not pid_file.exists() or not pid_file.read_text().endswith(" "):
