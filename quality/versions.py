@@ -16,9 +16,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-from rich.table import Table
-
 from kata.core.environment import airflow_version
 from kata.core.paths import ROOT, STATE
 from quality.measured_table import markdown
@@ -58,16 +55,16 @@ RELEASES = (
 )
 
 
-def grade_on(release: Release, console: Console) -> dict[str, Any]:
+def grade_on(release: Release) -> dict[str, Any]:
     """Grade the reference solution on one version. If anything fails, say so, so that the other versions follow.
 
     :return: the results of the grade, and the installed versions under "airflow" and "python"; empty without a grade.
     """
-    console.rule(f"Airflow {release.minor}")
+    print(f"\n── Airflow {release.minor} ──", flush=True)
     try:
         python = environment(release)
     except subprocess.CalledProcessError:
-        console.print(f"Airflow {release.minor} cannot be installed.", style="red")
+        print(f"Airflow {release.minor} cannot be installed.")
         return {}
     results = _ENVIRONMENTS / f"{release.minor}.json"
     results.unlink(missing_ok=True)
@@ -121,22 +118,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--only", choices=[release.minor for release in RELEASES], help="one version alone")
     only = parser.parse_args(arguments).only
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    console = Console(highlight=False)
     releases = [release for release in RELEASES if only in (None, release.minor)]
     try:
-        outcomes = [grade_on(release, console) for release in releases]
+        outcomes = [grade_on(release) for release in releases]
     except KeyboardInterrupt:
-        console.print("Interrupted. An environment that is not complete is completed the next time.")
+        print("Interrupted. An environment that is not complete is completed the next time.")
         return 130
-    table, rows = Table(*HEADINGS), list(map(row, releases, outcomes))
-    for cells, results in zip(rows, outcomes, strict=True):
-        table.add_row(*cells, style="green" if is_full(results) else "red")
-    console.print(table)
     for release, results in zip(releases, outcomes, strict=True):
         for check in failing(results):
-            console.print(f"Airflow {release.minor} fails {check}", soft_wrap=True, markup=False)
-    console.print("\nThe same for the README:\n")
-    console.print(markdown(HEADINGS, rows), soft_wrap=True, markup=False)
+            print(f"Airflow {release.minor} fails {check}")
+    print(f"\nThe table for the README:\n\n{markdown(HEADINGS, map(row, releases, outcomes))}")
     return 0 if all(map(is_full, outcomes)) else 1
 
 
