@@ -19,7 +19,7 @@ from kata.core.submission import Problem
 from kata.grading.preflight import CollectWork, ImportWork
 from kata.grading.session import Session
 from kata.grading.step_work import STEP_DEADLINE, StepWork
-from kata.grading.verdict import Verdict
+from kata.grading.verdict import Check, Verdict
 from quality.verdicts import RECORD, grading
 
 HOSTILE = read_toml(Path(__file__).with_name("hostile.toml"))
@@ -97,27 +97,32 @@ class Workshop:
         for name, text in test_files.items():
             (self.suite / f"{name}.py").write_text("import pytest\n" + textwrap.dedent(text))
 
-    def run(self, *names: str, deadline: float = STEP_DEADLINE) -> dict[str, list[Verdict]]:
+    def run(self, *names: str) -> dict[str, list[Verdict]]:
         """Run the test files side by side, and return the verdicts of each, in its order."""
         steps = [Step(str(number), name, 10, f"{name}.py") for number, name in enumerate(names, 1)]
         collect = CollectWork(self.job, steps)
         self._session.run([collect])
-        works = [StepWork(step, collect.checks(step), self.job, lambda *_: None, deadline) for step in steps]
+        return self._grade({step: collect.checks(step) for step in steps})
+
+    def verdicts(self, tests: str, module: str = "") -> list[Verdict]:
+        """Return the verdicts of one test file."""
+        self.write(module=module, test_one=tests)
+        return self.run("test_one")["test_one"]
+
+    def call(self, code: str, *, check_deadline: float = 15, deadline: float = STEP_DEADLINE) -> list[Verdict]:
+        """Return the verdicts of three checks; the one in the middle calls a function with this code."""
+        tests = "def test_before(): pass\ndef test_bad(module): module.bad()\ndef test_after(): pass\n"
+        self.write(module=function(code), test_one=tests)
+        names = ("test_before", "test_bad", "test_after")
+        checks = [Check(f"test_one.py::{name}", name, check_deadline) for name in names]
+        return self._grade({Step("1", "Step 1", 10, "test_one.py"): checks}, deadline)["Step 1"]
+
+    def _grade(self, checks: dict[Step, list[Check]], deadline: float = STEP_DEADLINE) -> dict[str, list[Verdict]]:
+        works = [StepWork(step, of_step, self.job, lambda *_: None, deadline) for step, of_step in checks.items()]
         self._session.run(works)
         found = {work.step.title: work.verdicts() for work in works}
         self.recorded += [verdict.kind or "passed" for verdicts in found.values() for verdict in verdicts]
         return found
-
-    def verdicts(self, tests: str, module: str = "", deadline: float = STEP_DEADLINE) -> list[Verdict]:
-        """Return the verdicts of one test file."""
-        self.write(module=module, test_one=tests)
-        return self.run("test_one", deadline=deadline)["test_one"]
-
-    def call(self, code: str, *, check_deadline: float = 15, deadline: float = STEP_DEADLINE) -> list[Verdict]:
-        """Return the verdicts of three checks; the one in the middle calls a function with this code."""
-        mark = f"@pytest.mark.deadline({check_deadline})"
-        tests = f"def test_before(): pass\n{mark}\ndef test_bad(module): module.bad()\ndef test_after(): pass\n"
-        return self.verdicts(tests, function(code), deadline)
 
     def import_problem(self, module: str, deadline: float = 30.0) -> Problem | None:
         """Return what is wrong with importing the module."""
