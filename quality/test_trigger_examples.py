@@ -2,18 +2,11 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
-from typing import Any
-
-import pytest
-
 from kata.airflow.local.own_airflow import own_airflow
-from kata.core.environment import child_environment
 from kata.core.paths import DAGS, SOLUTION
 from kata.live.dag_run import DagRun, Task
 from kata.live.patience import wait_for
+from quality.conftest import Workshop
 
 TRIGGERS = {
     "pause": "PauseTrigger",
@@ -22,92 +15,87 @@ TRIGGERS = {
     "decision": "DecisionTrigger",
 }
 
-SCRIPT = """
-import asyncio, functools, inspect, json, threading, warnings
+RULES = """
+import asyncio, functools, inspect, json, sys, threading
 from datetime import timedelta
-from airflow.providers.standard.operators import branch, empty  # their warnings are not the examples'
-from airflow.sdk import DAG, Variable, timezone
+from airflow.sdk import Variable, timezone
 
-with warnings.catch_warnings(record=True) as warned:
-    warnings.simplefilter("always")
-    import trigger_examples as examples
+sys.path.insert(0, "DAGS")
+import trigger_examples as examples
 
-def moment(seconds_from_now):
-    return (timezone.utcnow() + timedelta(seconds=seconds_from_now)).isoformat()
+def moment(seconds):
+    return (timezone.utcnow() + timedelta(seconds=seconds)).isoformat()
 
-examples.CHECK_INTERVAL = 0.1
-http, since, ticks = examples.httpx, moment(0), []
-beats = [{"scheduler": {"latest_scheduler_heartbeat": beat}} for beat in (None, moment(-9), moment(9))]
-answers = [http.Response(500), *(http.Response(200, json=answer) for answer in ([], {}, *beats))]
-health = http.MockTransport(lambda request: answers.pop(0) if len(answers) > 1 else answers[0])
-examples.httpx.AsyncClient = functools.partial(http.AsyncClient, transport=health)
+SINCE, LATER = moment(0), moment(3600)
+WAITING = [
+    examples.PauseTrigger(3600), examples.HeartbeatTrigger("http://airflow/health", LATER),
+    examples.MomentTrigger(LATER), examples.DecisionTrigger("open", LATER),
+]
 
-def read(decisions):
+@pytest.fixture(autouse=True)
+def world(monkeypatch):
+    http = examples.httpx
+    beats = [{"scheduler": {"latest_scheduler_heartbeat": beat}} for beat in (None, moment(-9), moment(9))]
+    answers = [http.Response(500), *(http.Response(200, json=answer) for answer in ([], {}, *beats))]
+    health = http.MockTransport(lambda request: answers.pop(0) if len(answers) > 1 else answers[0])
+    monkeypatch.setattr(http, "AsyncClient", functools.partial(http.AsyncClient, transport=health))
+    decisions = {"decided": ["", None, "maybe", "rejected"], "open": [""] * 100, "broken": []}
     # In the thread of the event loop it would block.
-    return lambda key, default: threading.current_thread() is not threading.main_thread() and decisions.pop(0)
+    is_allowed = lambda: threading.current_thread() is not threading.main_thread()
+    monkeypatch.setattr(Variable, "get", lambda key, default: is_allowed() and decisions[key].pop(0))
+    monkeypatch.setattr(examples, "CHECK_INTERVAL", 0.1)
 
-async def tick():
-    while True:
-        ticks.append(0)
-        await asyncio.sleep(0.01)
-
-async def tried(trigger):
+def payloads_of(trigger):
     path, arguments = trigger.serialize()
-    rebuilt = getattr(examples, path.partition(".")[2])(**json.loads(json.dumps(arguments)))
-    ticks.clear()
-    ticking = asyncio.create_task(tick())
-    payloads = [event.payload async for event in rebuilt.run()]
-    ticking.cancel()
-    is_complete = set(arguments) == set(inspect.signature(type(trigger)).parameters)
-    return path, is_complete and rebuilt.serialize() == (path, arguments), len(ticks) > 1, payloads
+    assert set(arguments) == set(inspect.signature(type(trigger)).parameters)
+    module, _, name = path.partition(".")
+    rebuilt = getattr(sys.modules[module], name)(**json.loads(json.dumps(arguments)))
+    assert rebuilt.serialize() == (path, arguments)
 
-async def ends_when_cancelled(trigger):
-    before = asyncio.all_tasks()
-    running = asyncio.create_task(anext(trigger.run()))
-    await asyncio.sleep(0.05)
-    running.cancel()
-    await asyncio.wait([running], timeout=2)
-    return running.cancelled() and asyncio.all_tasks() == before
+    async def run():
+        others = asyncio.create_task(asyncio.sleep(0.01))
+        payloads = [event.payload async for event in rebuilt.run()]
+        assert others.done() or payloads == [{"outcome": "expired"}], "others on the loop had no turn"
+        return payloads
 
-def triggers(seconds):
-    yield examples.PauseTrigger(seconds)
-    yield examples.HeartbeatTrigger("http://airflow/health", since if seconds < 1 else moment(seconds))
-    yield examples.MomentTrigger(moment(seconds))
-    Variable.get = read(["", None, "maybe", "rejected"] if seconds < 1 else [""])
-    yield examples.DecisionTrigger("decided", moment(3600))
+    return asyncio.run(run())
 
-told = {"warned": [str(each) for each in warned]}
-told["tried"] = [asyncio.run(tried(trigger)) for trigger in triggers(0.3)]
-told["cancelled"] = [asyncio.run(ends_when_cancelled(trigger)) for trigger in triggers(3600)]
-Variable.get = read([])
-for outcome, seconds in (("expired", 0), ("error", 3600)):
-    told[outcome] = asyncio.run(tried(examples.DecisionTrigger("decided", moment(seconds))))[-1]
-print(json.dumps(told))
+def test_pause():
+    assert payloads_of(examples.PauseTrigger(0.3)) == [{"slept": 0.3}]
+
+def test_heartbeat():
+    [payload] = payloads_of(examples.HeartbeatTrigger("http://airflow/health", SINCE))
+    assert list(payload) == ["heartbeat"]
+
+def test_moment():
+    when = moment(0.3)
+    assert payloads_of(examples.MomentTrigger(when)) == [{"moment": when}]
+
+@pytest.mark.parametrize("variable, deadline, outcome", [
+    ("decided", LATER, "rejected"), ("open", SINCE, "expired"), ("broken", LATER, "error"),
+])
+def test_decision(variable, deadline, outcome):
+    [payload] = payloads_of(examples.DecisionTrigger(variable, deadline))
+    assert payload["outcome"] == outcome
+
+@pytest.mark.parametrize("trigger", WAITING)
+def test_ends_when_cancelled(trigger):
+    async def cancel():
+        before = asyncio.all_tasks()
+        running = asyncio.create_task(anext(trigger.run()))
+        await asyncio.sleep(0.05)
+        running.cancel()
+        await asyncio.wait([running], timeout=2)
+        return running.cancelled() and asyncio.all_tasks() == before
+
+    assert asyncio.run(cancel())
 """
 
 
-@pytest.fixture(scope="module")
-def told(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """Return what came out when each trigger was tried out, in a process that may import Airflow."""
-    folder = tmp_path_factory.mktemp("examples")
-    environment = child_environment(DAGS, database=folder / "none.db", data=folder)
-    command = [sys.executable, "-c", SCRIPT]
-    ended = subprocess.run(command, env=environment, cwd=folder, capture_output=True, text=True, timeout=120)
-    assert ended.returncode == 0, ended.stderr
-    return json.loads(ended.stdout.splitlines()[-1])
-
-
-def test_each_keeps_the_rules_of_a_trigger(told: dict[str, Any]):
-    assert told["warned"] == []
-    paths, is_rebuilt, lets_others_run, (pause, heartbeat, moment, decided) = zip(*told["tried"], strict=True)
-    assert list(paths) == [f"trigger_examples.{name}" for name in TRIGGERS.values()]
-    assert all(is_rebuilt)
-    assert all(lets_others_run)
-    assert pause == [{"slept": 0.3}]
-    assert [list(payload) for payload in (*heartbeat, *moment)] == [["heartbeat"], ["moment"]]
-    assert (decided, told["expired"]) == ([{"outcome": "rejected"}], [{"outcome": "expired"}])
-    assert told["error"] == [{"outcome": "error", "message": "IndexError('pop from empty list')"}]
-    assert told["cancelled"] == [True] * len(TRIGGERS)
+def test_each_keeps_the_rules_of_a_trigger(workshop: Workshop):
+    verdicts = workshop.verdicts(RULES.replace("DAGS", str(DAGS)))
+    assert len(verdicts) == 10
+    assert not {verdict.check.id: verdict.error for verdict in verdicts if not verdict.passed}
 
 
 def test_all_of_them_are_deferred_at_once_and_resume_on_a_real_airflow():
