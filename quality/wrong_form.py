@@ -173,7 +173,8 @@ def _matches(source: str, symbol: ast.AST, pattern: str, by: str) -> Iterator[tu
                 yield _statements(source, run, by)
     statements = {node.value for node in nodes if isinstance(node, ast.Expr)}
     for node in nodes:
-        if isinstance(node, ast.expr) and node not in statements and ast.unparse(ast.Expr(node)) == wanted:
+        is_read = isinstance(node, ast.expr) and isinstance(getattr(node, "ctx", ast.Load()), ast.Load)
+        if is_read and node not in statements and ast.unparse(ast.Expr(node)) == wanted:
             if not by.strip():
                 raise EditError(f"an expression can only be replaced by an expression: {pattern}")
             yield _span(source, node), f"({by.strip()})"
@@ -192,7 +193,7 @@ def _normalized(pattern: str) -> tuple[str, int]:
             [(entry, _, _)] = _parts(ast.parse(f"{{{pattern}}}", mode="eval").body)
             return entry, 1
         raise EditError(f"neither statements nor an expression: {error}: {pattern}") from None
-    return ast.unparse(module), len(module.body)
+    return ast.unparse(module.body), len(module.body)
 
 
 def _parts(node: ast.AST) -> Iterator[tuple[str, ast.AST, ast.AST]]:
