@@ -55,7 +55,8 @@ def payloads_of(trigger):
     async def run():
         others = asyncio.create_task(asyncio.sleep(0.01))
         payloads = [event.payload async for event in rebuilt.run()]
-        assert others.done() or payloads == [{"outcome": "expired"}], "others on the loop had no turn"
+        did_not_wait = payloads[0].get("outcome") in ("expired", "error")
+        assert others.done() or did_not_wait, "others on the loop had no turn"
         return payloads
 
     return asyncio.run(run())
