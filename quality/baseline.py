@@ -1,8 +1,8 @@
 """`python -m quality.baseline`: no verdict is lost.
 
 The verdicts of the suite as it was before its contract was rewritten are frozen in `baseline.json`. This command grades
-everything again and names each verdict that was red and now is green. Such a verdict needs a reason in `moot.toml`: the
-sentence of the contract that dropped it. `--freeze` writes the file anew.
+everything again and names each verdict that was red and is green now. Such a verdict needs a reason in `moot.toml`: the
+sentence of the contract that dropped it. `--freeze` writes the file again.
 """
 
 from __future__ import annotations
@@ -10,79 +10,45 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 
-from kata.core.files import scratch_folder
-from kata.core.paths import ROOT, SOLUTION
-from kata.core.steps import STEPS, find_step
-from kata.grading.session import Session
-from kata.grading.verdict import StepGrade, Verdict
-from quality.classify import grade_right
-from quality.hostile import run_cases
-from quality.silence import Silence
-from quality.trees import RIGHT, WRONG
-
-try:
-    import tomllib
-except ImportError:  # Python 3.10; pytest brings it there
-    import tomli as tomllib
+from kata.core.files import read_toml
+from kata.core.paths import ROOT
+from kata.grading.verdict import StepGrade
+from quality import verdicts
 
 FROZEN = ROOT / "quality" / "baseline.json"
-MOOT = ROOT / "quality" / "moot.toml"
+MOOT: dict[str, str] = read_toml(ROOT / "quality" / "moot.toml")
 
 
-def verdicts_now(console: Console) -> dict[str, Any]:
+def verdicts_now(say: verdicts.Say) -> dict[str, Any]:
     """Grade every wrong, right and hostile submission.
 
     :return: `{"wrong": {name: graded}, "right": {name: graded}, "hostile": {test: {"held": bool, "kinds": [...]}}}`;
         `graded` is `{"points": int, "failing": {check: mistake or kind}}`, of a wrong one's own step, of the steps that
         a right one solves in its own way.
     """
-    return {"wrong": _wrong(console), "right": _right(console), "hostile": _hostile(console)}
-
-
-def _wrong(console: Console) -> dict[str, Any]:
-    with Session(Silence()) as session, scratch_folder() as folder:
-        assert session.look_at(SOLUTION.parent, list(STEPS)) is None
-        session.warm_up()
-        works = {}
-        for wrong in WRONG:
-            step = find_step(wrong.step)
-            works[wrong.name] = session.work(wrong.make(Path(folder)), step, session.checks(step))
-        console.print(f"grading {len(works)} wrong solutions, each at its own step …")
-        session.run(list(works.values()))
-    return {name: _graded([StepGrade(work.step, work.verdicts())]) for name, work in works.items()}
-
-
-def _right(console: Console) -> dict[str, Any]:
-    found = {}
-    with Session(Silence()) as session, scratch_folder() as folder:
-        for right in RIGHT:
-            console.print(f"grading the right solution {right.name} …")
-            found[right.name] = _graded(grade_right(session, right, Path(folder)))
-    return found
+    return {
+        "wrong": {name: _graded([grade]) for name, grade in verdicts.of_the_wrong(say).items()},
+        "right": {name: _graded(grades) for name, grades in verdicts.of_the_right(say).items()},
+        "hostile": verdicts.of_the_hostile(say),
+    }
 
 
 def _graded(steps: list[StepGrade]) -> dict[str, Any]:
-    failing = {_name(verdict): verdict.mistake or verdict.kind for step in steps for verdict in step.failing}
-    return {"points": sum(step.points for step in steps), "failing": failing}
-
-
-def _name(verdict: Verdict) -> str:
-    return verdict.check.id.removeprefix("test_").replace(".py::test_", ": ")
-
-
-def _hostile(console: Console) -> dict[str, Any]:
-    console.print("running the tests with hostile code …")
-    cases = sorted(run_cases(), key=lambda case: case.name)
-    return {case.name: {"held": case.held, "kinds": case.kinds} for case in cases}
+    failing = [verdict for step in steps for verdict in step.failing]
+    names = [each.check.id.removeprefix("test_").replace(".py::test_", ": ") for each in failing]
+    told = [each.mistake or each.kind for each in failing]
+    return {"points": sum(step.points for step in steps), "failing": dict(zip(names, told, strict=True))}
 
 
 def lost(frozen: dict[str, Any], now: dict[str, Any], moot: dict[str, str]) -> list[str]:
-    """Name each verdict of the frozen ones that is lost: red then, and green or gone now, without a reason."""
+    """Name each frozen verdict that is lost: red then, and green or gone now, without a reason.
+
+    :param moot: the names of what the contract no longer asks for, each with the sentence that dropped it.
+    """
     found = []
     for name, then in frozen["wrong"].items():
         graded = now["wrong"].get(name)
@@ -102,7 +68,7 @@ def lost(frozen: dict[str, Any], now: dict[str, Any], moot: dict[str, str]) -> l
 
 
 def renamed(frozen: dict[str, Any], now: dict[str, Any]) -> list[str]:
-    """Name each wrong solution that is told under other names of mistakes than before."""
+    """Name each wrong solution whose mistakes have other names than before."""
     return [
         f"wrong {name}: was {sorted(set(then['failing'].values()))}, is {sorted(set(graded['failing'].values()))}"
         for name, then in frozen["wrong"].items()
@@ -110,25 +76,20 @@ def renamed(frozen: dict[str, Any], now: dict[str, Any]) -> list[str]:
     ]
 
 
-def read_moot() -> dict[str, str]:
-    """Return the names of what is not asked for any more, each with the sentence that dropped it."""
-    return tomllib.loads(MOOT.read_text(encoding="utf-8")) if MOOT.exists() else {}
-
-
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m quality.baseline", description=__doc__)
-    parser.add_argument("--freeze", action="store_true", help="write baseline.json anew")
+    parser.add_argument("--freeze", action="store_true", help="write baseline.json again")
     options = parser.parse_args()
     console = Console(highlight=False)
-    now = verdicts_now(console)
+    now = verdicts_now(console.print)
     if options.freeze:
         FROZEN.write_text(json.dumps(now, indent=1, sort_keys=True) + "\n", encoding="utf-8")
         console.print(f"frozen: {', '.join(f'{len(each)} {kind}' for kind, each in now.items())}")
         return 0
     frozen = json.loads(FROZEN.read_text(encoding="utf-8"))
     for line in renamed(frozen, now):
-        console.print(f"  told under another name: {line}")
-    losses = lost(frozen, now, read_moot())
+        console.print(f"  another name: {line}")
+    losses = lost(frozen, now, MOOT)
     for line in losses:
         console.print(f"✗ {line}")
     console.print(f"{'✗' if losses else '✓'} {len(losses)} verdicts lost, of {sum(map(len, frozen.values()))}")

@@ -1,27 +1,28 @@
-"""A small suite and a small tree to grade, and a running fork server to grade them on."""
+"""A small suite and a small tree to grade, and the session to grade in."""
 
 from __future__ import annotations
 
 import json
 import os
 import textwrap
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+import time
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
+import psutil
 import pytest
 
-from kata.core.environment import child_environment
+from kata.core.files import read_toml
 from kata.core.paths import MODULE
 from kata.core.steps import Step
 from kata.core.submission import Problem
 from kata.grading.preflight import CollectWork, ImportWork
-from kata.grading.server_process import ServerProcess
+from kata.grading.session import Session
 from kata.grading.step_work import STEP_DEADLINE, StepWork
-from kata.grading.supervisor import Supervisor
-from kata.grading.verdict import Verdict
-from quality.hostile import RECORD
+from kata.grading.verdict import Check, Verdict
+from quality.verdicts import RECORD, grading
+
+HOSTILE = read_toml(Path(__file__).with_name("hostile.toml"))
 
 SUITE_CONFTEST = f"""
 import importlib, sys
@@ -36,38 +37,55 @@ def module(pytestconfig):
     return importlib.import_module("{MODULE}")
 """
 
+# Their tests take minutes and need no more than a session, so each may run wherever a worker is idle.
+SPREAD = ("test_unusual_but_right.py", "test_known_wrong.py")
 
-# Files that take minutes come first, so that with two workers neither is left alone with them at the end.
-LONGEST_FIRST = ("test_unusual_but_right.py", "test_known_wrong.py")
 
-
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    items.sort(key=lambda item: item.path.name not in LONGEST_FIRST)
+    """Share the tests out among the workers: file by file, but for those that take longest, which come first."""
+    items.sort(key=lambda item: item.path.name not in SPREAD)
+    for item in items:
+        wrong = item.callspec.params.get("wrong") if hasattr(item, "callspec") else None
+        if wrong:  # those of a step are graded together
+            item.add_marker(pytest.mark.xdist_group(f"wrong in {wrong.step}"))
+        elif item.path.name not in SPREAD:
+            item.add_marker(pytest.mark.xdist_group(item.path.name))
 
 
-@dataclass
+def function(code: str) -> str:
+    """Return a module with a function `bad` that has this code; `_try` is for what may fail in it."""
+    head = "import mmap, os, signal, sys, threading, time\n"
+    head += "def _try(act):\n    try: return act()\n    except OSError: pass\n"
+    return f"{head}def bad():\n{textwrap.indent(textwrap.dedent(code).strip(), '    ')}\n"
+
+
+def kinds_of(verdicts: list[Verdict]) -> list[str | None]:
+    """Return the kind of each verdict: None for passed."""
+    return [verdict.kind for verdict in verdicts]
+
+
+def wait_until_gone(*pids: int) -> None:
+    """Return when none of these processes is left."""
+    end = time.monotonic() + 120
+    while left := [pid for pid in pids if psutil.pid_exists(pid)]:
+        assert time.monotonic() < end, f"still there: {left}"
+        time.sleep(0.05)
+
+
 class Workshop:
     """A suite and a tree in a folder of their own, and the means to run them.
 
     :param folder: where both are made.
+    :ivar recorded: the kind of each verdict.
     """
 
-    folder: Path
-    supervisor: Supervisor
-    recorded: list[str] = field(default_factory=list)  # the kind of each verdict
-
-    @property
-    def suite(self) -> Path:
-        return self.folder / "suite"
-
-    @property
-    def tree(self) -> Path:
-        return self.folder / "tree"
-
-    @property
-    def job(self) -> dict[str, Any]:
-        file = self.tree / f"{MODULE}.py"
-        return {"tree": str(self.tree), "suite": str(self.suite), "learner_file": str(file.resolve())}
+    def __init__(self, folder: Path, session: Session) -> None:
+        self.folder, self.suite, self.tree = folder, folder / "suite", folder / "tree"
+        self._session = session
+        self.recorded: list[str] = []
+        file = self.tree.resolve() / f"{MODULE}.py"
+        self.job = {"tree": str(self.tree), "suite": str(self.suite), "learner_file": str(file)}
 
     def write(self, *, module: str = "", **test_files: str) -> None:
         """Write the learner's module and test files: `test_one="def …"` becomes test_one.py."""
@@ -79,65 +97,54 @@ class Workshop:
         for name, text in test_files.items():
             (self.suite / f"{name}.py").write_text("import pytest\n" + textwrap.dedent(text))
 
-    def run(self, *names: str, deadline: float = STEP_DEADLINE) -> dict[str, list[Verdict]]:
-        """Run the test files side by side; the verdicts of each, in its order."""
+    def run(self, *names: str) -> dict[str, list[Verdict]]:
+        """Run the test files side by side, and return the verdicts of each, in its order."""
         steps = [Step(str(number), name, 10, f"{name}.py") for number, name in enumerate(names, 1)]
         collect = CollectWork(self.job, steps)
-        self.supervisor.run([collect])
-        works = [
-            StepWork(step, collect.checks(step), self.job, lambda step, verdict: None, deadline=deadline)
-            for step in steps
-        ]
-        self.supervisor.run(works)
+        self._session.run([collect])
+        return self._grade({step: collect.checks(step) for step in steps})
+
+    def verdicts(self, tests: str, module: str = "") -> list[Verdict]:
+        """Return the verdicts of one test file."""
+        self.write(module=module, test_one=tests)
+        return self.run("test_one")["test_one"]
+
+    def call(self, code: str, *, check_deadline: float = 15, deadline: float = STEP_DEADLINE) -> list[Verdict]:
+        """Return the verdicts of three checks; the one in the middle calls a function with this code."""
+        tests = "def test_before(): pass\ndef test_bad(module): module.bad()\ndef test_after(): pass\n"
+        self.write(module=function(code), test_one=tests)
+        names = ("test_before", "test_bad", "test_after")
+        checks = [Check(f"test_one.py::{name}", name, check_deadline) for name in names]
+        return self._grade({Step("1", "Step 1", 10, "test_one.py"): checks}, deadline)["Step 1"]
+
+    def _grade(self, checks: dict[Step, list[Check]], deadline: float = STEP_DEADLINE) -> dict[str, list[Verdict]]:
+        works = [StepWork(step, of_step, self.job, lambda *_: None, deadline) for step, of_step in checks.items()]
+        self._session.run(works)
         found = {work.step.title: work.verdicts() for work in works}
         self.recorded += [verdict.kind or "passed" for verdicts in found.values() for verdict in verdicts]
         return found
 
-    def verdicts(self, tests: str, module: str = "", deadline: float = STEP_DEADLINE) -> list[Verdict]:
-        """The verdicts of one test file."""
-        self.write(module=module, test_one=tests)
-        return self.run("test_one", deadline=deadline)["test_one"]
-
     def import_problem(self, module: str, deadline: float = 30.0) -> Problem | None:
-        """What is wrong with importing the module."""
+        """Return what is wrong with importing the module."""
         self.write(module=module)
         work = ImportWork(self.job, deadline)
-        self.supervisor.run([work])
+        self._session.run([work])
         return work.problem
 
 
 @pytest.fixture(scope="session")
-def supervisor(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Supervisor]:
-    """One for all tests: starting Airflow takes seconds."""
-    folder = tmp_path_factory.mktemp("server")
-    environment = child_environment(folder, database=folder / "airflow.db", data=folder / "data")
-
-    def start() -> ServerProcess:
-        server = ServerProcess(environment, folder / "server.log")
-        server.wait_until_ready()
-        return server
-
-    supervisor = Supervisor(start, folder, at_once=2)
-    yield supervisor
-    supervisor.end()
+def session() -> Iterator[Session]:
+    """Yield one session for all tests: starting Airflow takes seconds."""
+    with grading() as (session, _):
+        yield session
 
 
 @pytest.fixture
-def workshop(tmp_path: Path, supervisor: Supervisor, request: pytest.FixtureRequest) -> Iterator[Workshop]:
-    """A workshop; where `quality.baseline` asks for it, the kinds of all its verdicts are noted."""
-    workshop = Workshop(tmp_path, supervisor)
+def workshop(tmp_path: Path, session: Session, request: pytest.FixtureRequest) -> Iterator[Workshop]:
+    """Yield a workshop; if `quality.verdicts` asks for it, record the kinds of all its verdicts."""
+    workshop = Workshop(tmp_path, session)
     yield workshop
     if record := os.environ.get(RECORD):
         test = f"{request.path.stem}: {request.node.name}"
         with open(record, "a", encoding="utf-8") as file:
             file.write(json.dumps([test, workshop.recorded]) + "\n")
-
-
-@pytest.fixture
-def kinds(workshop: Workshop) -> Callable[..., list[str | None]]:
-    """Runs one test file and says the kind of every verdict: None for passed."""
-
-    def run(tests: str, module: str = "") -> list[str | None]:
-        return [verdict.kind for verdict in workshop.verdicts(tests, module)]
-
-    return run

@@ -19,34 +19,19 @@ def dag_comments(source: str) -> dict[str, str]:
     A DAG has the comments right above it and those inside it. Comments apart from each other are paragraphs. Lines that
     begin with TODO are left out.
     """
-    lines = source.splitlines()
+    lines, found = source.splitlines(), {}
     begin = next(number for number, line in enumerate(lines) if line.startswith(_SECTION))
-    blocks = [node for node in ast.parse(source).body if isinstance(node, ast.With) and node.lineno > begin]
-    return {_name(block): _text(_above(lines[: block.lineno - 1]) + _inside(lines[block.lineno :])) for block in blocks}
-
-
-def _name(block: ast.With) -> str:
-    variable = block.items[0].optional_vars
-    assert isinstance(variable, ast.Name)
-    return variable.id
-
-
-def _above(lines: list[str]) -> list[str]:
-    return list(takewhile(lambda line: line.startswith("#"), reversed(lines)))[::-1]
-
-
-def _inside(lines: list[str]) -> list[str]:
-    """Return the lines of a block, after its first one, up to the next one without indentation."""
-    return list(takewhile(lambda line: not line or line.startswith((" ", ")")), lines))
-
-
-def _text(lines: list[str]) -> str:
-    stripped = [line.strip() for line in lines if not line.strip().startswith("# TODO")]
-    return "\n".join(line.removeprefix("#").removeprefix(" ") if line.startswith("#") else "" for line in stripped)
+    for block in (node for node in ast.parse(source).body if isinstance(node, ast.With) and node.lineno > begin):
+        above = list(takewhile(lambda line: line.startswith("#"), reversed(lines[: block.lineno - 1])))[::-1]
+        inside = takewhile(lambda line: not line or line.startswith((" ", ")")), lines[block.lineno :])
+        stripped = [line.strip() for line in (*above, *inside) if not line.strip().startswith("# TODO")]
+        comments = (line.removeprefix("#").removeprefix(" ") if line.startswith("#") else "" for line in stripped)
+        found[ast.unparse(block.items[0].optional_vars)] = "\n".join(comments)
+    return found
 
 
 def split(doc: str) -> Iterator[str]:
-    """The sentences of a text. A payload after `::` is one; a list item and a field begin a new one."""
+    """Yield the sentences of a text. A payload after `::` is one; a list item and a field begin a new one."""
     is_payload = False
     for paragraph in doc.split("\n\n"):
         if is_payload:

@@ -34,15 +34,16 @@ class Terminal:
             os.environ.update(TERM="xterm", COLUMNS="120", LINES="50")
             os.execv(sys.executable, [sys.executable, "-m", "kata", "watch", "--tree", str(tree)])
 
-    def wait_for(self, pattern: str) -> None:
-        """Return when the pattern has been printed since what was waited for last."""
+    def wait_for(self, *patterns: str) -> None:
+        """Return when these patterns have been printed, one after the other, since the one before them."""
         end = time.monotonic() + PATIENCE
-        while not (found := re.search(pattern, self._seen)):
-            assert time.monotonic() < end, f"{pattern!r} is not in {self._seen[-3000:]}"
-            ready, _, _ = select.select([self._terminal], [], [], 1)
-            if ready:
-                self._seen += _plain(os.read(self._terminal, 65536).decode(errors="replace"))
-        self._seen = self._seen[found.end() :]
+        for pattern in patterns:
+            while not (found := re.search(pattern, self._seen)):
+                assert time.monotonic() < end, f"{pattern!r} is not in {self._seen[-3000:]}"
+                if select.select([self._terminal], [], [], 1)[0]:
+                    printed = os.read(self._terminal, 65536).decode(errors="replace")
+                    self._seen += re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", printed).replace("\r", "")
+            self._seen = self._seen[found.end() :]
 
     def press(self, key: str) -> None:
         os.write(self._terminal, key.encode())
@@ -51,7 +52,7 @@ class Terminal:
         self.file.write_text(text, encoding="utf-8")
 
     def exit_code(self) -> int:
-        """Of the process, once it has ended."""
+        """Wait for the end of the process, and return its exit code."""
         return os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
 
     def close(self) -> None:
@@ -59,7 +60,3 @@ class Terminal:
             os.kill(self.pid, signal.SIGKILL)
             os.waitpid(self.pid, 0)
         os.close(self._terminal)
-
-
-def _plain(text: str) -> str:
-    return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", text).replace("\r", "")

@@ -2,135 +2,71 @@
 
 from __future__ import annotations
 
-import os
-import time
-
 import pytest
 
 from kata.grading.verdict import CRASHED, HUNG, NOT_RUN, TAMPERED, WRONG
-from quality.conftest import Workshop
+from quality.conftest import HOSTILE, Workshop, function, kinds_of, wait_until_gone
 
-CALLED_IN_THE_MIDDLE = """
-    def test_before(): pass
-    def test_bad(module): module.bad()
-    def test_after(): pass
-"""
-HANGING_IN_THE_MIDDLE = CALLED_IN_THE_MIDDLE.replace("def test_bad", "@pytest.mark.deadline(1)\n    def test_bad")
-
-
-ENDS = {
-    "import os; os._exit(0)": "it exited with code 0, as os._exit(0) does",
-    "import os; os._exit(3)": "it exited with code 3, as os._exit(3) does",
-    "import os, signal; os.kill(os.getpid(), signal.SIGSEGV)": "killed by SIGSEGV",
-    "import os, signal; os.kill(os.getpid(), signal.SIGTERM)": "killed by SIGTERM",
-    "import os; os.abort()": "killed by SIGABRT",
-    "import pytest; pytest.exit('done', returncode=0)": "your code called pytest.exit()",
-    "raise KeyboardInterrupt": "your code raised KeyboardInterrupt",
-    "import os, signal; os.killpg(0, signal.SIGKILL)": "killed by SIGKILL",
-    "import os, signal, time; os.kill(os.getppid(), signal.SIGKILL); time.sleep(1e6)": (
-        "it ended or halted the process that grades it"
-    ),
-    "import os, signal, time; os.killpg(os.getpgid(os.getppid()), signal.SIGKILL); time.sleep(1e6)": (
-        "it ended or halted the process that grades it"
-    ),
-    "import os, threading, time; threading.Thread(target=os._exit, args=(0,)).start(); time.sleep(9)": (
-        "it exited with code 0, as os._exit(0) does"
-    ),
-    "type('_', (), {'__del__': lambda _: __import__('os')._exit(0)})()": "it exited with code 0, as os._exit(0) does",
-    "__import__('signal').raise_signal(2)": "your code raised KeyboardInterrupt",
-}
+ENDS = HOSTILE["ends"]
 
 
 @pytest.mark.parametrize(("bad", "how"), ENDS.items(), ids=ENDS)
 def test_ending_the_process(workshop: Workshop, bad: str, how: str):
-    verdicts = workshop.verdicts(CALLED_IN_THE_MIDDLE, f"def bad():\n    {bad}\n")
-    assert [verdict.kind for verdict in verdicts] == [None, CRASHED, None]
+    verdicts = workshop.call(bad)
+    assert kinds_of(verdicts) == [None, CRASHED, None]
     assert verdicts[1].error == f"The process ended in the middle of the check: {how}."
 
 
-@pytest.mark.parametrize(
-    "bad",
-    [
-        "import pytest; pytest.skip('later')",
-        "import pytest; pytest.xfail('never')",
-        "import pytest; pytest.importorskip('no_such_module')",
-        "import unittest; raise unittest.SkipTest",
-        "import pytest; raise pytest.skip.Exception('later', allow_module_level=True)",
-    ],
-)
+@pytest.mark.parametrize("bad", HOSTILE["skips"]["codes"])
 def test_skipping_the_check(workshop: Workshop, bad: str):
-    verdicts = workshop.verdicts(CALLED_IN_THE_MIDDLE, f"def bad():\n    {bad}\n")
-    assert [verdict.kind for verdict in verdicts] == [None, WRONG, None]
+    verdicts = workshop.call(bad)
+    assert kinds_of(verdicts) == [None, WRONG, None]
     assert verdicts[1].error == "The check was skipped; a skipped check does not count as passed."
 
 
-@pytest.mark.parametrize(
-    ("bad", "words"),
-    [
-        ("import os; os._exit(0)", "it exited with code 0"),
-        ("import sys; sys.exit(0)", "it calls sys.exit() at module level"),
-        ("import pytest; pytest.exit('done', returncode=0)", "Importing the file fails: Exit: done"),
-        ("import pytest; pytest.skip('later', allow_module_level=True)", "Importing the file fails: Skipped: later"),
-        ("raise KeyboardInterrupt", "Importing the file fails: KeyboardInterrupt"),
-        ("import os, signal; os.kill(os.getpid(), signal.SIGSEGV)", "killed by SIGSEGV"),
-        ("import os; os.closerange(0, 256)", "it closed the file that the grader listens to"),
-        ("taken = bytearray(2**33)", "needed more than 1 GiB of memory"),
-        ("while True: print('x' * 10**6)", "or printed as much"),
-        ("class Odd(Exception):\n    def __str__(self): raise SystemExit\nraise Odd", "its text cannot be had"),
-    ],
-)
+@pytest.mark.parametrize(("bad", "words"), HOSTILE["ends_at_import"].items())
 def test_a_bad_end_at_import(workshop: Workshop, bad: str, words: str):
     problem = workshop.import_problem(bad)
     assert problem is not None
     assert words in problem.what
 
 
-def test_sys_exit_in_a_call(kinds):
-    assert kinds(CALLED_IN_THE_MIDDLE, "import sys\ndef bad():\n    sys.exit(0)\n") == [None, WRONG, None]
+def test_sys_exit_in_a_call(workshop: Workshop):
+    assert kinds_of(workshop.call("sys.exit(0)")) == [None, WRONG, None]
 
 
-@pytest.mark.parametrize(
-    "bad",
-    [
-        "while True: pass",
-        "import time; time.sleep(1e6)",
-        "import signal; signal.pause()",
-    ],
-)
+@pytest.mark.parametrize("bad", ["while True: pass", "import time; time.sleep(1e6)", "import signal; signal.pause()"])
 def test_hanging(workshop: Workshop, bad: str):
-    verdicts = workshop.verdicts(HANGING_IN_THE_MIDDLE, f"def bad():\n    x = 1\n    {bad}\n")
-    assert [verdict.kind for verdict in verdicts] == [None, HUNG, None]
-    assert verdicts[1].line == 3
+    verdicts = workshop.call(bad, check_deadline=1)
+    assert kinds_of(verdicts) == [None, HUNG, None]
+    assert verdicts[1].line == len(function(bad).splitlines())
     assert verdicts[1].error == "It did not end within 1 seconds."
 
 
-def test_hanging_and_swallowing_everything(kinds):
-    module = """
-        import faulthandler, signal, time
-        def bad():
-            for number in (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1, signal.SIGALRM):
-                signal.signal(number, signal.SIG_IGN)
-            while True:
-                try:
-                    time.sleep(1)
-                except BaseException:
-                    pass
+def test_hanging_and_swallowing_everything(workshop: Workshop):
+    code = """
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1, signal.SIGALRM):
+            signal.signal(number, signal.SIG_IGN)
+        while True:
+            try:
+                time.sleep(1)
+            except BaseException:
+                pass
     """
-    assert kinds(HANGING_IN_THE_MIDDLE, module) == [None, HUNG, None]
+    assert kinds_of(workshop.call(code, check_deadline=1)) == [None, HUNG, None]
 
 
-def test_hanging_again_and_again_is_given_up(kinds):
+def test_hanging_again_and_again_is_given_up(workshop: Workshop):
     tests = """
         @pytest.mark.deadline(0.5)
         @pytest.mark.parametrize("number", range(6))
         def test_a(module, number): module.bad()
     """
-    assert kinds(tests, "def bad():\n    while True: pass\n") == [HUNG] * 4 + [NOT_RUN] * 2
+    assert kinds_of(workshop.verdicts(tests, function("while True: pass"))) == [HUNG] * 4 + [NOT_RUN] * 2
 
 
 def test_the_deadline_of_the_step(workshop: Workshop):
-    verdicts = workshop.verdicts(CALLED_IN_THE_MIDDLE, "def bad():\n    while True: pass\n", deadline=6)
-    assert [verdict.kind for verdict in verdicts] == [None, HUNG, NOT_RUN]
+    assert kinds_of(workshop.call("while True: pass", deadline=6)) == [None, HUNG, NOT_RUN]
 
 
 def test_a_step_that_takes_the_server_down_costs_no_other_step(workshop: Workshop):
@@ -138,75 +74,51 @@ def test_a_step_that_takes_the_server_down_costs_no_other_step(workshop: Worksho
         def test_one(module): module.bad()
         def test_two(): pass
     """
-    module = "import os, signal, time\ndef bad():\n    os.kill(os.getppid(), signal.SIGKILL)\n    time.sleep(1e6)\n"
+    module = function("os.kill(os.getppid(), signal.SIGKILL); time.sleep(1e6)")
     innocent = "import time\ndef test_a(): time.sleep(0.5)\ndef test_b(): pass\n"
     workshop.write(module=module, test_bad=tests, test_good=innocent)
     found = workshop.run("test_bad", "test_good")
-    assert [verdict.kind for verdict in found["test_bad"]] == [CRASHED, None]
-    assert [verdict.kind for verdict in found["test_good"]] == [None, None]
+    assert kinds_of(found["test_bad"]) == [CRASHED, None]
+    assert kinds_of(found["test_good"]) == [None, None]
 
 
-def test_forged_reports_do_not_count(kinds):
-    module = """
-        import json, os
-        def bad():
-            report = {"event": "result", "id": "test_one.py::test_bad", "told": {}, "printed": "", "duration": 0,
-                      "phases": {"setup": "passed", "call": "passed", "teardown": "passed"}}
-            for descriptor in range(3, 256):
-                try:
-                    os.write(descriptor, b"\\n" + json.dumps(report).encode() + b"\\n")
-                except OSError:
-                    pass
-            raise ValueError
+def test_forged_reports_do_not_count(workshop: Workshop):
+    code = """
+        import json
+        report = {"event": "result", "id": "test_one.py::test_bad", "told": {}, "printed": "", "duration": 0,
+                  "phases": {"setup": "passed", "call": "passed", "teardown": "passed"}}
+        for descriptor in range(3, 256):
+            _try(lambda: os.write(descriptor, b"\\n" + json.dumps(report).encode() + b"\\n"))
+        raise ValueError
     """
-    assert kinds(CALLED_IN_THE_MIDDLE, module)[1] == WRONG
+    assert workshop.call(code)[1].kind == WRONG
 
 
 @pytest.mark.parametrize("then", ["raise ValueError", "os._exit(0)", "time.sleep(1e6)"])
-def test_a_report_in_the_name_of_the_reporter_does_not_count(kinds, then: str):
-    module = f"""
-        import os, sys, time
-        def bad():
-            frame = sys._getframe()
-            while "report" not in frame.f_locals or "job" not in frame.f_locals:
-                frame = frame.f_back
-            frame.f_locals["report"](
-                event="result", id="test_one.py::test_bad", told={{}}, printed="", duration=0, changed="",
-                phases={{"setup": "passed", "call": "passed", "teardown": "passed"}},
-            )
-            {then}
+def test_a_report_in_the_name_of_the_reporter_does_not_count(workshop: Workshop, then: str):
+    code = f"""
+        frame = sys._getframe()
+        while "report" not in frame.f_locals or "job" not in frame.f_locals:
+            frame = frame.f_back
+        frame.f_locals["report"](
+            event="result", id="test_one.py::test_bad", told={{}}, printed="", duration=0, changed="",
+            phases={{"setup": "passed", "call": "passed", "teardown": "passed"}},
+        )
+        {then}
     """
-    assert kinds(CALLED_IN_THE_MIDDLE, module)[1] in (TAMPERED, CRASHED, HUNG)
+    assert workshop.call(code)[1].kind in (TAMPERED, CRASHED, HUNG)
 
 
 @pytest.mark.parametrize("leaves", ["", "os.setsid()"])
 def test_no_process_outlives_its_step(workshop: Workshop, leaves: str):
     pid_file = workshop.folder / "pid"
-    module = f"""
-        import os, time
-        def bad():
-            if os.fork() == 0:
-                {leaves}
-                open({str(pid_file)!r}, "w").write(str(os.getpid()))
-                time.sleep(1e6)
-            while not os.path.exists({str(pid_file)!r}) or not open({str(pid_file)!r}).read():
-                time.sleep(0.01)
+    code = f"""
+        if os.fork() == 0:
+            {leaves}
+            open({str(pid_file)!r}, "w").write(str(os.getpid()))
+            time.sleep(1e6)
+        while not os.path.exists({str(pid_file)!r}) or not open({str(pid_file)!r}).read():
+            time.sleep(0.01)
     """
-    verdicts = workshop.verdicts(CALLED_IN_THE_MIDDLE, module)
-    assert [verdict.kind for verdict in verdicts] == [None, None, None]
-    _wait_until_gone(int(pid_file.read_text()))
-
-
-def _wait_until_gone(pid: int) -> None:
-    give_up = time.monotonic() + 60
-    while _is_there(pid):
-        assert time.monotonic() < give_up, f"process {pid} is still there"
-        time.sleep(0.05)
-
-
-def _is_there(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return True
+    assert kinds_of(workshop.call(code)) == [None, None, None]
+    wait_until_gone(int(pid_file.read_text()))

@@ -7,45 +7,30 @@ from pathlib import Path
 
 import pytest
 
-from kata.core.paths import MODULE
 from kata.core.steps import Step
 from kata.grading.grader import Grader
 from kata.grading.kept_files import KeptFiles
 from kata.grading.verdict import TAMPERED, WRONG
-from quality.conftest import SUITE_CONFTEST, Workshop
+from quality.conftest import HOSTILE, Workshop, kinds_of
+from quality.verdicts import Silence
 
 CALLED = "def test_bad(module): assert module.good() == 1\n"
 
 
-class Quiet:
-    """Hears how a grade goes on and says nothing."""
-
-    def working_on(self, what: str) -> None: ...
-
-    def expects(self, step: Step, checks: int) -> None: ...
-
-    def heard(self, step: Step, verdict: object) -> None: ...
-
-
-def test_writing_into_the_checks(tmp_path: Path):
-    suite, tree = tmp_path / "suite", tmp_path / "tree"
-    suite.mkdir()
-    tree.mkdir()
-    (suite / "pytest.ini").write_text("[pytest]\n")
-    (suite / "conftest.py").write_text(SUITE_CONFTEST)
-    (suite / "test_one.py").write_text("def test_a(module): module.act()\n")
-    (suite / "test_two.py").write_text("def test_b(module): assert module.good() == 1\ndef test_c(): pass\n")
+def test_writing_into_the_checks(workshop: Workshop):
     module = f"""
-def act():
-    with open({str(suite / "test_two.py")!r}, "w") as file:
-        file.write("def test_b(): pass")
-    with open({str(suite / "new.py")!r}, "w") as file:
-        file.write("")
-def good(): return 2
-"""
-    (tree / f"{MODULE}.py").write_text(module)
+        def act():
+            with open({str(workshop.suite / "test_two.py")!r}, "w") as file:
+                file.write("def test_b(): pass")
+            with open({str(workshop.suite / "new.py")!r}, "w") as file:
+                file.write("")
+        def good(): return 2
+    """
+    tests = "def test_b(module): assert module.good() == 1\ndef test_c(): pass\n"
+    workshop.write(module=module, test_one="def test_a(module): module.act()\n", test_two=tests)
     steps = (Step("1", "One", 10, "test_one.py"), Step("2", "Two", 10, "test_two.py"))
-    grade = Grader(Quiet(), suite, steps, skeleton=tmp_path / "none").grade(str(tree))
+    grader = Grader(Silence(), workshop.suite, steps, skeleton=workshop.folder / "none")
+    grade = grader.grade(str(workshop.tree))
     assert grade.problem is not None
     assert "Files of the grader have changed while your code ran: " in grade.problem.what
     assert "new.py" in grade.problem.what
@@ -59,8 +44,8 @@ def test_kept_files_need_not_be_compiled_again(tmp_path: Path):
     for name in ("helper.py", "test_one.py", "conftest.py"):
         (tmp_path / "here" / name).write_text("x = 1\n")
     KeptFiles(tmp_path / "here").write_to(tmp_path / "there")
-    assert Path(cache_from_source(str(tmp_path / "there" / "helper.py"))).is_file()
-    assert len(list((tmp_path / "there").rglob("*.pyc"))) == 1
+    compiled = Path(cache_from_source(str(tmp_path / "there" / "helper.py")))
+    assert list((tmp_path / "there").rglob("*.pyc")) == [compiled]
 
 
 def test_kept_files_may_be_no_python(tmp_path: Path):
@@ -81,29 +66,18 @@ def test_kept_files_are_written_as_they_were(tmp_path: Path):
     two.unlink()
     assert kept.changed() == [one, two]
     kept.write_to(tmp_path / "there")
-    assert (tmp_path / "there" / "one.py").read_text() == "1"
-    assert (tmp_path / "there" / "sub" / "two.py").read_text() == "2"
+    written = [tmp_path / "there" / "one.py", tmp_path / "there" / "sub" / "two.py"]
+    assert [file.read_text() for file in written] == ["1", "2"]
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        "conftest.py",
-        "sitecustomize.py",
-        "pytest.py",
-        "airflow/__init__.py",
-        "support/contract.py",
-        "json.py",
-        "_pytest.py",
-    ],
-)
+@pytest.mark.parametrize("name", HOSTILE["beside_the_module"]["names"])
 def test_files_beside_the_module_are_not_the_graders(workshop: Workshop, name: str):
     workshop.write(module="def good(): return 2\n", test_one=CALLED)
     beside = workshop.tree / name
     beside.parent.mkdir(exist_ok=True)
     beside.write_text("import os\nos._exit(0)\n")
     (workshop.tree / "pytest.ini").write_text("[pytest]\naddopts = --collect-only\n")
-    assert [verdict.kind for verdict in workshop.run("test_one")["test_one"]] == [WRONG]
+    assert kinds_of(workshop.run("test_one")["test_one"]) == [WRONG]
 
 
 def test_its_own_copy_of_the_checks_is_of_no_use(workshop: Workshop):
@@ -114,4 +88,4 @@ def test_its_own_copy_of_the_checks_is_of_no_use(workshop: Workshop):
                 pathlib.Path(sys.modules[name].__file__).write_text("def test_bad(): pass")
         def good(): return 2
     """
-    assert [verdict.kind for verdict in workshop.verdicts(CALLED, module)] == [WRONG]
+    assert kinds_of(workshop.verdicts(CALLED, module)) == [WRONG]

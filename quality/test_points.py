@@ -7,23 +7,20 @@ from dataclasses import replace
 import pytest
 
 from kata.core.errors import WrongUsage
+from kata.core.paths import SUITE
 from kata.core.steps import STEPS, Step, find_step, find_steps, prerequisites
 from kata.grading.verdict import BLOCKED, HUNG, NOT_RUN, WRONG, Check, Grade, StepGrade, Verdict, mark_blocked
 
 
 def step_grade(step: Step, passed: int, failed: int) -> StepGrade:
-    verdicts = [
-        Verdict(
-            Check(f"{step.test_file}::test_{number}", f"Sentence {number}.", 10), None if number < passed else WRONG
-        )
-        for number in range(passed + failed)
-    ]
-    return StepGrade(step, verdicts)
+    checks = [Check(f"{step.test_file}::test_{number}", f"Sentence {number}.", 10) for number in range(passed + failed)]
+    return StepGrade(step, [Verdict(check, None if number < passed else WRONG) for number, check in enumerate(checks)])
 
 
 def grades(**failed: int) -> list[StepGrade]:
-    """All steps with four checks each, of which so many fail: `s3b=1`."""
-    found = [step_grade(step, 4 - failed.get(f"s{step.id}", 0), failed.get(f"s{step.id}", 0)) for step in STEPS]
+    """Return all steps with four checks each, of which this number fails: `s3b=1`."""
+    numbers = {step: failed.get(f"s{step.id}", 0) for step in STEPS}
+    found = [step_grade(step, 4 - number, number) for step, number in numbers.items()]
     mark_blocked(found)
     return found
 
@@ -32,15 +29,14 @@ def grade_of(found: list[StepGrade], *ids: str) -> Grade:
     return Grade("exercise", found, frozenset(ids or (step.id for step in STEPS)))
 
 
-@pytest.mark.parametrize(
-    ("passed", "failed", "points"), [(0, 3, 0), (1, 2, 3), (2, 1, 6), (3, 0, 10), (0, 0, 0), (99, 1, 9)]
-)
-def test_points_are_a_share_and_full_only_when_all_passed(passed: int, failed: int, points: int):
-    assert step_grade(Step("1", "One", 10, "test_one.py"), passed, failed).points == points
+def essential(grade: StepGrade, number: int) -> StepGrade:
+    """Return the grade with the check of this number marked as essential."""
+    verdict = grade.verdicts[number]
+    grade.verdicts[number] = replace(verdict, check=replace(verdict.check, essential=True))
+    return grade
 
 
-def test_a_step_without_checks_is_not_green():
-    assert not StepGrade(STEPS[0]).is_green
+# ── The registry ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 def test_the_steps_are_worth_100_and_the_challenges_30():
@@ -48,14 +44,10 @@ def test_the_steps_are_worth_100_and_the_challenges_30():
     assert sum(step.points for step in STEPS if step.is_challenge) == 30
 
 
-def test_a_step_depends_only_on_earlier_ones():
-    known: set[str] = set()
-    for step in STEPS:
-        assert set(step.depends_on) <= known
-        known.add(step.id)
-
-
-def test_prerequisites_of_prerequisites():
+def test_each_step_has_its_file_in_the_suite_and_depends_only_on_earlier_ones():
+    assert {path.name for path in SUITE.glob("test_*.py")} == {step.test_file for step in STEPS}
+    for number, step in enumerate(STEPS):
+        assert set(step.depends_on) <= {earlier.id for earlier in STEPS[:number]}
     assert [step.id for step in prerequisites(find_step("6"))] == ["2", "3a", "3b", "3d", "4"]
 
 
@@ -67,27 +59,40 @@ def test_an_unknown_step(step_id: str):
 
 
 @pytest.mark.parametrize(
-    ("chosen", "ids"), [("3", ["3a", "3b", "3c", "3d"]), ("3b", ["3b"]), ("3B", ["3b"]), ("4", ["4"]), ("c1", ["c1"])]
+    ("chosen", "ids"), [("3", ["3a", "3b", "3c", "3d"]), ("3B", ["3b"]), ("4", ["4"]), ("c1", ["c1"])]
 )
 def test_a_step_is_all_its_parts(chosen: str, ids: list[str]):
     assert [step.id for step in find_steps(chosen)] == ids
 
 
-def test_the_parts_of_a_step_are_written_in_its_section():
-    assert {step.section for step in find_steps("3")} == {"Step 3"}
-    assert sum(step.points for step in find_steps("3")) == 30
+# ── Points ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("passed", "failed", "points"), [(0, 3, 0), (1, 2, 3), (2, 1, 6), (3, 0, 10), (0, 0, 0), (99, 1, 9)]
+)
+def test_points_are_a_share_and_full_only_when_all_passed(passed: int, failed: int, points: int):
+    grade = step_grade(Step("1", "One", 10, "test_one.py"), passed, failed)
+    assert grade.points == points
+    assert grade.is_green == (points == 10)
+
+
+@pytest.mark.parametrize(("kind", "points"), [(None, 10), (WRONG, 0), (BLOCKED, 0), (HUNG, 0), (NOT_RUN, 0)])
+def test_a_step_that_fails_an_essential_check_is_worth_nothing(kind: str | None, points: int):
+    grade = essential(step_grade(find_step("3c"), 3, 1), 3)
+    grade.verdicts[3] = replace(grade.verdicts[3], kind=kind)
+    assert grade.points == points
+
+
+# ── Blame ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 def test_a_step_waits_for_the_first_one_that_is_wrong_itself():
     found = {each.step.id: each for each in grades(s3b=1, s4=2, s6=4, s7=1)}
-    assert found["3b"].waits_for is None
-    assert [found[step_id].waits_for.id for step_id in ("4", "6", "7")] == ["3b", "3b", "3b"]
+    waits_for = {step_id: each.waits_for.id for step_id, each in found.items() if each.waits_for}
+    assert waits_for == {"4": "3b", "6": "3b", "7": "3b"}
     assert {verdict.kind for verdict in found["4"].verdicts} == {None, BLOCKED}
     assert found["4"].points == 10
-
-
-def test_a_green_step_waits_for_nothing():
-    assert next(each for each in grades(s3b=1) if each.step.id == "4").waits_for is None
 
 
 def test_blame_goes_to_the_first_step_that_can_be_green():
@@ -96,36 +101,20 @@ def test_blame_goes_to_the_first_step_that_can_be_green():
     assert grade_of(grades()).first_failing is None
 
 
-def test_success_is_all_seven_steps_without_the_challenges():
-    assert grade_of(grades(sc1=4)).succeeded
-    assert not grade_of(grades(s7=1)).succeeded
+PARTS = ("3a", "3b", "3c", "3d")
 
 
-def test_success_of_one_step():
-    assert grade_of(grades(s3b=1), "2").succeeded
-    assert grade_of(grades(s3b=1), "3a").succeeded
-    assert not grade_of(grades(sc1=1), "c1").succeeded
-
-
-def test_success_of_a_step_is_that_of_all_its_parts():
-    parts = [step.id for step in find_steps("3")]
-    assert grade_of(grades(s4=1), *parts).succeeded
-    assert not grade_of(grades(s3d=1), *parts).succeeded
-
-
-def essential(grade: StepGrade, number: int) -> StepGrade:
-    """The grade with the check of this number marked as essential."""
-    verdict = grade.verdicts[number]
-    grade.verdicts[number] = replace(verdict, check=replace(verdict.check, essential=True))
-    return grade
-
-
-@pytest.mark.parametrize("kind", [WRONG, BLOCKED, HUNG, NOT_RUN])
-def test_a_step_that_fails_an_essential_check_is_worth_nothing(kind: str):
-    grade = essential(step_grade(find_step("3c"), 3, 1), 3)
-    grade.verdicts[3] = replace(grade.verdicts[3], kind=kind)
-    assert (grade.passed, grade.points) == (3, 0)
-
-
-def test_an_essential_check_that_passes_changes_nothing():
-    assert essential(step_grade(find_step("3c"), 3, 1), 0).points == 7
+@pytest.mark.parametrize(
+    ("failed", "ids", "succeeded"),
+    [
+        ({"sc1": 4}, (), True),  # the seven steps decide
+        ({"s7": 1}, (), False),
+        ({"s3b": 1}, ("2",), True),
+        ({"s3b": 1}, ("3a",), True),
+        ({"sc1": 1}, ("c1",), False),
+        ({"s4": 1}, PARTS, True),
+        ({"s3d": 1}, PARTS, False),
+    ],
+)
+def test_success_is_that_of_what_was_asked_for(failed: dict[str, int], ids: tuple[str, ...], succeeded: bool):
+    assert grade_of(grades(**failed), *ids).succeeded == succeeded

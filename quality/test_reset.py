@@ -11,7 +11,7 @@ from kata.core.errors import WrongUsage
 from kata.core.paths import MODULE, STARTER
 from kata.core.steps import STEPS, find_step
 from kata.practice.reset import backups, reset, restore
-from kata.practice.sections import section_of
+from kata.practice.sections import sections
 
 MINE = b"# mine \xc3\xa4\r\n"
 
@@ -23,7 +23,7 @@ def console() -> Console:
 
 @pytest.fixture(autouse=True)
 def kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Where the copies go."""
+    """Return where the copies go."""
     folder = tmp_path / "backups"
     monkeypatch.setattr("kata.practice.reset.BACKUPS", folder)
     return folder
@@ -38,17 +38,16 @@ def file(tmp_path: Path) -> Path:
     return file
 
 
-def test_the_starter_comes_back_and_the_work_is_kept(file: Path, kept: Path, console: Console):
+def test_the_starter_comes_back_and_the_reset_can_be_undone_again_and_again(file: Path, kept: Path, console: Console):
+    restore(str(file.parent), None, console)
+    assert "no copies yet" in console.export_text()
     reset(str(file.parent), None, console)
     assert file.read_bytes() == STARTER.read_bytes()
     [copy] = kept.iterdir()
     assert copy.read_bytes() == MINE
     assert f"make restore BACKUP={copy.stem}" in console.export_text()
-
-
-def test_it_can_be_taken_back_again_and_again(file: Path, kept: Path, console: Console):
-    reset(str(file.parent), None, console)
-    [copy] = kept.iterdir()
+    restore(str(file.parent), None, console)
+    assert f"make restore BACKUP={copy.stem}" in console.export_text()
     restore(str(file.parent), copy.stem, console)
     assert file.read_bytes() == MINE
     assert len(list(kept.iterdir())) == 2
@@ -76,44 +75,34 @@ def test_one_step_comes_back_and_the_others_stay(file: Path, console: Console, s
     work = starter.replace("raise NotImplementedError", "raise  NotImplementedError")
     file.write_bytes(work.replace("\n", "\r\n").encode())
     reset(str(file.parent), step, console)
-    changed = file.read_bytes().decode()
-    assert section_of(step, changed) == section_of(step, starter)
-    for other in STEPS:
-        if other.section != step.section:
-            assert section_of(other, changed).replace("\r\n", "\n") == section_of(other, work)
+    wanted = {name: part.replace("\n", "\r\n") for name, part in sections(work).items()}
+    wanted[step.section] = sections(starter)[step.section]
+    assert file.read_bytes().decode() == "".join(wanted.values())
 
 
-@pytest.mark.parametrize("content", [b"x = 1\n", b"\xff\xfe"])
-def test_a_step_whose_place_is_not_known_changes_nothing(file: Path, kept: Path, console: Console, content: bytes):
-    file.write_bytes(content)
-    with pytest.raises(WrongUsage, match="# ── Step 3"):
-        reset(str(file.parent), find_step("3b"), console)
-    assert file.read_bytes() == content
-    assert not kept.exists()
-
-
-def test_when_no_copy_can_be_made_nothing_is_changed(file: Path, kept: Path, console: Console):
-    kept.write_text("a file where the folder should be")
-    with pytest.raises(WrongUsage, match="Nothing was changed"):
-        reset(str(file.parent), None, console)
-    assert file.read_bytes() == MINE
-
-
-def test_a_folder_in_place_of_the_file_is_refused(file: Path, console: Console):
-    file.unlink()
-    file.mkdir()
-    with pytest.raises(WrongUsage, match="is a folder"):
-        reset(str(file.parent), None, console)
+@pytest.mark.parametrize(
+    ("content", "step_id", "says"),
+    [
+        (b"x = 1\n", "3b", "# ── Step 3"),
+        (b"\xff\xfe", "3b", "# ── Step 3"),
+        (None, None, "is a folder"),
+        (MINE, None, "Nothing was changed"),  # as no copy can be made
+    ],
+)
+def test_what_cannot_be_reset_is_not_changed(file: Path, kept: Path, console: Console, content, step_id, says: str):
+    if content is None:
+        file.unlink()
+        file.mkdir()
+    else:
+        file.write_bytes(content)
+    if content == MINE:
+        kept.write_text("a file where the folder should be")
+    with pytest.raises(WrongUsage, match=says):
+        reset(str(file.parent), find_step(step_id) if step_id else None, console)
+    assert file.is_dir() if content is None else file.read_bytes() == content
+    assert not kept.is_dir()
 
 
 def test_an_unknown_copy_is_refused(file: Path, console: Console):
     with pytest.raises(WrongUsage, match="no copy '2020'"):
         restore(str(file.parent), "2020", console)
-
-
-def test_without_a_name_the_copies_are_listed(file: Path, console: Console):
-    restore(str(file.parent), None, console)
-    assert "no copies yet" in console.export_text()
-    reset(str(file.parent), None, console)
-    restore(str(file.parent), None, console)
-    assert "make restore BACKUP=" in console.export_text()

@@ -1,4 +1,4 @@
-"""The results file: its shape, and that it is whole or not there."""
+"""The results file: its shape, and that it is complete or absent."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from kata.core.errors import WrongUsage
+from kata.core.files import write_whole
 from kata.core.steps import STEPS, find_steps
 from kata.core.submission import Problem
-from kata.grading import results_file
 from kata.grading.mistakes import MISTAKES
-from kata.grading.results_file import as_dict, check_results_file, write_results
+from kata.grading.results_file import as_dict, check_results_file
 from kata.grading.verdict import StepGrade
 from quality.test_points import essential, grade_of, grades
 
@@ -23,35 +23,28 @@ def test_the_shape():
     assert json.loads(json.dumps(results)) == results
     assert (results["version"], results["status"], results["message"]) == (3, "fail", None)
     assert (results["points"], results["possible"]) == (122, 130)
+    assert [step["task_id"] for step in results["steps"]] == [step.id for step in STEPS]
     assert len(results["tests"]) == 4 * len(STEPS)
     keys = {"name", "status", "message", "output", "task_id", "points", "possible", "kind", "duration"}
     keys |= {"mistake", "consequence", "essential"}
     assert all(keys <= set(test) for test in results["tests"])
-    ids = ["1", "2", "3a", "3b", "3c", "3d", "4", "5", "6", "7", "c1", "c2", "c3"]
-    assert [step["task_id"] for step in results["steps"]] == ids
+    assert as_dict(grade_of(grades()))["status"] == "pass"
 
 
-def test_status_and_kind_of_a_test():
-    tests = {test["name"]: test for test in as_dict(grade_of(grades(s3b=1, s4=1)))["tests"]}
+def test_status_kind_and_mistake_of_a_test():
+    found = grades(s3b=2, s4=1)
+    part = next(each for each in found if each.step.id == "3b")
+    part.verdicts[2] = replace(part.verdicts[2], mistake="no teardown")
+    tests = {test["name"]: test for test in as_dict(grade_of(found))["tests"]}
     passed = tests["test_step_1_setup.py::test_0"]
-    wrong = tests["test_step_3b_it_fires.py::test_3"]
+    wrong, unnamed = (tests[f"test_step_3b_it_fires.py::test_{number}"] for number in (2, 3))
     blocked = tests["test_step_4_multi_directory_sensor.py::test_3"]
     assert (passed["status"], passed["kind"], passed["message"], passed["points"]) == ("pass", None, None, 2.5)
     assert (wrong["status"], wrong["kind"], wrong["points"]) == ("fail", "wrong", 0)
-    assert "Sentence 3." in wrong["message"]
+    assert (wrong["mistake"], wrong["consequence"]) == ("no teardown", MISTAKES["no teardown"].consequence)
+    assert (unnamed["mistake"], unnamed["consequence"]) == (None, None)
+    assert "Sentence 3." in unnamed["message"]
     assert (blocked["status"], blocked["kind"]) == ("error", "blocked")
-
-
-def test_the_mistake_and_what_it_would_do():
-    found = grades(s1=2)
-    first = found[0].failing[0]
-    found[0].verdicts[found[0].verdicts.index(first)] = replace(first, mistake="no teardown")
-    failing = [test for test in as_dict(grade_of(found))["tests"] if test["status"] == "fail"]
-    mistake = MISTAKES["no teardown"]
-    assert [(test["mistake"], test["consequence"]) for test in failing] == [
-        (mistake.name, mistake.consequence),
-        (None, None),
-    ]
 
 
 def test_an_essential_check_takes_the_points_of_its_part():
@@ -61,46 +54,35 @@ def test_an_essential_check_takes_the_points_of_its_part():
     part = [test for test in results["tests"] if test["task_id"] == "3c"]
     assert [test["points"] for test in part] == [0, 0, 0, 0]
     assert "essential: Step 3c scores 0 points while this check fails." in part[3]["message"]
-    assert next(step["points"] for step in results["steps"] if step["task_id"] == "3c") == 0
+    assert {step["task_id"]: step["points"] for step in results["steps"]}["3c"] == 0
     assert results["points"] == 120
 
 
-def test_each_part_of_a_step_is_a_task_of_its_own():
+def test_each_part_of_a_step_is_a_task():
     ids = [step.id for step in find_steps("3")]
     results = as_dict(grade_of(grades(s3d=4), *ids))
     assert [step["task_id"] for step in results["steps"]] == ids
     assert (results["status"], results["points"], results["possible"]) == ("fail", 25, 30)
 
 
-def test_full_points():
-    assert as_dict(grade_of(grades()))["status"] == "pass"
-
-
 def test_a_problem_is_an_error_with_a_message():
     grade = grade_of([StepGrade(each.step, []) for each in grades()])
     grade.problem = Problem("The file is empty.", "exercise/x.py", "Bring it back.")
     results = as_dict(grade)
-    assert results["status"] == "error"
+    assert (results["status"], results["points"], results["tests"]) == ("error", 0, [])
     assert results["message"] == "exercise/x.py: The file is empty. Bring it back."
-    assert (results["points"], results["tests"]) == (0, [])
 
 
-def test_the_file_is_replaced_as_a_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_a_file_is_replaced_as_a_whole(tmp_path: Path):
     file = tmp_path / "r.json"
-    write_results(grade_of(grades()), file)
-    before = file.read_text()
-    monkeypatch.setattr(results_file, "as_dict", lambda grade: {"not": object()})
-    with pytest.raises(TypeError):
-        write_results(grade_of(grades()), file)
-    assert file.read_text() == before
+    write_whole(file, "before")
+    with pytest.raises(UnicodeEncodeError):
+        write_whole(file, "\ud800")
+    assert file.read_text() == "before"
     assert list(tmp_path.iterdir()) == [file]
 
 
-def test_a_folder_that_does_not_exist(tmp_path: Path):
-    with pytest.raises(WrongUsage, match="does not exist"):
-        check_results_file(tmp_path / "no" / "r.json")
-
-
-def test_a_folder_as_file(tmp_path: Path):
-    with pytest.raises(WrongUsage, match="is a folder"):
-        check_results_file(tmp_path)
+@pytest.mark.parametrize(("name", "says"), [("no/r.json", "does not exist"), (".", "is a folder")])
+def test_a_file_that_cannot_be_written_is_told_before_the_grade(tmp_path: Path, name: str, says: str):
+    with pytest.raises(WrongUsage, match=says):
+        check_results_file(tmp_path / name)

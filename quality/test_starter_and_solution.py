@@ -1,133 +1,114 @@
-"""The two trees hold the same exercise: one worked, one to be worked."""
+"""The starter and the reference solution hold the same exercise: one to be solved, one solved."""
 
 from __future__ import annotations
 
 import ast
-import json
 import re
-import subprocess
 import sys
 from itertools import takewhile
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from kata.core.paths import MODULE, ROOT, STARTER
+from kata.core.paths import MODULE, ROOT, SOLUTION, STARTER
 from kata.core.steps import STEPS
+from kata.grading.session import Session
 from kata.grading.skeleton import skeleton
+from kata.grading.verdict import WRONG
 from quality.contract_text import dag_comments, split
+
+EXERCISE = ROOT / "exercise" / f"{MODULE}.py"
 
 
 @pytest.fixture(scope="module")
-def grade(tmp_path_factory: pytest.TempPathFactory):
-    """Grade a tree as `make grade` does; its exit code and its results."""
-
-    def run(tree: str) -> tuple[int, dict[str, Any]]:
-        results = tmp_path_factory.mktemp(tree) / "results.json"
-        command = [sys.executable, "-m", "kata", "grade", "--tree", tree, "--results", str(results)]
-        completed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-        assert results.exists(), completed.stdout + completed.stderr
-        return completed.returncode, json.loads(results.read_text())
-
-    return run
+def sources() -> tuple[str, str]:
+    """Return the starter and the solution."""
+    return EXERCISE.read_text(encoding="utf-8"), SOLUTION.read_text(encoding="utf-8")
 
 
-def test_the_solution_gets_full_points(grade):
-    exit_code, results = grade("solution")
-    failing = {test["name"]: test["message"] for test in results["tests"] if test["status"] != "pass"}
-    assert not failing
-    assert (exit_code, results["points"], results["possible"]) == (0, 130, 130)
+def test_the_solution_gets_full_points(session: Session):
+    grades = session.grade(SOLUTION.parent, list(STEPS))
+    assert not {verdict.check.id: verdict.error or verdict.got for grade in grades for verdict in grade.failing}
+    assert sum(grade.points for grade in grades) == 130
 
 
-def test_every_check_fails_on_the_starter(grade):
-    exit_code, results = grade("exercise")
-    passing = [test["name"] for test in results["tests"] if test["status"] == "pass"]
-    assert not passing
-    assert (exit_code, results["points"]) == (1, 0)
+def test_every_check_fails_on_the_starter(session: Session):
+    assert session.look_at(EXERCISE.parent, list(STEPS)) is None
+    grades = session.grade(EXERCISE.parent, list(STEPS))
     # A check that hangs or crashes on the starter tells the learner nothing.
-    odd = [test["name"] for test in results["tests"] if test["kind"] not in ("wrong", "blocked")]
-    assert not odd
+    assert not {
+        verdict.check.id: verdict.kind for grade in grades for verdict in grade.verdicts if verdict.kind != WRONG
+    }
 
 
-def test_points_add_up():
-    assert sum(step.points for step in STEPS if not step.is_challenge) == 100
-    assert sum(step.points for step in STEPS if step.is_challenge) == 30
+def test_they_have_the_same_names_signatures_and_docstrings(sources: tuple[str, str]):
+    starter, solution = (
+        {
+            name: (entry.kind, entry.signature, entry.doc)
+            for name, entry in skeleton(source).items()
+            if entry.kind != "variable"
+        }
+        for source in sources
+    )
+    assert starter == solution
 
 
-@pytest.mark.parametrize("what", ["kind", "signature", "doc"])
-def test_starter_and_solution_have_the_same_names_signatures_and_docstrings(what):
-    starter, solution = (skeleton(_source(tree)) for tree in ("exercise", "solution"))
-    classes = {name for name, entry in starter.items() if entry.kind != "variable"}
-    assert {name for name, entry in solution.items() if entry.kind != "variable"} == classes
-    different = [name for name in classes if getattr(starter[name], what) != getattr(solution[name], what)]
-    assert not different
-
-
-def test_starter_and_solution_have_the_same_page_and_settings():
-    starter, solution = _source("exercise"), _source("solution")
-    assert starter.split('"""')[1] == solution.split('"""')[1]
+def test_they_have_the_same_page_and_settings(sources: tuple[str, str]):
+    starter, solution = sources
+    assert ast.get_docstring(ast.parse(starter)) == ast.get_docstring(ast.parse(solution))
     settings = [name for name, entry in skeleton(starter).items() if entry.kind == "variable" and name.isupper()]
     assert {"DIRECTORY_THREADS", "REPORT_TEMPLATE"} <= set(settings)
-    for name in settings:
-        assert _assignment(starter, name) == _assignment(solution, name)
+    assert [_assignment(starter, name) for name in settings] == [_assignment(solution, name) for name in settings]
 
 
-def test_starter_and_solution_have_the_same_given_code():
-    starter, solution = (_definitions(_source(tree)) for tree in ("exercise", "solution"))
+def _assignment(source: str, name: str) -> str:
+    """Return the whole assignment, with the comment above it."""
+    lines = source.splitlines()
+    assignments = (node for node in ast.parse(source).body if isinstance(node, ast.Assign))
+    node = next(node for node in assignments if ast.unparse(node.targets[0]) == name)
+    above = list(takewhile(lambda line: line.startswith("#"), reversed(lines[: node.lineno - 1])))[::-1]
+    return "\n".join(above + lines[node.lineno - 1 : node.end_lineno])
+
+
+def test_they_have_the_same_given_code(sources: tuple[str, str]):
+    starter, solution = (
+        {
+            node.name: ast.get_source_segment(source, node) or ""
+            for node in ast.parse(source).body
+            if isinstance(node, (ast.FunctionDef, ast.ClassDef))
+        }
+        for source in sources
+    )
     given = {name: code for name, code in starter.items() if "NotImplementedError" not in code}
     assert set(given) == {"WaitFailed", "read_airflow_api", "measure"}
     assert given == {name: solution[name] for name in given}
 
 
-def test_starter_and_solution_have_the_same_comments_in_the_dags():
-    starter, solution = (dag_comments(_source(tree)) for tree in ("exercise", "solution"))
+def test_they_have_the_same_comments_in_the_dags(sources: tuple[str, str]):
+    starter, solution = ({name: list(split(text)) for name, text in dag_comments(source).items()} for source in sources)
     assert set(starter) == {"dag", "orchestration_dag"}
     assert all(starter.values())
-    assert {name: list(split(text)) for name, text in starter.items()} == {
-        name: list(split(text)) for name, text in solution.items()
-    }
+    assert starter == solution
 
 
-def test_what_a_reset_brings_back_is_the_starter():
-    assert STARTER.read_text(encoding="utf-8") == _source("exercise")
+def test_what_a_reset_restores_is_the_starter():
+    assert STARTER.read_bytes() == EXERCISE.read_bytes()
 
 
-def test_every_step_has_its_place_in_the_starter():
-    starter = _source("exercise")
-    for step in STEPS:
-        assert f"# ── {step.section}: " in starter
+def test_every_step_has_its_place_in_the_starter(sources: tuple[str, str]):
+    assert all(f"# ── {step.section}: " in sources[0] for step in STEPS)
     # 3c and 3d are about how the code of 3b behaves.
     expected = {step.name for step in STEPS if step.id not in ("3c", "3d")}
-    assert set(re.findall(r"TODO \(((?:Step|Challenge) \w+)\)", starter)) == expected
+    assert set(re.findall(r"TODO \(((?:Step|Challenge) \w+)\)", sources[0])) == expected
 
 
-@pytest.mark.parametrize("tree", ["exercise", "solution"])
-def test_the_trees_import_what_comes_with_airflow(tree):
+@pytest.mark.parametrize("file", [EXERCISE, SOLUTION], ids=lambda file: file.parent.name)
+def test_they_import_what_comes_with_airflow(file: Path):
     imported = set()
-    for node in ast.walk(ast.parse(_source(tree))):
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             imported |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
             imported.add(node.module)
     allowed = sys.stdlib_module_names | {"airflow", "pendulum", "httpx", "jinja2", "anyio"}
     assert {name.partition(".")[0] for name in imported} <= allowed
-
-
-def _source(tree: str) -> str:
-    return Path(ROOT, tree, f"{MODULE}.py").read_text(encoding="utf-8")
-
-
-def _definitions(source: str) -> dict[str, str]:
-    """The code of the functions and classes."""
-    nodes = (node for node in ast.parse(source).body if isinstance(node, (ast.FunctionDef, ast.ClassDef)))
-    return {node.name: ast.get_source_segment(source, node) or "" for node in nodes}
-
-
-def _assignment(source: str, name: str) -> str:
-    """The whole assignment, with the comment above it."""
-    lines = source.splitlines()
-    assignments = (node for node in ast.parse(source).body if isinstance(node, ast.Assign))
-    node = next(node for node in assignments if ast.unparse(node.targets[0]) == name)
-    above = list(takewhile(lambda line: line.startswith("#"), reversed(lines[: node.lineno - 1])))[::-1]
-    return "\n".join(above + lines[node.lineno - 1 : node.end_lineno])

@@ -1,112 +1,122 @@
-"""The triggers that are to be read first: each keeps the rules of a trigger, and all of them run on a real Airflow."""
+"""The triggers to read first: each keeps the rules of a trigger, and all of them run on a real Airflow."""
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
-from typing import Any
-
-import pytest
-
-from kata.airflow.local.airflow import LocalAirflow
 from kata.airflow.local.own_airflow import own_airflow
-from kata.core.environment import child_environment
-from kata.core.paths import DAGS, ROOT, SOLUTION
+from kata.core.paths import DAGS, SOLUTION
 from kata.live.dag_run import DagRun, Task
 from kata.live.patience import wait_for
+from quality.conftest import Workshop
 
-EXAMPLES = DAGS / "trigger_examples.py"
-TRIGGERS = ["PauseTrigger", "HeartbeatTrigger", "MomentTrigger", "DecisionTrigger"]
-WAITS = ["pause", "next_heartbeat", "half_a_minute_later", "decision"]
-TRY_OUT = ROOT / "quality" / "example_triggers_tried_out.py"
+TRIGGERS = {
+    "pause": "PauseTrigger",
+    "next_heartbeat": "HeartbeatTrigger",
+    "half_a_minute_later": "MomentTrigger",
+    "decision": "DecisionTrigger",
+}
+
+RULES = """
+import asyncio, functools, inspect, json, sys, threading
+from datetime import timedelta
+from airflow.sdk import Variable, timezone
+
+sys.path.insert(0, "DAGS")
+import trigger_examples as examples
+
+def moment(seconds):
+    return (timezone.utcnow() + timedelta(seconds=seconds)).isoformat()
+
+SINCE, LATER = moment(0), moment(3600)
+WAITING = [
+    examples.PauseTrigger(3600), examples.HeartbeatTrigger("http://airflow/health", LATER),
+    examples.MomentTrigger(LATER), examples.DecisionTrigger("open", LATER),
+]
+
+@pytest.fixture(autouse=True)
+def world(monkeypatch):
+    http = examples.httpx
+    beats = [{"scheduler": {"latest_scheduler_heartbeat": beat}} for beat in (None, moment(-9), moment(9))]
+    answers = [http.Response(500), *(http.Response(200, json=answer) for answer in ([], {}, *beats))]
+    health = http.MockTransport(lambda request: answers.pop(0) if len(answers) > 1 else answers[0])
+    monkeypatch.setattr(http, "AsyncClient", functools.partial(http.AsyncClient, transport=health))
+    decisions = {"decided": ["", None, "maybe", "rejected"], "open": [""] * 100, "broken": []}
+    # In the thread of the event loop it would block.
+    is_allowed = lambda: threading.current_thread() is not threading.main_thread()
+    monkeypatch.setattr(Variable, "get", lambda key, default: is_allowed() and decisions[key].pop(0))
+    monkeypatch.setattr(examples, "CHECK_INTERVAL", 0.1)
+
+def payloads_of(trigger):
+    path, arguments = trigger.serialize()
+    assert set(arguments) == set(inspect.signature(type(trigger)).parameters)
+    module, _, name = path.partition(".")
+    rebuilt = getattr(sys.modules[module], name)(**json.loads(json.dumps(arguments)))
+    assert rebuilt.serialize() == (path, arguments)
+
+    async def run():
+        others = asyncio.create_task(asyncio.sleep(0.01))
+        payloads = [event.payload async for event in rebuilt.run()]
+        did_not_wait = payloads[0].get("outcome") in ("expired", "error")
+        assert others.done() or did_not_wait, "others on the loop had no turn"
+        return payloads
+
+    return asyncio.run(run())
+
+def test_pause():
+    assert payloads_of(examples.PauseTrigger(0.3)) == [{"slept": 0.3}]
+
+def test_heartbeat():
+    [payload] = payloads_of(examples.HeartbeatTrigger("http://airflow/health", SINCE))
+    assert list(payload) == ["heartbeat"]
+
+def test_moment():
+    when = moment(0.3)
+    assert payloads_of(examples.MomentTrigger(when)) == [{"moment": when}]
+
+@pytest.mark.parametrize("variable, deadline, outcome", [
+    ("decided", LATER, "rejected"), ("open", SINCE, "expired"), ("broken", LATER, "error"),
+])
+def test_decision(variable, deadline, outcome):
+    [payload] = payloads_of(examples.DecisionTrigger(variable, deadline))
+    assert payload["outcome"] == outcome
+
+@pytest.mark.parametrize("trigger", WAITING)
+def test_ends_when_cancelled(trigger):
+    async def cancel():
+        before = asyncio.all_tasks()
+        running = asyncio.create_task(anext(trigger.run()))
+        await asyncio.sleep(0.05)
+        running.cancel()
+        await asyncio.wait([running], timeout=2)
+        return running.cancelled() and asyncio.all_tasks() == before
+
+    assert asyncio.run(cancel())
+"""
 
 
-@pytest.fixture(scope="module")
-def told(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """What came out when each trigger was tried out."""
-    folder = tmp_path_factory.mktemp("examples")
-    environment = child_environment(DAGS, database=folder / "none.db", data=folder)
-    ended = subprocess.run(
-        [sys.executable, TRY_OUT], cwd=folder, env=environment, capture_output=True, text=True, timeout=120
-    )
-    assert ended.returncode == 0, ended.stderr
-    return json.loads(ended.stdout.splitlines()[-1])
+def test_each_keeps_the_rules_of_a_trigger(workshop: Workshop):
+    verdicts = workshop.verdicts(RULES.replace("DAGS", str(DAGS)))
+    assert len(verdicts) == 10
+    assert not {verdict.check.id: verdict.error for verdict in verdicts if not verdict.passed}
 
 
-def test_importing_them_warns_of_nothing(told: dict[str, Any]):
-    assert told["warnings"] == []
-
-
-def test_each_can_be_built_again_from_its_class_path_and_all_its_arguments(told: dict[str, Any]):
-    paths = [each["path"] for each in told["tried"]]
-    assert list(dict.fromkeys(paths)) == [f"trigger_examples.{name}" for name in TRIGGERS]
-    for each in told["tried"]:
-        assert each["arguments"] == each["parameters"]
-        assert each["is_as_it_was"]
-
-
-def test_each_yields_one_event_and_ends(told: dict[str, Any]):
-    pause, heartbeat, moment, decided, undecided = (each["payloads"] for each in told["tried"])
-    assert pause == [{"slept": 0.3}]
-    assert [list(payload) for payload in (*heartbeat, *moment)] == [["heartbeat"], ["moment"]]
-    assert (decided, undecided) == ([{"outcome": "rejected"}], [{"outcome": "expired"}])
-
-
-def test_what_goes_wrong_while_a_decision_is_waited_for_is_an_outcome(told: dict[str, Any]):
-    assert told["unreadable"]["payloads"] == [{"outcome": "error", "message": "ZeroDivisionError('division by zero')"}]
-
-
-def test_none_blocks_the_event_loop(told: dict[str, Any]):
-    assert [each["path"] for each in told["tried"] if each["blocked"]] == []
-    *waited, _ = (each["ticks"] for each in told["tried"])
-    assert all(waited), "others on the loop had no turn while it waited"
-
-
-def test_a_cancellation_ends_each_at_once(told: dict[str, Any]):
-    assert told["cancelled"] == [True] * len(TRIGGERS)
-
-
-def test_they_are_short_and_about_something_else_than_the_exercise():
-    text = EXAMPLES.read_text(encoding="utf-8")
-    assert len(text.splitlines()) <= 275
-    names = {line.split("(")[0].split()[-1] for line in SOLUTION.read_text().splitlines() if line.startswith("class ")}
-    for word in (*names, "import os", "pathlib", "open("):
-        assert word not in text
-
-
-def test_the_readme_says_that_they_are_to_be_read_first():
-    assert "dags/trigger_examples.py" in (ROOT / "README.md").read_text(encoding="utf-8")
-
-
-def test_all_of_them_are_deferred_at_once_and_come_back_on_a_real_airflow():
+def test_all_of_them_are_deferred_at_once_and_resume_on_a_real_airflow():
     with own_airflow(SOLUTION.parent, lambda what: None) as airflow:
-        seen = wait_for(airflow, airflow.api.dag_ids, lambda ids: "trigger_examples" in ids, 60)
-        assert "trigger_examples" in seen
+        wait_for(airflow, airflow.api.dag_ids, lambda ids: "trigger_examples" in ids, 60)
         assert airflow.api.import_errors() == {}
         run = DagRun(airflow.api, "trigger_examples")
-        assert _seen_deferred(airflow, run) == dict(zip(WAITS, TRIGGERS, strict=True))
-        airflow.api.patch(
-            "/variables/trigger_examples_decision", {"key": "trigger_examples_decision", "value": "rejected"}
-        )
+        deferred: dict[str, str] = {}
+
+        def look() -> list[Task]:
+            tasks = run.tasks()
+            deferred.update({task.task_id: task.trigger.rpartition(".")[2] for task in tasks if task.is_watched})
+            return tasks
+
+        wait_for(airflow, look, lambda tasks: deferred.keys() >= TRIGGERS.keys(), 45)
+        assert deferred == TRIGGERS
+        decision = {"key": "trigger_examples_decision", "value": "rejected"}
+        airflow.api.patch("/variables/trigger_examples_decision", decision)
         wait_for(airflow, run.state, lambda state: state in ("success", "failed"), 60)
         ended = {task.task_id: (task.state, task.try_number) for task in run.tasks()}
-        assert {task_id: ended.pop(task_id) for task_id in WAITS} == dict.fromkeys(WAITS, ("success", 1))
-        assert {task_id: state for task_id, (state, _) in ended.items()} == {
-            "approved": "skipped",
-            "rejected": "success",
-            "expired": "skipped",
-        }
-
-
-def _seen_deferred(airflow: LocalAirflow, run: DagRun) -> dict[str, str]:
-    """The name of the trigger's class for each task that was seen deferred."""
-    seen: dict[str, str] = {}
-
-    def look() -> list[Task]:
-        tasks = run.tasks()
-        seen.update({task.task_id: task.trigger.rpartition(".")[2] for task in tasks if task.is_watched})
-        return tasks
-
-    wait_for(airflow, look, lambda tasks: seen.keys() >= set(WAITS), 45)
-    return {task_id: seen[task_id] for task_id in WAITS if task_id in seen}
+        assert {task_id: ended.pop(task_id) for task_id in TRIGGERS} == dict.fromkeys(TRIGGERS, ("success", 1))
+        outcomes = {"approved": "skipped", "rejected": "success", "expired": "skipped"}
+        assert {task_id: state for task_id, (state, _) in ended.items()} == outcomes

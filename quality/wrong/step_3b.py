@@ -24,55 +24,49 @@ _PAYLOAD = "payload = await self._wait_for_files()"
 WRONG = [
     Wrong("s3-async-to-sync", _EXISTING, Mistake.LOOP_INSIDE_THE_LOOP)
     .adding("from asgiref.sync import async_to_sync")
-    .within(_RUN, replace="await self._wait_for_files()", by="async_to_sync(self._wait_for_files)()"),
+    .within(_RUN, "await self._wait_for_files()", "async_to_sync(self._wait_for_files)()"),
     Wrong("s3-asyncio-run", _EXISTING, Mistake.LOOP_INSIDE_THE_LOOP).within(
-        _RUN, replace="await self._wait_for_files()", by="asyncio.run(self._wait_for_files())"
+        _RUN, "await self._wait_for_files()", "asyncio.run(self._wait_for_files())"
     ),
     Wrong("s3-case-insensitive", f"{_NAMES}[star]", _NAME).within(
         "_matching",
-        replace="fnmatch.filter(names, p)",
-        by="[name for name in names if fnmatch.fnmatchcase(name.lower(), p.lower())]",
+        "fnmatch.filter(names, p)",
+        "[name for name in names if fnmatch.fnmatchcase(name.lower(), p.lower())]",
     ),
-    Wrong("s3-directories-match", _ONLY_FILES, _COUNTS_OTHERS).within(
-        "_list_files", replace="S_ISREG(stat.st_mode)", by="True"
-    ),
+    Wrong("s3-directories-match", _ONLY_FILES, _COUNTS_OTHERS).within("_list_files", "S_ISREG(stat.st_mode)", "True"),
     Wrong("s3-directory-named-twice", "test_lists_each_file_once", Mistake.DIRECTORY_LISTED_TWICE_COUNTED_TWICE).within(
         _WAIT,
-        replace=_COLLECTED,
-        by="""
+        _COLLECTED,
+        """
         found = {path: _result_of(checks.pop(path).result, path, errors) for path in done}
         files = [file for path in self.directories for file in found.get(path, [])]
         """,
     ),
-    Wrong("s3-dot-files", f"{_NAMES}[star]", _NAME).within(
-        "_matching", replace="p[0] == '.' or each[0] != '.'", by="True"
-    ),
+    Wrong("s3-dot-files", f"{_NAMES}[star]", _NAME).within("_matching", "p[0] == '.' or each[0] != '.'", "True"),
     Wrong("s3-dot-pattern-refused", f"{_NAMES}[leading dot]", _NAME).within(
-        "_matching", replace="p[0] == '.' or each[0] != '.'", by='each[0] != "."'
+        "_matching", "p[0] == '.' or each[0] != '.'", 'each[0] != "."'
     ),
     Wrong("s3-endswith", f"{_NAMES}[set]", _NAME).within(
-        "_matching",
-        replace="fnmatch.filter(names, p)",
-        by='[name for name in names if name.endswith(p.lstrip("*"))]',
+        "_matching", "fnmatch.filter(names, p)", '[name for name in names if name.endswith(p.lstrip("*"))]'
     ),
     Wrong("s3-fifo-matches", _ONLY_FILES, _COUNTS_OTHERS)
     .adding("from stat import S_ISDIR")
-    .within("_list_files", replace="S_ISREG(stat.st_mode)", by="not S_ISDIR(stat.st_mode)"),
+    .within("_list_files", "S_ISREG(stat.st_mode)", "not S_ISDIR(stat.st_mode)"),
     Wrong("s3-filename-of-the-last", _IN_ORDER, Mistake.NOT_THE_FIRST_FILE_IN_ORDER).within(
-        "_payload", replace="first.name", by="files[-1].name"
+        "_payload", "first.name", "files[-1].name"
     ),
     Wrong("s3-files-of-first-directory", _IN_ORDER, Mistake.NOT_ALL_FILES_LISTED).within(
         "_payload",
-        replace="first = files[0]",
-        by="""
+        "first = files[0]",
+        """
         first = files[0]
         files = [file for file in files if file.directory == first.directory]
         """,
     ),
     Wrong("s3-first-directory-only-reported", _IN_ORDER, Mistake.NOT_ALL_FILES_LISTED).within(
         _WAIT,
-        replace="await asyncio.wait(checks.values(), timeout=self.check_interval / 2)",
-        by="""
+        "await asyncio.wait(checks.values(), timeout=self.check_interval / 2)",
+        """
         for check in asyncio.as_completed(checks.values(), timeout=self.check_interval / 2):
             with suppress(Exception):
                 if await check:
@@ -80,92 +74,82 @@ WRONG = [
         """,
     ),
     Wrong("s3-links-refused", _ONLY_FILES, Mistake.LINK_TO_A_FILE_NOT_COUNTED).within(
-        "_list_files", replace="os.stat(path)", by="os.lstat(path)"
+        "_list_files", "os.stat(path)", "os.lstat(path)"
     ),
     Wrong("s3-local-time-labelled-utc", _IN_UTC, Mistake.LOCAL_TIME_CALLED_UTC).within(
-        "_payload",
-        replace=_MODIFIED,
-        by="datetime.fromtimestamp(first.stat.st_mtime).replace(tzinfo=timezone.utc)",
+        "_payload", _MODIFIED, "datetime.fromtimestamp(first.stat.st_mtime).replace(tzinfo=timezone.utc)"
     ),
     Wrong("s3-modified-ctime", _IN_UTC, Mistake.NOT_THE_TIME_OF_THE_LAST_CHANGE).within(
-        "_payload", replace="first.stat.st_mtime", by="first.stat.st_ctime"
+        "_payload", "first.stat.st_mtime", "first.stat.st_ctime"
     ),
     Wrong("s3-modified-datetime", _IN_UTC, Mistake.PAYLOAD_IS_NOT_PLAIN_JSON).within(
-        "_payload", replace=f"{_MODIFIED}.isoformat()", by=_MODIFIED
+        "_payload", f"{_MODIFIED}.isoformat()", _MODIFIED
     ),
     Wrong("s3-modified-local-offset", _IN_UTC, Mistake.OFFSET_IS_NOT_00_00).within(
-        "_payload", replace="timezone.utc", by="timezone(timedelta(hours=2))"
+        "_payload", "timezone.utc", "timezone(timedelta(hours=2))"
     ),
-    Wrong("s3-modified-naive", _IN_UTC, Mistake.TIME_WITHOUT_A_TIME_ZONE).within(
-        "_payload", replace="tz=timezone.utc", by=""
-    ),
+    Wrong("s3-modified-naive", _IN_UTC, Mistake.TIME_WITHOUT_A_TIME_ZONE).within("_payload", "tz=timezone.utc", ""),
     Wrong("s3-newest-first", _IN_ORDER, Mistake.NOT_THE_FIRST_FILE_IN_ORDER).within(
-        "_list_files",
-        replace="return files",
-        by="return sorted(files, key=lambda file: (-file.stat.st_mtime, file.name))",
+        "_list_files", "return files", "return sorted(files, key=lambda file: (-file.stat.st_mtime, file.name))"
     ),
     Wrong("s3-only-new-files", _EXISTING, Mistake.EXISTING_FILE_NOT_REPORTED)
     .within(
         _WAIT,
-        replace="errors: dict[str, str] = {}",
-        by="""
+        "errors: dict[str, str] = {}",
+        """
         errors: dict[str, str] = {}
         old: set[str] | None = None
         """,
     )
     .within(
         _WAIT,
-        replace=_COLLECTED,
-        by=f"""
+        _COLLECTED,
+        f"""
         {_COLLECTED}
         old = {{file.path for file in files}} if old is None else old
         files = [file for file in files if file.path not in old]
         """,
     ),
     Wrong("s3-path-normalised", "test_reports_the_directory_as_written[./client_2]", Mistake.PATH_REWRITTEN).within(
-        _WAIT,
-        replace="list(dict.fromkeys(self.directories))",
-        by="list(map(os.path.abspath, dict.fromkeys(self.directories)))",
+        _WAIT, "list(dict.fromkeys(self.directories))", "list(map(os.path.abspath, dict.fromkeys(self.directories)))"
     ),
     Wrong(
         "s3-payload-found-at", "test_the_payload_is_the_same_for_the_same_files", Mistake.EVENT_DEPENDS_ON_THE_RUN
     ).within(
-        "_payload",
-        replace="'status': 'success'",
-        by='"status": "success", "found_at": datetime.now(timezone.utc).isoformat()',
+        "_payload", "'status': 'success'", '"status": "success", "found_at": datetime.now(timezone.utc).isoformat()'
     ),
     Wrong("s3-recursive", _ONLY_FILES, _COUNTS_OTHERS)
     .adding("import glob")
     .within(
         "_list_files",
-        replace="os.listdir(directory)",
-        by='os.listdir(directory) + glob.glob("**", root_dir=directory, recursive=True)',
+        "os.listdir(directory)",
+        'os.listdir(directory) + glob.glob("**", root_dir=directory, recursive=True)',
     ),
     Wrong("s3-returns-event", "test_run_is_an_async_generator", Mistake.RETURNS_INSTEAD_OF_YIELDING).within(
-        _RUN, replace="yield TriggerEvent(payload)", by="return TriggerEvent(payload)"
+        _RUN, "yield TriggerEvent(payload)", "return TriggerEvent(payload)"
     ),
     Wrong("s3-size-of-the-last", _IN_ORDER, Mistake.NOT_THE_FIRST_FILE_IN_ORDER).within(
-        "_payload", replace="first.stat.st_size", by="files[-1].stat.st_size"
+        "_payload", "first.stat.st_size", "files[-1].stat.st_size"
     ),
     Wrong("s3-sleeps-first", _EXISTING, Mistake.SLEEPS_BEFORE_THE_FIRST_CHECK).within(
-        _RUN, replace=_PAYLOAD, by=f"await asyncio.sleep(self.check_interval)\n{_PAYLOAD}"
+        _RUN, _PAYLOAD, f"await asyncio.sleep(self.check_interval)\n{_PAYLOAD}"
     ),
     Wrong("s3-task-success-event", _EXISTING, Mistake.ENDS_THE_TASK_IN_THE_TRIGGER)
     .adding("from airflow.triggers.base import TaskSuccessEvent")
-    .within(_RUN, replace="TriggerEvent(payload)", by='TaskSuccessEvent(xcoms={"return_value": payload})'),
+    .within(_RUN, "TriggerEvent(payload)", 'TaskSuccessEvent(xcoms={"return_value": payload})'),
     # Reversed, because what a file system lists may be in order by chance.
     Wrong("s3-unsorted", _IN_ORDER, Mistake.NOT_THE_FIRST_FILE_IN_ORDER).within(
         "_list_files",
-        replace="sorted(_matching(os.listdir(directory), *file_patterns))",
-        by="sorted(_matching(os.listdir(directory), *file_patterns), reverse=True)",
+        "sorted(_matching(os.listdir(directory), *file_patterns))",
+        "sorted(_matching(os.listdir(directory), *file_patterns), reverse=True)",
     ),
     Wrong("s3-yields-dict", _EXISTING, Mistake.YIELDS_SOMETHING_OTHER_THAN_A_TRIGGEREVENT).within(
-        _RUN, replace="TriggerEvent(payload)", by="payload"
+        _RUN, "TriggerEvent(payload)", "payload"
     ),
     Wrong("s3-yields-on-and-on", _EXISTING, Mistake.YIELDS_WITHOUT_RETURNING).within(
         _RUN,
-        replace="yield TriggerEvent(payload)",
-        by=f"""
+        "yield TriggerEvent(payload)",
+        f"""
         while True:
             yield TriggerEvent(payload)
             await asyncio.sleep(self.check_interval)

@@ -29,34 +29,32 @@ _CUT = "files[:MAX_LISTED_FILES]"
 WRONG = [
     # Directories
     Wrong("s3-eio-five-times", _TRANSIENT, _FINAL)
-    .within(_WAIT, replace=_ERRORS, by=f"{_ERRORS}\nfailures: dict[str, int] = {{}}")
+    .within(_WAIT, _ERRORS, f"{_ERRORS}\nfailures: dict[str, int] = {{}}")
     .within(
         _WAIT,
-        replace=_DONE,
-        by=f"""
+        _DONE,
+        f"""
         {_DONE}
         failed = [path for path in done if type(checks[path].exception()) is OSError]
         failures = {{path: failures.get(path, 0) + 1 for path in failed}}
         errors |= {{path: "failed 5 times in a row" for path in failed if failures[path] >= 5}}
         """,
     ),
-    Wrong("s3-eio-left-out", _TRANSIENT, _FINAL).within("_result_of", replace=_IS_PERMANENT, by="True"),
+    Wrong("s3-eio-left-out", _TRANSIENT, _FINAL).within("_result_of", _IS_PERMANENT, "True"),
     Wrong("s3-eio-unexpected", _TRANSIENT, _FINAL).within(
         "_result_of",
-        replace=f"if {_IS_PERMANENT}: errors[directory] = _reason(error)",
-        by=f"""
+        f"if {_IS_PERMANENT}: errors[directory] = _reason(error)",
+        f"""
         if not {_IS_PERMANENT}:
             raise
         errors[directory] = _reason(error)
         """,
     ),
     Wrong("s3-errors-basename", _IS_A_FILE, _UNREPORTED).within(
-        "_result_of",
-        replace="errors[directory] = _reason(error)",
-        by="errors[os.path.basename(directory)] = _reason(error)",
+        "_result_of", "errors[directory] = _reason(error)", "errors[os.path.basename(directory)] = _reason(error)"
     ),
     Wrong("s3-errors-missing-on-success", _IS_A_FILE, _UNREPORTED).within(
-        "_payload", replace="'errors': errors", by='"errors": {}'
+        "_payload", "'errors': errors", '"errors": {}'
     ),
     Wrong("s3-hot-retry", _TRANSIENT, Mistake.RETRIES_WITHOUT_WAITING)
     .adding(
@@ -72,17 +70,17 @@ WRONG = [
             return os.listdir(directory)
         """
     )
-    .within("_list_files", replace="os.listdir", by="_list_at_last"),
+    .within("_list_files", "os.listdir", "_list_at_last"),
     Wrong("s3-left-out-not-logged", _DENIED, Mistake.EXCLUDED_DIRECTORY_NOT_LOGGED_ONCE).within(
-        "_result_of", replace="log.warning", by="log.debug"
+        "_result_of", "log.warning", "log.debug"
     ),
     Wrong("s3-left-out-tried-again", _IS_A_FILE, Mistake.UNREADABLE_DIRECTORY_STILL_CHECKED).within(
-        _WAIT, replace="path not in checks and path not in errors", by="path not in checks"
+        _WAIT, "path not in checks and path not in errors", "path not in checks"
     ),
     Wrong("s3-makes-directories", _CREATED_LATER, Mistake.SIDE_EFFECT_IN_A_TRIGGER).within(
         "_list_files",
-        replace="files = []",
-        by="""
+        "files = []",
+        """
         files = []
         if not os.path.exists(directory):
             os.makedirs(directory)
@@ -90,8 +88,8 @@ WRONG = [
     ),
     Wrong("s3-missing-left-out", _CREATED_LATER, Mistake.MISSING_DIRECTORY_NOT_WATCHED).within(
         "_result_of",
-        replace="return check()",
-        by="""
+        "return check()",
+        """
         try:
             return check()
         except FileNotFoundError as error:
@@ -100,24 +98,20 @@ WRONG = [
         """,
     ),
     Wrong("s3-one-unreadable-fails-all", _DENIED, Mistake.ONE_UNREADABLE_DIRECTORY_ENDS_THE_WAITING).within(
-        "_payload", replace="errors.keys() >= set(directories)", by="errors"
+        "_payload", "errors.keys() >= set(directories)", "errors"
     ),
-    Wrong("s3-permission-swallowed", _IS_A_FILE, _UNREPORTED).within("_result_of", replace=_IS_PERMANENT, by="False"),
+    Wrong("s3-permission-swallowed", _IS_A_FILE, _UNREPORTED).within("_result_of", _IS_PERMANENT, "False"),
     Wrong("s3-retries-without-pause", _TRANSIENT, Mistake.RETRIES_WITHOUT_WAITING)
-    .within(
-        _WAIT,
-        replace=_DONE,
-        by=f"{_DONE}\nfailed = [path for path in done if type(checks[path].exception()) is OSError]",
-    )
-    .within(_WAIT, replace=_SLEPT, by=f"if not failed:\n    {_SLEPT}"),
+    .within(_WAIT, _DONE, f"{_DONE}\nfailed = [path for path in done if type(checks[path].exception()) is OSError]")
+    .within(_WAIT, _SLEPT, f"if not failed:\n    {_SLEPT}"),
     # Files
     Wrong("s3-circle-counts-as-file", _CIRCLE, Mistake.COUNTS_WHAT_IS_NOT_A_FILE_OF_THIS_DIRECTORY)
     .adding("from stat import S_ISLNK")
-    .within("_list_files", replace="S_ISREG(stat.st_mode)", by="S_ISREG(stat.st_mode) or S_ISLNK(stat.st_mode)")
+    .within("_list_files", "S_ISREG(stat.st_mode)", "S_ISREG(stat.st_mode) or S_ISLNK(stat.st_mode)")
     .within(
         "_list_files",
-        replace="stat = os.stat(path)",
-        by="""
+        "stat = os.stat(path)",
+        """
         try:
             stat = os.stat(path)
         except FileNotFoundError:
@@ -127,21 +121,19 @@ WRONG = [
         """,
     ),
     Wrong("s3-circle-fails-directory", _CIRCLE, Mistake.FILE_BESIDE_A_BROKEN_LINK_NOT_FOUND).within(
-        "_list_files", replace="suppress(OSError)", by="suppress(FileNotFoundError)"
+        "_list_files", "suppress(OSError)", "suppress(FileNotFoundError)"
     ),
     Wrong("s3-payload-cut-99", _TEN_THOUSAND, Mistake.FILES_TRUNCATED_WRONGLY).within(
-        "_payload", replace=_CUT, by="files[: MAX_LISTED_FILES - 1]"
+        "_payload", _CUT, "files[: MAX_LISTED_FILES - 1]"
     ),
     Wrong("s3-payload-cut-per-directory", _TEN_THOUSAND, Mistake.UNBOUNDED_PAYLOAD)
     .adding("from itertools import groupby")
     .within(
         "_payload",
-        replace=_CUT,
-        by="[file for _, group in groupby(files, lambda file: file.directory) for file in [*group][:MAX_LISTED_FILES]]",
+        _CUT,
+        "[file for _, group in groupby(files, lambda file: file.directory) for file in [*group][:MAX_LISTED_FILES]]",
     ),
-    Wrong("s3-payload-unbounded", _TEN_THOUSAND, Mistake.UNBOUNDED_PAYLOAD).within(
-        "_payload", replace=_CUT, by="files"
-    ),
+    Wrong("s3-payload-unbounded", _TEN_THOUSAND, Mistake.UNBOUNDED_PAYLOAD).within("_payload", _CUT, "files"),
     Wrong(
         "s3-stat-in-second-call",
         "test_a_file_that_disappears_during_the_check_does_not_count[after the next call]",
@@ -159,23 +151,21 @@ WRONG = [
             return [_File(*each, os.stat(each[-1])) for each in found]
         """
     )
-    .within(_WAIT, replace="_list_files", by="_list_paths")
+    .within(_WAIT, "_list_files", "_list_paths")
     .within(
-        _WAIT,
-        replace=_COLLECTED,
-        by=f"{_COLLECTED}\nfiles = await loop.run_in_executor(DIRECTORY_THREADS, _with_stat, files)",
+        _WAIT, _COLLECTED, f"{_COLLECTED}\nfiles = await loop.run_in_executor(DIRECTORY_THREADS, _with_stat, files)"
     ),
     Wrong("s3-total-after-cut", _TEN_THOUSAND, Mistake.TOTAL_COUNTED_AFTER_THE_TRUNCATION).within(
-        "_payload", replace="len(files)", by=f"len({_CUT})"
+        "_payload", "len(files)", f"len({_CUT})"
     ),
     # Unexpected exceptions
     Wrong("s3-ends-without-event", _UNEXPECTED, Mistake.ENDS_WITHOUT_AN_EVENT).within(
-        _RUN, replace="payload = _error_payload('unexpected', _reason(error), {})", by="return"
+        _RUN, "payload = _error_payload('unexpected', _reason(error), {})", "return"
     ),
     Wrong("s3-exception-escapes", _UNEXPECTED, Mistake.EXCEPTION_ESCAPES_RUN).within(
-        _RUN, replace="payload = _error_payload('unexpected', _reason(error), {})", by="raise"
+        _RUN, "payload = _error_payload('unexpected', _reason(error), {})", "raise"
     ),
     Wrong("s3-message-without-type", _UNEXPECTED, Mistake.ERROR_EVENT_WITHOUT_ITS_CAUSE).within(
-        _RUN, replace="_reason(error)", by="str(error)"
+        _RUN, "_reason(error)", "str(error)"
     ),
 ]

@@ -1,4 +1,7 @@
-"""`python -m quality.readme`: writes the scorecard of the starter and the table of the steps into README.md."""
+"""`python -m quality.generated`: writes what is made from the registry of the steps.
+
+These are the scorecard of the starter and the table of the steps in README.md, and the workflow of GitHub Classroom.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,9 @@ import os
 import re
 import subprocess
 import sys
+from pathlib import Path
+
+from jinja2 import Environment
 
 from kata.core.files import write_between_marks
 from kata.core.paths import ROOT
@@ -13,6 +19,7 @@ from kata.core.steps import STEPS, Step, find_step
 from quality.measured_table import markdown
 
 README = ROOT / "README.md"
+WORKFLOW = ROOT / ".github" / "workflows" / "classroom.yml"
 
 
 def scorecard() -> str:
@@ -26,7 +33,7 @@ def scorecard() -> str:
 
 def path_table() -> str:
     """Return all steps, as Markdown."""
-    return markdown(["", "you write", "and learn about", "points", "after"], (_row(step) for step in STEPS))
+    return markdown(["", "you write", "and learn about", "points", "after"], map(_row, STEPS))
 
 
 def _row(step: Step) -> list[str]:
@@ -34,6 +41,17 @@ def _row(step: Step) -> list[str]:
     return [step.name, step.title, step.learn, str(step.points), before or "–"]
 
 
+def workflow() -> str:
+    """Return the workflow of GitHub Classroom."""
+    # GitHub has expressions of its own in {{ }}.
+    jinja = Environment(
+        variable_start_string="<<", variable_end_string=">>", line_statement_prefix="%%", keep_trailing_newline=True
+    )
+    template = jinja.from_string(Path(__file__).with_name("classroom.yml.jinja").read_text(encoding="utf-8"))
+    return template.render(steps={step.name.lower().replace(" ", "-"): step for step in STEPS})
+
+
 if __name__ == "__main__":
     write_between_marks("scorecard", scorecard(), README)
     write_between_marks("path", path_table(), README)
+    WORKFLOW.write_text(workflow(), encoding="utf-8")
