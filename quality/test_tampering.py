@@ -49,21 +49,21 @@ PATCHES = {
     ),
     "the comparison": ("support.contract._same", "import support.contract; support.contract._same = lambda *_: True"),
     "a method of a class": (
-        "support.contract.Broken.__init__",
-        "import support.contract; support.contract.Broken.__init__ = lambda *_: None",
+        "support.contract.ContractViolation.__init__",
+        "import support.contract; support.contract.ContractViolation.__init__ = lambda *_: None",
     ),
     "a builtin hidden by a name of the module": (
         "support.contract.type",
         "import support.contract; support.contract.type = lambda _: int",
     ),
     "a method that was inherited": (
-        "support.contract.Broken.__new__",
-        "import support.contract as it; it.Broken.__new__ = lambda *_, **__: Warning()",
+        "support.contract.ContractViolation.__new__",
+        "import support.contract as it; it.ContractViolation.__new__ = lambda *_, **__: Warning()",
     ),
     "a constant": ("support.contract.MAX_SHOWN", "import support.contract; support.contract.MAX_SHOWN = 10**9"),
     "a table": (
-        "support.spy.WAITING",
-        "import support.spy; support.spy.WAITING.clear()",
+        "support.system_calls.WAITING",
+        "import support.system_calls as it; it.WAITING.clear()",
     ),
     "a member of an enum": (
         "support.mistakes.Mistake.MISSING_DAG",
@@ -74,10 +74,17 @@ PATCHES = {
         "from support.mistakes import Mistake; Mistake.MISSING_DAG._value_ = 'nothing'",
     ),
     "a helper": (
-        "support.task_instance.execute_task",
-        "import support.task_instance as it; it.execute_task = lambda *_, **__: None",
+        "support.tasks.execute_task",
+        "import support.tasks as it; it.execute_task = lambda *_, **__: None",
     ),
-    "the ears": ("support.spy._notice", "import support.spy; support.spy._notice = lambda *_: None"),
+    "the ears": (
+        "support.system_calls._record",
+        "import support.system_calls as it; it._record = lambda *_: None",
+    ),
+    "the watching": (
+        "virtual_time.threads.any_thread_at_work",
+        "import virtual_time.threads as it; it.any_thread_at_work = lambda: False",
+    ),
     "a builtin": (
         "builtins.isinstance",
         "import builtins; real = isinstance; builtins.isinstance = lambda *given: real(*given)",
