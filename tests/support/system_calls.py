@@ -23,9 +23,8 @@ LONGEST_SLEEP = 5  # seconds of real time that anybody may sleep in a worker; ch
 
 LISTING = {"os.listdir", "os.scandir"}
 READING = {"open", *LISTING}
-WRITING = {
-    f"os.{name}" for name in ("chmod", "link", "mkdir", "remove", "rename", "rmdir", "symlink", "truncate", "utime")
-}
+WRITING = {f"os.{name}" for name in ("chmod", "link", "mkdir", "remove", "rename", "rmdir", "symlink", "utime")}
+WRITING.add("os.truncate")
 WAITING = {"subprocess.Popen", "os.system", "os.posix_spawn", "socket.getaddrinfo", "socket.gethostbyname"}
 
 
