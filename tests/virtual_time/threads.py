@@ -136,8 +136,8 @@ def _reported(real_select: Callable[..., Any]) -> Callable[..., Any]:
 
     def select_and_report(self: selectors.BaseSelector, timeout: float | None = None) -> Any:
         if (timeout is None or timeout > 0) and _is_followed(_this_thread()):
-            files = [key.fd for key in self.get_map().values()]
-            if all(map(_is_socket, files)):
+            files = [key.fd for key in (self.get_map() or {}).values()]
+            if _are_sockets(files):
                 with _waiting(lambda: not _any_ready(files)):
                     return real_select(self, timeout)
         return real_select(self, timeout)
@@ -145,8 +145,11 @@ def _reported(real_select: Callable[..., Any]) -> Callable[..., Any]:
     return select_and_report
 
 
-def _is_socket(file: int) -> bool:
-    return stat.S_ISSOCK(os.fstat(file).st_mode)
+def _are_sockets(files: list[int]) -> bool:
+    try:
+        return all(stat.S_ISSOCK(os.fstat(file).st_mode) for file in files)
+    except OSError:  # closed
+        return False
 
 
 def _any_ready(files: list[int]) -> bool:
