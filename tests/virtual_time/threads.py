@@ -99,10 +99,9 @@ def _waiting(is_waiting: Callable[[], bool]) -> Iterator[None]:
 
 def _wait_in_virtual_time(self: threading.Condition, timeout: float | None = None) -> bool:
     """Wait as ``Condition.wait`` does, on the clock of the loop if there is one; see there for the private names."""
-    loop = _loop
-    if not _is_followed(_this_thread()) or (timeout is not None and (loop is None or timeout <= 0)):
+    if not _is_followed(_this_thread()) or (timeout is not None and timeout <= 0):
         return _wait(self, timeout)
-    waiter, timed_out = threading.Lock(), []
+    loop, waiter, timed_out = _loop, threading.Lock(), []
 
     def time_out() -> None:
         if waiter in self._waiters:
@@ -113,14 +112,15 @@ def _wait_in_virtual_time(self: threading.Condition, timeout: float | None = Non
     waiter.acquire()
     self._waiters.append(waiter)
     saved = self._release_save()
-    if timeout is not None:
+    if timeout is not None and loop is not None:
         _time_outs.add(time_out)
         try:
             loop.call_soon_threadsafe(loop.call_later, timeout, time_out)
         except RuntimeError:  # the loop is closed
             time_out()
     with _waiting(lambda: waiter in self._waiters):
-        waiter.acquire()
+        if not waiter.acquire(timeout=-1 if timeout is None or loop is not None else timeout):
+            time_out()
     _time_outs.discard(time_out)
     self._acquire_restore(saved)
     return not timed_out
