@@ -40,7 +40,7 @@ def expect(condition: object, called: str, got: object, mistake: Mistake | None 
 def expect_equal(actual: Any, expected: Any, called: str, mistake: Mistake | None = None) -> None:
     """Raise ContractViolation unless both are equal as plain data; no ``__eq__`` of the learner's objects is called."""
     if not _same(actual, expected):
-        raise ContractViolation(called, f"{shown(actual)} where {shown(expected)} was due", mistake)
+        raise ContractViolation(called, f"{shown(actual)}, expected {shown(expected)}", mistake)
 
 
 def is_plain_json(value: Any) -> bool:

@@ -109,7 +109,7 @@ class TriggerRun:
         if isinstance(self.stopped_by, Computing):
             got = f"one step of {self.longest_step:.3f} seconds of CPU on the event loop, again and again"
             raise ContractViolation(self.called, got, Mistake.LONG_CALCULATION_ON_THE_EVENT_LOOP)
-        got = "it looked again and again and let no time pass"
+        got = "it checked again and again and let no time pass"
         self.expect_pace(self.stopped_by is None, got, Mistake.LOOPS_WITHOUT_SLEEPING)
         if self.events_before is not None and len(self.events) > self.events_before:
             event = self.events[self.events_before][1]

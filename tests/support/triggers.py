@@ -227,7 +227,7 @@ def expect_left_out(watched: TriggerRun, directory: str) -> None:
     named = named and isinstance(errors[directory], str) and bool(errors[directory])
     expect(named, watched.called, f"errors is {errors}", Mistake.UNREADABLE_DIRECTORY_NOT_REPORTED)
     listings = len(watched.calls.listings.get(directory, []))
-    watched.expect_pace(listings <= 2, f"{listings} looks into it", Mistake.UNREADABLE_DIRECTORY_STILL_CHECKED)
+    watched.expect_pace(listings <= 2, f"{listings} listings of it", Mistake.UNREADABLE_DIRECTORY_STILL_CHECKED)
 
 
 def expect_logged_once(watched: TriggerRun, directory: str) -> None:
@@ -249,7 +249,7 @@ def expect_in_time(watched: TriggerRun, directory: str, made_at: float, interval
     """Raise ContractViolation unless a file in ``directory`` was reported within two intervals after it was made."""
     watched.expect_event(Mistake.ONE_DIRECTORY_DELAYS_ANOTHER)
     expect_equal(watched.found["directory"], directory, watched.called)
-    got = f"reported after {watched.fired_at:g} seconds, made at {made_at:g}, looked for every {interval:g}"
+    got = f"reported after {watched.fired_at:g} seconds, made at {made_at:g}, checked every {interval:g}"
     in_time = watched.fired_at <= made_at + 2 * interval + 0.5
     expect(watched.fired_at >= made_at, watched.called, got)
     watched.expect_pace(in_time, got, Mistake.ONE_DIRECTORY_DELAYS_ANOTHER)
@@ -265,7 +265,7 @@ def expect_pauses(watched: TriggerRun, directories: list[str], at_least: float, 
     for directory in directories:
         moments = sorted({round(listing, 1) for listing in watched.calls.listings.get(directory, [])})
         pauses = [round(later - earlier, 1) for earlier, later in itertools.pairwise(moments)]
-        got = f"{len(moments)} looks into {directory}; seconds between them: {pauses}"
+        got = f"{len(moments)} checks of {directory}; seconds between them: {pauses}"
         watched.expect_pace(len(moments) > 1, got, Mistake.NOT_ALL_DIRECTORIES_WATCHED)
         watched.expect_pace(min(pauses) >= at_least - 0.5, got, mistake)
 
