@@ -20,8 +20,7 @@ EQUAL = """
 """
 
 PLAIN = """
-    from support.contract import expect
-    from support.watching import is_plain_json
+    from support.contract import expect, is_plain_json
     def test_a(module): expect(is_plain_json(module.value()), called="value()", got="something else")
 """
 

@@ -1,4 +1,4 @@
-"""What all checks need: the learner's module, a process that has not seen it, and client directories."""
+"""What all checks need: the learner's module, processes that have not imported it, and client directories."""
 
 from __future__ import annotations
 
@@ -28,17 +28,19 @@ def pytest_configure(config: pytest.Config) -> None:
         raise pytest.UsageError(f"--tree {tree}: there is no trigger_implementation_exercise.py in {config.kata_tree}")
     config.kata_state = environment.prepare(config.kata_tree, HERE.parent / ".kata" / "pytest")
 
-    from support import elsewhere, spy
+    import virtual_time
+    from support import fresh_process, system_calls
 
-    # Both before anybody imports the learner's module.
-    spy.install()
-    config.kata_elsewhere = elsewhere.Elsewhere(str(config.kata_tree))
+    # All of it before the submission is imported.
+    virtual_time.install()
+    system_calls.install()
+    config.kata_fresh_process = fresh_process.FreshProcess(str(config.kata_tree))
     sys.path.append(str(config.kata_tree))
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
-    if hasattr(config, "kata_elsewhere"):
-        config.kata_elsewhere.close()
+    if hasattr(config, "kata_fresh_process"):
+        config.kata_fresh_process.close()
         shutil.rmtree(config.kata_state, ignore_errors=True)
 
 
@@ -62,9 +64,9 @@ def submission(pytestconfig: pytest.Config):
 
 
 @pytest.fixture(scope="session")
-def elsewhere(pytestconfig: pytest.Config):
-    """A process that has never seen the learner's module."""
-    return pytestconfig.kata_elsewhere
+def fresh_process(pytestconfig: pytest.Config):
+    """Runs functions in processes that have never imported the learner's module."""
+    return pytestconfig.kata_fresh_process
 
 
 @pytest.fixture

@@ -14,11 +14,11 @@ import pytest
 from airflow.triggers.base import BaseTrigger
 from support import triggers
 from support.clients import Clients
-from support.construction import expect_no_work
 from support.contract import expect, expect_equal, is_plain_json
 from support.mistakes import Mistake
-from support.spy import Spy
-from support.watching import Watched, watch
+from support.runner import watch
+from support.system_calls import SystemCalls
+from support.trigger_run import TriggerRun
 
 NAME = "AdvancedMultiDirectoryTrigger"
 CLASS_PATH = f"trigger_implementation_exercise.{NAME}"
@@ -42,17 +42,19 @@ def trigger(submission, clients):
 
 @pytest.fixture
 def watch_failing(trigger, clients):
-    """Watch client_1, whose first checks fail; what is done meanwhile is told the spy."""
+    """Watch client_1, whose first checks fail; what is done meanwhile gets the record of its calls."""
 
-    def run(failures: int, seconds: float, at: Mapping[float, Callable[[Spy], object]], **arguments) -> Watched:
+    def run(
+        failures: int, seconds: float, at: Mapping[float, Callable[[SystemCalls], object]], **arguments
+    ) -> TriggerRun:
         built = trigger(**{"directories": {clients[1]: 1}, "max_retries": 20, **arguments})
-        spies: list[Spy] = []
+        recorded: list[SystemCalls] = []
 
-        def prepare(spy: Spy) -> None:
-            spies.append(spy)
-            spy.fail(clients[1], *errors(failures))
+        def prepare(calls: SystemCalls) -> None:
+            recorded.append(calls)
+            calls.fail(clients[1], *errors(failures))
 
-        actions = {second: lambda action=action: action(spies[0]) for second, action in at.items()}
+        actions = {second: lambda action=action: action(recorded[0]) for second, action in at.items()}
         return watch(built, seconds=seconds, root=clients.root, faults=prepare, at=actions)
 
     return run
@@ -69,21 +71,21 @@ def append_to(path: str) -> None:
         file.write("1,10\n")
 
 
-def pauses(watched: Watched, directory: str, after: float = 0) -> list[float]:
+def pauses(watched: TriggerRun, directory: str, after: float = 0) -> list[float]:
     """Return the seconds between the checks of a directory; listings at the same moment are one check."""
-    moments = sorted({round(moment, 1) for moment in watched.spy.looks.get(directory, []) if moment >= after})
+    moments = sorted({round(moment, 1) for moment in watched.calls.listings.get(directory, []) if moment >= after})
     return [round(later - earlier, 1) for earlier, later in itertools.pairwise(moments)]
 
 
-def expect_backoff(watched: Watched, got: list[float], due: list[float], mistake: Mistake) -> None:
-    """Raise Broken unless the seconds between a failed check and the next are those due, or up to a quarter more."""
+def expect_backoff(watched: TriggerRun, got: list[float], due: list[float], mistake: Mistake) -> None:
+    """Raise ContractViolation unless the seconds from a failed check to the next are those due, or a quarter more."""
     in_time = [seconds <= pause <= seconds * 1.25 for seconds, pause in zip(due, got, strict=False)]
     called = f"{watched.called}: seconds between a failed check and the next"
     expect(in_time == [True] * len(due), called=called, got=f"{got}, expected {due}", mistake=mistake)
 
 
-def expect_reset(watched: Watched, directory: str, due: list[float], again: float) -> None:
-    """Raise Broken unless the backoff was as due at first, and again from the second ``again`` on."""
+def expect_reset(watched: TriggerRun, directory: str, due: list[float], again: float) -> None:
+    """Raise ContractViolation unless the backoff was as due at first, and again from the second ``again`` on."""
     watched.expect_run()
     expect_backoff(watched, pauses(watched, directory)[: len(due)], due, Mistake.BACKOFF_NOT_DOUBLED_OR_NOT_CAPPED)
     watched.expect_found(Mistake.BACKOFF_NOT_RESET, because=EIO)
@@ -91,8 +93,8 @@ def expect_reset(watched: Watched, directory: str, due: list[float], again: floa
     expect_backoff(watched, got, due, Mistake.BACKOFF_NOT_RESET)
 
 
-def expect_stable(watched: Watched, since: float, because: str, mistake: Mistake, seconds: float = 35) -> None:
-    """Raise Broken unless the file was reported once it was stable for seconds, and at most two intervals later."""
+def expect_stable(watched: TriggerRun, since: float, because: str, mistake: Mistake, seconds: float = 35) -> None:
+    """Raise ContractViolation unless the file was reported when it was stable for seconds, or two intervals later."""
     watched.expect_found()
     got = f"reported after {watched.fired_at:g} seconds; {because}, so it was stable after {since + seconds:g}"
     expect(watched.fired_at >= since + seconds, called=watched.called, got=got, mistake=mistake)
@@ -106,7 +108,7 @@ def expect_stable(watched: Watched, since: float, because: str, mistake: Mistake
 def test_construction_does_no_work(trigger, clients):
     """__init__ validates and stores the arguments, nothing else."""
     directories = {clients[1]: 1, os.path.join(clients.root, "missing"): 2}
-    built = expect_no_work(lambda: trigger(directories=directories), root=clients.root, called=f"{NAME}(...)")
+    built = triggers.expect_no_work(lambda: trigger(directories=directories), root=clients.root, called=f"{NAME}(...)")
     triggers.expect_constructed(built)
 
 
@@ -122,16 +124,16 @@ def test_construction_does_no_work(trigger, clients):
         {"stable_seconds": -1},
         {"max_retries": -1},
     ],
-    ids=triggers.written,
+    ids=triggers.source_of,
 )
 def test_refuses_invalid_arguments(trigger, arguments):
     """ValueError if directories or file_patterns is empty, file_patterns is a str, or a number is out of its range."""
     smallest = {"stable_seconds": 0, "max_retries": 0}
-    triggers.expect_taken(lambda: trigger(**smallest), called=f"{NAME}({triggers.written(smallest)})")
-    triggers.expect_refused(lambda: trigger(**arguments), called=f"{NAME}({triggers.written(arguments)})")
+    triggers.expect_taken(lambda: trigger(**smallest), called=f"{NAME}({triggers.source_of(smallest)})")
+    triggers.expect_refused(lambda: trigger(**arguments), called=f"{NAME}({triggers.source_of(arguments)})")
 
 
-def test_a_triggerer_can_rebuild_it(submission, clients, elsewhere):
+def test_a_triggerer_can_rebuild_it(submission, clients, fresh_process):
     """serialize() returns the class path and all __init__ arguments, from which a triggerer re-creates the trigger."""
     given = {"directories": {clients[2]: 5, clients[1]: 1}, "file_patterns": ["*.csv", "*.json"], **OTHERS}
     class_path, kwargs = triggers.class_loaded_by_airflow(submission, NAME)(**given).serialize()
@@ -140,7 +142,7 @@ def test_a_triggerer_can_rebuild_it(submission, clients, elsewhere):
     expect_equal(sent, given, called="serialize()[1]", mistake=mistake)
     mistake = Mistake.TRIGGERS_ARGUMENTS_ARE_NOT_PLAIN_JSON
     expect(is_plain_json(kwargs), called="serialize()[1]", got=kwargs, mistake=mistake)
-    triggers.expect_rebuilt(elsewhere, class_path, kwargs)
+    triggers.expect_rebuilt(fresh_process, class_path, kwargs)
     triggers.expect_defaults(submission.AdvancedMultiDirectoryTrigger({clients[1]: 1}, ["*.csv"]), **DEFAULTS)
 
 
@@ -345,7 +347,7 @@ def test_excludes_what_cannot_be_read(trigger, clients):
         trigger(),
         seconds=90,
         root=clients.root,
-        faults=lambda spy: spy.deny(clients[2]),
+        faults=lambda calls: calls.deny(clients[2]),
         at={31: lambda: clients.drop(4, "a.csv")},
     )
     watched.expect_found(Mistake.ONE_UNREADABLE_DIRECTORY_ENDS_THE_WAITING, because=clients[2])
@@ -356,7 +358,7 @@ def test_excludes_what_cannot_be_read(trigger, clients):
 def test_ends_with_an_error_if_all_directories_are_excluded(trigger, clients):
     """Like MultiDirectoryTrigger: an error event directory_access when all directories are excluded."""
     built = trigger(directories={clients[2]: 1})
-    watched = watch(built, seconds=60, root=clients.root, faults=lambda spy: spy.deny(clients[2]))
+    watched = watch(built, seconds=60, root=clients.root, faults=lambda calls: calls.deny(clients[2]))
     triggers.expect_error_event(watched.payload, "directory_access", called=watched.called)
     triggers.expect_left_out(watched, clients[2])
 
@@ -398,7 +400,7 @@ def test_backs_off_from_a_failing_directory(watch_failing, clients, base, cap, d
 def test_a_successful_check_resets_the_backoff(watch_failing, clients):
     """A successful check resets n."""
     at = {
-        102: lambda spy: spy.fail(clients[1], *errors(3)),
+        102: lambda calls: calls.fail(clients[1], *errors(3)),
         130: lambda _: clients.drop(1, "other.txt"),  # for those who list a directory again only after a change
         250: lambda _: clients.drop(1, "a.csv"),
     }
@@ -411,9 +413,9 @@ def test_a_missing_directory_resets_the_backoff(watch_failing, clients):
     """A missing directory counts as a successful check that found nothing: it resets n."""
     away = os.path.join(clients.root, "away")
 
-    def come_back(spy: Spy) -> None:
+    def come_back(calls: SystemCalls) -> None:
         os.rename(away, clients[1])
-        spy.fail(clients[1], *errors(2))
+        calls.fail(clients[1], *errors(2))
 
     at = {2: lambda _: os.rename(clients[1], away), 105: come_back, 140: lambda _: clients.drop(1, "a.csv")}
     watched = watch_failing(2, seconds=220, at=at, max_retries=3)
@@ -453,12 +455,12 @@ def test_the_backoff_never_overflows(watch_failing, clients):
 def test_a_failed_check_starts_the_stability_over(watch_failing, clients):
     """After a transient error of a directory, start the stability of its files over."""
     clients.drop(1, "a.csv")
-    at = {15.3: lambda spy: spy.fail(clients[1], *errors(1))}
+    at = {15.3: lambda calls: calls.fail(clients[1], *errors(1))}
     watched = watch_failing(0, seconds=300, at=at, stable_seconds=35, backoff_base=30)
     watched.expect_found()
     got, mistake = f"reported after {watched.fired_at:g} seconds", Mistake.UNFINISHED_FILE_REPORTED
     expect(watched.fired_at >= 35, called=f"{watched.called}, stable_seconds=35", got=got, mistake=mistake)
-    failed, *checks = sorted(moment for moment in watched.spy.looks[clients[1]] if moment > 15.3)
+    failed, *checks = sorted(moment for moment in watched.calls.listings[clients[1]] if moment > 15.3)
     again = next((moment for moment in checks if moment > failed + 1), failed)
     because = f"a check failed after {failed:g}, the next one, after {again:g}, did not"
     expect_stable(watched, again, because, Mistake.STABLE_IN_SPITE_OF_A_FAILED_CHECK)
@@ -470,7 +472,7 @@ def test_other_directories_are_checked_as_usual(trigger, clients):
         trigger(backoff_base=40, backoff_cap=400, max_retries=30),
         seconds=200,
         root=clients.root,
-        faults=lambda spy: spy.fail(clients[1], *errors(50)),
+        faults=lambda calls: calls.fail(clients[1], *errors(50)),
         at={131: lambda: clients.drop(4, "a.csv")},
     )
     triggers.expect_in_time(watched, clients[4], made_at=131)
@@ -486,7 +488,7 @@ def test_is_a_good_neighbor(trigger, clients):
     )
     watched.expect_found()
     watched.expect_unblocked()
-    written = watched.spy.written
+    written = watched.calls.writes
     expect(not written, called=watched.called, got=written, mistake=Mistake.SIDE_EFFECT_IN_A_TRIGGER)
     watched.expect_nothing_left()
 
@@ -523,9 +525,9 @@ def test_hung_directories_delay_no_other(trigger, clients, count):
     hung = Clients(Path(clients.root, "hung"), count=count)
     directories = {**dict.fromkeys(hung.directories, 1), clients[5]: 2}
 
-    def hang_all(spy: Spy) -> None:
+    def hang_all(calls: SystemCalls) -> None:
         for directory in hung.directories:
-            spy.hang(directory)
+            calls.hang(directory)
 
     at = {61: lambda: clients.drop(5, "a.csv")}
     watched = watch(trigger(directories=directories), seconds=200, root=clients.root, faults=hang_all, at=at)
@@ -536,7 +538,7 @@ def test_stops_immediately_when_cancelled(trigger, clients):
     """When cancelled, stop immediately and let the CancelledError propagate, also while a directory hangs."""
     for directories in ({clients[1]: 1, clients[2]: 2}, {clients[2]: 1}):
         built = trigger(directories=directories)
-        watched = watch(built, seconds=35, root=clients.root, faults=lambda spy: spy.hang(clients[2]))
+        watched = watch(built, seconds=35, root=clients.root, faults=lambda calls: calls.hang(clients[2]))
         watched.expect_waiting()
         watched.expect_prompt_end()
         watched.expect_nothing_left("the task")
@@ -546,7 +548,7 @@ def test_stops_immediately_when_cancelled(trigger, clients):
 def test_an_unexpected_exception_becomes_an_error_event(trigger, clients):
     """Like MultiDirectoryTrigger: on an unexpected exception, an error event with its type and text."""
     faults = [ZeroDivisionError("the disk is imaginary")] * 50
-    watched = watch(trigger(), seconds=60, root=clients.root, faults=lambda spy: spy.fail(clients[1], *faults))
+    watched = watch(trigger(), seconds=60, root=clients.root, faults=lambda calls: calls.fail(clients[1], *faults))
     watched.expect_event(Mistake.NO_ERROR_EVENT)
     triggers.expect_error_event(watched.payload, "unexpected", called=watched.called)
     message = watched.payload["message"]
@@ -559,7 +561,7 @@ def test_serialize_is_the_same_after_a_run(trigger, clients):
     built = trigger()
     before, later = repr(built.serialize()), []
     at = {35: lambda: later.append(repr(built.serialize())), 36: lambda: clients.drop(2, "late.csv")}
-    watched = watch(built, seconds=60, root=clients.root, faults=lambda spy: spy.deny(clients[4]), at=at)
+    watched = watch(built, seconds=60, root=clients.root, faults=lambda calls: calls.deny(clients[4]), at=at)
     for serialized in (*later, repr(built.serialize())):
         expect_equal(serialized, before, called="serialize()", mistake=Mistake.STATE_IN_SERIALIZE)
     watched.expect_found(Mistake.ONE_UNREADABLE_DIRECTORY_ENDS_THE_WAITING, because=clients[4])

@@ -10,9 +10,8 @@ import pytest
 from support import rest_api
 from support.contract import Result, expect, expect_equal
 from support.logs import captured_logs
-from support.measuring import API_FAULTS, airflow_api, expect_unavailable, measured_by
 from support.mistakes import Mistake
-from support.task_instance import TaskInstance
+from support.tasks import API_FAULTS, TaskInstance, airflow_api, expect_unavailable, measured_by
 
 SENSOR = "monitor_client_uploads"
 CALLED = "collect_trigger_metrics(**context)"

@@ -18,12 +18,12 @@ from airflow.triggers.base import BaseTrigger
 from freezegun import freeze_time
 from support import rest_api, rules, triggers
 from support.airflow_version import TaskDeferred
-from support.construction import expect_no_work
-from support.contract import Broken, Result, expect, expect_equal, is_plain_json
+from support.contract import ContractViolation, Result, expect, expect_equal, is_plain_json
 from support.mistakes import Mistake
-from support.spy import spying
-from support.task_instance import TaskInstance, context_for
-from support.watching import Watched, watch
+from support.runner import watch
+from support.system_calls import recorded_calls
+from support.tasks import TaskInstance, context_for
+from support.trigger_run import TriggerRun
 
 MODULE = "trigger_implementation_exercise"
 DAG_ID = "trigger_orchestration_challenge"
@@ -33,37 +33,39 @@ RULES = rules.__name__
 WAITS_FOR_BOTH = ("all_success", "all_done", "all_done_min_one_success", "none_failed", "none_failed_min_one_success")
 
 
-def expect_rebuilt(submission, elsewhere, name: str, arguments: dict[str, Any]) -> None:
-    """Raise Broken unless a triggerer can re-create the trigger from what it serializes."""
+def expect_rebuilt(submission, fresh_process, name: str, arguments: dict[str, Any]) -> None:
+    """Raise ContractViolation unless a triggerer can re-create the trigger from what it serializes."""
     class_path, kwargs = triggers.class_loaded_by_airflow(submission, name)(**arguments).serialize()
     expect_equal(class_path, f"{MODULE}.{name}", called=f"{name}(...).serialize()[0]", mistake=Mistake.WRONG_CLASS_PATH)
     sent, called = {key: kwargs.get(key) for key in arguments}, f"{name}(...).serialize()[1]"
     expect_equal(sent, arguments, called=called, mistake=triggers.lost_or_changed(kwargs, arguments))
     expect(is_plain_json(kwargs), called=called, got=kwargs, mistake=Mistake.TRIGGERS_ARGUMENTS_ARE_NOT_PLAIN_JSON)
-    triggers.expect_rebuilt(elsewhere, class_path, kwargs)
+    triggers.expect_rebuilt(fresh_process, class_path, kwargs)
 
 
-def expect_fired(watched: Watched, earliest: float, latest: float, early: Mistake, late: Mistake) -> None:
-    """Raise Broken unless the event came in time."""
+def expect_fired(watched: TriggerRun, earliest: float, latest: float, early: Mistake, late: Mistake) -> None:
+    """Raise ContractViolation unless the event came in time."""
     got = f"the event came after {watched.fired_at:g} seconds, expected after {earliest:g} to {latest:g}"
     watched.expect_pace(watched.fired_at >= earliest, got, early)
     watched.expect_pace(watched.fired_at <= latest, got, late)
 
 
-def expect_cancelled(watched: Watched) -> None:
-    """Raise Broken unless a trigger that waits let its cancellation propagate, and left nothing behind."""
+def expect_cancelled(watched: TriggerRun) -> None:
+    """Raise ContractViolation unless a trigger that waits let its cancellation propagate, and left nothing behind."""
     watched.expect_waiting()
     watched.expect_prompt_end()
     watched.expect_nothing_left("the task")
 
 
 def expect_deferral(task: BaseSensorOperator, context: dict[str, Any], name: str) -> TaskDeferred:
-    """Execute a task; return how it deferred, or raise Broken if it did not."""
+    """Execute a task; return how it deferred, or raise ContractViolation if it did not."""
     try:
         result = task.execute(context)
     except TaskDeferred as deferred:
         return deferred
-    raise Broken(f"{name}.execute(context)", f"it did not defer but returned {result!r}", Mistake.DOES_NOT_DEFER)
+    raise ContractViolation(
+        f"{name}.execute(context)", f"it did not defer but returned {result!r}", Mistake.DOES_NOT_DEFER
+    )
 
 
 # ── ApiTrigger ──
@@ -72,7 +74,7 @@ def expect_deferral(task: BaseSensorOperator, context: dict[str, Any], name: str
 @pytest.fixture
 def api():
     """A partner's service, which says "pending" until told otherwise."""
-    with rest_api.serving() as server:
+    with rest_api.RestApi() as server:
         server.bodies[STATUS] = [PENDING]
         yield server
 
@@ -81,7 +83,7 @@ def api():
 def watch_api(submission, api):
     """Watch an ApiTrigger for the partner's service, which responds as told, and repeats its last response."""
 
-    def run(*responses: Any, seconds: float = 300, at: Any = None, **arguments: Any) -> Watched:
+    def run(*responses: Any, seconds: float = 300, at: Any = None, **arguments: Any) -> TriggerRun:
         api.bodies[STATUS] = list(responses)
         built = submission.ApiTrigger(**{"url": api.url + STATUS, "check_interval": 30, **arguments})
         return watch(built, seconds=seconds, root="/nowhere", at=at)
@@ -89,9 +91,9 @@ def watch_api(submission, api):
     return run
 
 
-def expect_retried(watched: Watched, what: str, failures: int = 1, accepted: Mistake | None = None) -> None:
+def expect_retried(watched: TriggerRun, what: str, failures: int = 1, accepted: Mistake | None = None) -> None:
     """
-    Raise Broken unless the trigger took a failure as transient and found the status at the next interval.
+    Raise ContractViolation unless the trigger took a failure as transient and found the status at the next interval.
 
     :param accepted: the mistake if the trigger took the failure as a success.
     """
@@ -108,7 +110,7 @@ def expect_retried(watched: Watched, what: str, failures: int = 1, accepted: Mis
 def test_api_trigger_construction_does_no_work(submission):
     """ApiTrigger.__init__ validates and stores the arguments, nothing else."""
     url = "http://127.0.0.1:9/x"
-    built = expect_no_work(lambda: submission.ApiTrigger(url), root="/nowhere", called=f"ApiTrigger({url!r})")
+    built = triggers.expect_no_work(lambda: submission.ApiTrigger(url), root="/nowhere", called=f"ApiTrigger({url!r})")
     triggers.expect_constructed(built)
 
 
@@ -116,15 +118,15 @@ def test_api_trigger_construction_does_no_work(submission):
 def test_api_trigger_refuses_invalid_arguments(submission, arguments):
     """ValueError if url is empty or check_interval is not above 0."""
     valid = {"url": "http://127.0.0.1:9/x", "check_interval": 0.5}
-    triggers.expect_taken(lambda: submission.ApiTrigger(**valid), called=f"ApiTrigger({triggers.written(valid)})")
+    triggers.expect_taken(lambda: submission.ApiTrigger(**valid), called=f"ApiTrigger({triggers.source_of(valid)})")
     given = {**valid, **arguments}
-    triggers.expect_refused(lambda: submission.ApiTrigger(**given), called=f"ApiTrigger({triggers.written(given)})")
+    triggers.expect_refused(lambda: submission.ApiTrigger(**given), called=f"ApiTrigger({triggers.source_of(given)})")
 
 
-def test_a_triggerer_can_rebuild_api_trigger(submission, elsewhere):
+def test_a_triggerer_can_rebuild_api_trigger(submission, fresh_process):
     """serialize() returns trigger_implementation_exercise.ApiTrigger and all __init__ arguments."""
     arguments = {"url": "http://127.0.0.1:9/x", "expected_status": "done", "check_interval": 2.5}
-    expect_rebuilt(submission, elsewhere, "ApiTrigger", arguments)
+    expect_rebuilt(submission, fresh_process, "ApiTrigger", arguments)
     built = submission.ApiTrigger("http://127.0.0.1:9/x")
     triggers.expect_defaults(built, expected_status="ready", check_interval=30)
 
@@ -216,7 +218,7 @@ def test_api_trigger_retries_if_the_connection_is_refused(submission, api):
     with ExitStack() as later:
 
         def begin() -> None:
-            later.enter_context(rest_api.serving(port)).bodies[STATUS] = [READY]
+            later.enter_context(rest_api.RestApi(port)).bodies[STATUS] = [READY]
 
         watched = watch(trigger, seconds=300, root="/nowhere", at={15: begin})
     expect_retried(watched, "the connection is refused")
@@ -297,7 +299,7 @@ def test_api_trigger_stops_immediately_when_cancelled(watch_api, response):
 def watch_rule(submission):
     """Watch a BusinessRuleTrigger for a rule of the checks."""
 
-    def run(rule: str, seconds: float = 300, **rule_kwargs: Any) -> Watched:
+    def run(rule: str, seconds: float = 300, **rule_kwargs: Any) -> TriggerRun:
         rules.calls.clear()
         built = submission.BusinessRuleTrigger(f"{RULES}.{rule}", rule_kwargs, check_interval=30)
         return watch(built, seconds=seconds, root="/nowhere")
@@ -322,7 +324,7 @@ def test_rule_trigger_construction_does_no_work(submission, new_module):
     """BusinessRuleTrigger.__init__ validates and stores the arguments, nothing else; it does not import the rule."""
     rule = f"{new_module('')}.agrees"
     called = f"BusinessRuleTrigger({rule!r})"
-    built = expect_no_work(lambda: submission.BusinessRuleTrigger(rule), root="/nowhere", called=called)
+    built = triggers.expect_no_work(lambda: submission.BusinessRuleTrigger(rule), root="/nowhere", called=called)
     triggers.expect_constructed(built)
     imported = "new_module" in sys.modules
     expect(not imported, called=called, got="it imported the rule", mistake=Mistake.WORK_IN_INIT)
@@ -337,15 +339,15 @@ def test_rule_trigger_refuses_invalid_arguments(submission, arguments):
     """ValueError if rule is not a str that contains a dot, or check_interval is not above 0."""
     valid = {"rule": "some.module.rule", "check_interval": 0.5}
     build = submission.BusinessRuleTrigger
-    triggers.expect_taken(lambda: build(**valid), called=f"BusinessRuleTrigger({triggers.written(valid)})")
+    triggers.expect_taken(lambda: build(**valid), called=f"BusinessRuleTrigger({triggers.source_of(valid)})")
     given = {**valid, **arguments}
-    triggers.expect_refused(lambda: build(**given), called=f"BusinessRuleTrigger({triggers.written(given)})")
+    triggers.expect_refused(lambda: build(**given), called=f"BusinessRuleTrigger({triggers.source_of(given)})")
 
 
-def test_a_triggerer_can_rebuild_rule_trigger(submission, elsewhere):
+def test_a_triggerer_can_rebuild_rule_trigger(submission, fresh_process):
     """serialize() returns trigger_implementation_exercise.BusinessRuleTrigger and all __init__ arguments."""
     arguments = {"rule": "some.module.rule", "rule_kwargs": {"minimum": 3}, "check_interval": 2.5}
-    expect_rebuilt(submission, elsewhere, "BusinessRuleTrigger", arguments)
+    expect_rebuilt(submission, fresh_process, "BusinessRuleTrigger", arguments)
     triggers.expect_defaults(submission.BusinessRuleTrigger("some.module.rule"), check_interval=30)
 
 
@@ -394,7 +396,7 @@ def test_rule_trigger_imports_the_rule_in_a_thread(submission, new_module):
 
 
 def expect_rule_error(trigger: BaseTrigger, rule: str, texts: list[str], what: str) -> None:
-    """Raise Broken unless an error of the rule becomes an error event that contains its type and text."""
+    """Raise ContractViolation unless an error of the rule becomes an error event that contains its type and text."""
     called = f"BusinessRuleTrigger(…).run(); {what}"
     try:
         watched = watch(trigger, seconds=100, root="/nowhere", called=called)
@@ -402,7 +404,7 @@ def expect_rule_error(trigger: BaseTrigger, rule: str, texts: list[str], what: s
     except SystemExit as error:
         escaped = error
     if isinstance(escaped, SystemExit):
-        raise Broken(called, f"{escaped!r} came out of run()", Mistake.RULE_STOPS_THE_TRIGGERER) from None
+        raise ContractViolation(called, f"{escaped!r} came out of run()", Mistake.RULE_STOPS_THE_TRIGGERER) from None
     watched.expect_event(Mistake.RULE_ERROR_WITHOUT_AN_EVENT)
     triggers.expect_error_event(watched.payload, "rule", called=called)
     errors = watched.payload["errors"]
@@ -452,8 +454,8 @@ def test_enough_clients_delivered(submission, clients):
     called = "enough_clients_delivered(...), with 0, 1 and 2 clients for 2, then for 3"
     answers = []
     try:
-        with spying(clients.root) as spy:
-            spy.deny(clients[5])
+        with recorded_calls(clients.root) as calls:
+            calls.deny(clients[5])
             for number in (2, 4):
                 answers.append(submission.enough_clients_delivered(directories, 2))
                 clients.drop(number, "a.csv")
@@ -462,7 +464,7 @@ def test_enough_clients_delivered(submission, clients):
             answers += [submission.enough_clients_delivered(directories, minimum) for minimum in (2, 3)]
     except OSError as error:
         what = f"{called}; one is missing, one cannot be read, one is a file"
-        raise Broken(what, repr(error), Mistake.FAILS_OVER_A_MISSING_DIRECTORY) from error
+        raise ContractViolation(what, repr(error), Mistake.FAILS_OVER_A_MISSING_DIRECTORY) from error
     answers = [bool(answer) for answer in answers]
     counts_files = answers == [False, True, True, True]
     mistake = Mistake.COUNTS_FILES_NOT_CLIENTS if counts_files else Mistake.CLIENTS_COUNTED_WRONGLY
@@ -521,13 +523,13 @@ def test_wait_for_trigger_raises_unless_it_succeeded(submission, event):
     except NotImplementedError:
         raise
     except (AttributeError, KeyError, TypeError) as error:
-        raise Broken(called, repr(error), Mistake.EVENT_NOT_VALIDATED) from error
+        raise ContractViolation(called, repr(error), Mistake.EVENT_NOT_VALIDATED) from error
     except Exception as error:
-        raise Broken(called, repr(error), Mistake.RAISES_SOMETHING_OTHER_THAN_WAITFAILED) from error
+        raise ContractViolation(called, repr(error), Mistake.RAISES_SOMETHING_OTHER_THAN_WAITFAILED) from error
     else:
         is_error = bool(event) and event.get("status") == "error"
         mistake = Mistake.ERROR_EVENT_ACCEPTED_AS_A_SUCCESS if is_error else Mistake.UNKNOWN_EVENT_ACCEPTED_AS_A_SUCCESS
-        raise Broken(called, f"it returned {result!r}", mistake)
+        raise ContractViolation(called, f"it returned {result!r}", mistake)
 
 
 # ── The DAG ──
@@ -549,7 +551,9 @@ def deferral(submission, task_id: str) -> TaskDeferred:
         try:
             task.render_template_fields(context)
         except Exception as error:
-            raise Broken(f"the templates of {called}", repr(error), Mistake.TEMPLATE_CANNOT_BE_RENDERED) from error
+            raise ContractViolation(
+                f"the templates of {called}", repr(error), Mistake.TEMPLATE_CANNOT_BE_RENDERED
+            ) from error
         return expect_deferral(task, context, called)
 
 

@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.contract import Broken, expect, expect_equal, is_plain_json
+from support.contract import ContractViolation, expect, expect_equal, is_plain_json
 from support.mistakes import Mistake
-from support.task_instance import TaskInstance, execute_task
+from support.tasks import TaskInstance, execute_task
 
 SET_UP = "set_up_directories()"
 CLEAN_UP = "clean_up_directories(created)"
@@ -27,7 +27,7 @@ def paths_below(root: str) -> set[str]:
 
 
 def paths(returned: Any, called: str) -> list[str]:
-    """Return a list of paths that one of the functions returned; Broken if it is none."""
+    """Return a list of paths that one of the functions returned; ContractViolation if it is none."""
     expect(returned is not None, called=called, got=returned, mistake=Mistake.RETURNS_NOTHING)
     expect(is_plain_json(returned), called=called, got=returned, mistake=Mistake.RESULT_IS_NOT_PLAIN_JSON)
     is_list = isinstance(returned, (list, tuple)) and all(isinstance(path, str) for path in returned)
@@ -36,7 +36,7 @@ def paths(returned: Any, called: str) -> list[str]:
 
 
 def expect_paths(actual: Iterable[str], expected: Iterable[str], *, root: str, called: str, mistake: Mistake) -> None:
-    """Raise Broken unless both are the same paths, each once."""
+    """Raise ContractViolation unless both are the same paths, each once."""
     counts = Counter(actual), Counter(expected)
     differences = {"too much": counts[0] - counts[1], "missing": counts[1] - counts[0]}
     got = [f"{what}: {sorted(found)}" for what, found in differences.items() if found]
@@ -165,7 +165,7 @@ def test_clean_up_skips_missing_paths(submission, data_dir, created):
         try:
             removed = paths(submission.clean_up_directories(created), called)
         except OSError as error:
-            raise Broken(called, repr(error), Mistake.FAILS_ON_MISSING_PATHS) from error
+            raise ContractViolation(called, repr(error), Mistake.FAILS_ON_MISSING_PATHS) from error
         expect_paths(
             removed, expected, root=data_dir, called=called, mistake=Mistake.RETURNS_OTHER_PATHS_THAN_IT_REMOVED
         )
@@ -227,10 +227,10 @@ def test_the_teardown_receives_the_result_of_the_setup(submission, data_dir, cre
     expect_paths(paths_below(data_dir), [], root=data_dir, called=called, mistake=mistake)
 
 
-def test_importing_causes_no_warnings(submission, elsewhere):
+def test_importing_causes_no_warnings(submission, fresh_process):
     """Importing the file causes no warnings."""
     submission.task("set_up_directories")
-    warned = elsewhere.run(warnings_when_imported, submission.path.stem)
+    warned = fresh_process.run(warnings_when_imported, submission.path.stem)
     deprecated = any("deprecat" in text.lower() for text in warned)
     mistake = Mistake.DEPRECATED_IMPORT if deprecated else Mistake.WARNS_WHEN_IMPORTED
     expect(not warned, called="import trigger_implementation_exercise", got=warned, mistake=mistake)

@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 from airflow.providers.standard.sensors.filesystem import FileSensor
 from support.airflow_version import TaskDeferred
-from support.contract import Broken, expect, expect_equal
+from support.contract import ContractViolation, expect, expect_equal
 from support.logs import captured_logs
 from support.mistakes import Mistake
-from support.task_instance import TaskInstance, context_for
+from support.tasks import TaskInstance, context_for
 
 EXECUTED = "wait_for_upload.execute(context)"
 OTHER_MOMENTS = ("on_success_callback", "on_failure_callback", "on_retry_callback", "on_skipped_callback")
@@ -23,7 +23,7 @@ OTHER_MOMENTS = ("on_success_callback", "on_failure_callback", "on_retry_callbac
 
 def expect_logged(call: Callable[[dict[str, Any]], object], task_id: str, called: str, only: bool = False) -> None:
     """
-    Raise Broken unless a callback logs a line at INFO with the task id and the words "worker slot".
+    Raise ContractViolation unless a callback logs a line at INFO with the task id and the words "worker slot".
 
     :param only: whether it must not log anything else.
     """
@@ -106,7 +106,9 @@ def test_logs_each_time_a_worker_starts_or_resumes_it(sensor):
     called = "wait_for_upload.on_execute_callback"
     others = [name for name in OTHER_MOMENTS for each in all_of(getattr(sensor, name, None)) if is_ours(each)]
     if not callbacks and others:
-        raise Broken(called, f"no callback, but {others[0]} is log_worker_slot", Mistake.CALLBACK_AT_THE_WRONG_MOMENT)
+        raise ContractViolation(
+            called, f"no callback, but {others[0]} is log_worker_slot", Mistake.CALLBACK_AT_THE_WRONG_MOMENT
+        )
     expect(bool(callbacks), called=called, got="no callback", mistake=Mistake.WORKER_SLOT_NOT_LOGGED)
     expect_logged(lambda context: [callback(context) for callback in callbacks], "wait_for_upload", called)
 

@@ -8,10 +8,9 @@ import pytest
 from airflow.triggers.base import BaseTrigger
 from support import triggers
 from support.airflow_version import deserialize, serialize
-from support.construction import expect_no_work
-from support.contract import expect, expect_equal
+from support.contract import expect, expect_equal, is_plain_json
 from support.mistakes import Mistake
-from support.watching import is_plain_json, watch
+from support.runner import watch
 
 CLASS_PATH = "trigger_implementation_exercise.MultiDirectoryTrigger"
 
@@ -79,17 +78,17 @@ def test_arguments_are_plain_json(submission, clients):
     expect_equal(given, clients.directories, called=called, mistake=Mistake.PATH_REWRITTEN)
 
 
-def test_a_triggerer_can_rebuild_it(submission, clients, elsewhere):
+def test_a_triggerer_can_rebuild_it(submission, clients, fresh_process):
     """The triggerer re-creates the trigger from its class path, in a process that has never seen the DAG file."""
     cls = triggers.class_loaded_by_airflow(submission, "MultiDirectoryTrigger")
     class_path, kwargs = cls(clients.directories, "*.json", 7).serialize()
-    triggers.expect_rebuilt(elsewhere, class_path, kwargs)
+    triggers.expect_rebuilt(fresh_process, class_path, kwargs)
 
 
 def test_construction_does_no_work(submission, clients):
     """__init__ validates and stores the arguments: no file, network, connection, variable, clock or event loop."""
     directories = [clients[1], os.path.join(clients.root, "not", "there")]
-    expect_no_work(
+    triggers.expect_no_work(
         lambda: submission.MultiDirectoryTrigger(directories, "*.csv", 10),
         root=clients.root,
         called="MultiDirectoryTrigger(...)",
@@ -110,7 +109,7 @@ def test_construction_does_no_work(submission, clients):
 def test_refuses_invalid_arguments(trigger, arguments):
     """ValueError if directories is empty or a str, file_pattern is empty, or check_interval is not above 0."""
     trigger()
-    called = f"MultiDirectoryTrigger({triggers.written(arguments)})"
+    called = f"MultiDirectoryTrigger({triggers.source_of(arguments)})"
     triggers.expect_refused(lambda: trigger(**arguments), called=called)
 
 
@@ -123,7 +122,7 @@ def test_serialize_is_the_same_after_a_run(trigger, clients):
         built,
         seconds=60,
         root=clients.root,
-        faults=lambda spy: spy.deny(clients[4]),
+        faults=lambda calls: calls.deny(clients[4]),
         at={35: lambda: during.append(repr(built.serialize())), 36: lambda: clients.drop(2, "late.csv")},
     )
     for serialized in (*during, repr(built.serialize())):

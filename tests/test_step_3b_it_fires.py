@@ -13,7 +13,7 @@ from support.airflow_version import deserialize, serialize
 from support.contract import Result, expect, expect_equal
 from support.environment import UTC_OFFSET
 from support.mistakes import Mistake
-from support.watching import begun, watch
+from support.runner import start_run, watch
 
 SUCCESS_KEYS = {"status", "directory", "filename", "path", "size", "modified", "files", "total_files", "errors"}
 A_DAY = 1_700_000_000  # a time of last change, in seconds since 1970
@@ -21,7 +21,7 @@ A_DAY = 1_700_000_000  # a time of last change, in seconds since 1970
 
 def test_run_is_an_async_generator(trigger):
     """run() yields, so calling it gives an async generator."""
-    running = begun(trigger())
+    running = start_run(trigger())
     expect(
         inspect.isasyncgen(running) or hasattr(running, "__anext__"),
         called="MultiDirectoryTrigger(...).run()",
@@ -197,7 +197,7 @@ async def test_runs_on_an_ordinary_event_loop(trigger, clients):
     """run() needs nothing but an event loop: in debug mode it yields its event and returns."""
     asyncio.get_running_loop().set_debug(True)
     path = clients.drop(4, "a.csv")
-    events = [event async for event in begun(trigger())]
+    events = [event async for event in start_run(trigger())]
     called = "[event async for event in run()]"
     expect(len(events) == 1, called=called, got=events, mistake=Mistake.NOT_EXACTLY_ONE_EVENT)
     mistake = Mistake.YIELDS_SOMETHING_OTHER_THAN_A_TRIGGEREVENT

@@ -11,7 +11,7 @@ from support import triggers
 from support.clients import Clients
 from support.contract import Result, expect, expect_equal
 from support.mistakes import Mistake
-from support.watching import watch
+from support.runner import watch
 
 
 @pytest.mark.essential
@@ -37,7 +37,7 @@ def test_stops_immediately_while_a_directory_hangs(trigger, clients):
     """When cancelled, stop immediately, also while a directory does not respond."""
     for directories in (clients.directories, [clients[2]]):
         built = trigger(directories=directories)
-        watched = watch(built, seconds=35, root=clients.root, faults=lambda spy: spy.hang(clients[2]))
+        watched = watch(built, seconds=35, root=clients.root, faults=lambda calls: calls.hang(clients[2]))
         watched.expect_waiting()
         watched.expect_prompt_end()
         watched.expect_nothing_left("the task")
@@ -68,7 +68,7 @@ def test_modifies_nothing(trigger, clients):
     before = clients.tree()
     watched = watch(trigger(), seconds=30, root=clients.root)
     watched.expect_found()
-    written, mistake = watched.spy.written, Mistake.SIDE_EFFECT_IN_A_TRIGGER
+    written, mistake = watched.calls.writes, Mistake.SIDE_EFFECT_IN_A_TRIGGER
     expect(not written, called=watched.called, got=written, mistake=mistake)
     expect_equal(clients.tree(), before, called="the files after the run", mistake=mistake)
 
@@ -79,7 +79,7 @@ def test_modifies_nothing_when_cancelled(trigger, clients, killed):
     before = clients.tree()
     watched = watch(trigger(), seconds=35, root=clients.root, killed=killed)
     watched.expect_waiting()
-    called, written, mistake = f"{watched.called}, then cancelled", watched.spy.written, Mistake.ACTS_ON_CANCELLATION
+    called, written, mistake = f"{watched.called}, then cancelled", watched.calls.writes, Mistake.ACTS_ON_CANCELLATION
     expect(not written, called=called, got=written, mistake=mistake)
     expect_equal(clients.tree(), before, called=f"{called}: the files", mistake=mistake)
     triggers.expect_it_works(trigger(), clients)
@@ -92,8 +92,10 @@ def test_does_not_compute_on_the_event_loop(trigger, clients, crowded):
     built = trigger(directories=[crowded, *clients.directories], file_pattern="*.json")
     watched = watch(built, seconds=60, root=clients.root, at={15: lambda: clients.drop(5, "a.json")})
     watched.expect_found()
-    got = f"one step of {watched.busiest:.3f} seconds of CPU on the event loop, with 10,000 files in a directory"
-    expect(watched.busiest < 0.25, called=watched.called, got=got, mistake=Mistake.LONG_CALCULATION_ON_THE_EVENT_LOOP)
+    got = f"one step of {watched.longest_step:.3f} seconds of CPU on the event loop, with 10,000 files in a directory"
+    expect(
+        watched.longest_step < 0.25, called=watched.called, got=got, mistake=Mistake.LONG_CALCULATION_ON_THE_EVENT_LOOP
+    )
 
 
 def test_sleeps_between_checks(trigger, clients):
@@ -102,7 +104,7 @@ def test_sleeps_between_checks(trigger, clients):
         trigger(check_interval=30), seconds=700, root=clients.root, at={610: lambda: clients.drop(1, "a.csv")}
     )
     watched.expect_found()
-    most = max((len(times) for times in watched.spy.looks.values()), default=0)
+    most = max((len(times) for times in watched.calls.listings.values()), default=0)
     got = f"{most} listings of one directory in 610 seconds; the interval is 30"
     # 610 seconds hold 21 checks; a check may need two listings.
     watched.expect_pace(most <= 2 * 22, got, Mistake.CHECKS_TOO_OFTEN)
@@ -116,7 +118,7 @@ def test_a_hung_directory_delays_no_other(trigger, clients):
         trigger(),
         seconds=120,
         root=clients.root,
-        faults=lambda spy: spy.hang(clients[1]),
+        faults=lambda calls: calls.hang(clients[1]),
         at={33: lambda: clients.drop(5, "a.csv")},
     )
     triggers.expect_in_time(watched, clients[5], made_at=33)
@@ -141,10 +143,10 @@ def test_checks_a_hung_directory_only_once(trigger, clients):
         trigger(),
         seconds=400,
         root=clients.root,
-        faults=lambda spy: spy.hang(clients[1]),
+        faults=lambda calls: calls.hang(clients[1]),
         at={333: lambda: clients.drop(5, "a.csv")},
     )
-    hanging = len(watched.spy.looks.get(clients[1], []))
+    hanging = len(watched.calls.listings.get(clients[1], []))
     got = f"{hanging} listings of one directory hang at the same time"
     watched.expect_pace(hanging <= 3, got, Mistake.THREADS_ACCUMULATE)
     watched.expect_event(Mistake.ONE_DIRECTORY_DELAYS_ANOTHER)
@@ -171,9 +173,9 @@ def test_forty_hung_directories_delay_no_other_trigger(submission, trigger, clie
     hung = Clients(tmp_path.resolve() / "uploads" / "hung", count=40)
     neighbor = submission.MultiDirectoryTrigger(hung.directories, "*.csv", 10)
 
-    def hang_all(spy) -> None:
+    def hang_all(calls) -> None:
         for directory in hung.directories:
-            spy.hang(directory)
+            calls.hang(directory)
 
     called = "run() of a trigger, beside another one whose 40 directories never respond"
     at = {33: lambda: clients.drop(5, "a.csv")}
@@ -194,7 +196,7 @@ def test_instances_share_nothing(submission, clients):
     other = submission.MultiDirectoryTrigger([clients[3], clients[2]], "*.json", 20)
     clients.drop(1, "a.csv")
     clients.drop(2, "b.json")
-    first = watch(other, seconds=30, root=clients.root, faults=lambda spy: spy.deny(clients[3])).found
+    first = watch(other, seconds=30, root=clients.root, faults=lambda calls: calls.deny(clients[3])).found
     expect_equal(first["path"], clients.path(2, "b.json"), called="run() of one: path")
     shared = Mistake.STATE_SHARED_BY_INSTANCES
     foreign = [path for path in first["errors"] if os.path.isabs(path) and path not in (clients[2], clients[3])]

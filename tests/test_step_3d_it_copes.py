@@ -10,7 +10,7 @@ import pytest
 from support import triggers
 from support.contract import expect, expect_equal
 from support.mistakes import Mistake
-from support.watching import watch
+from support.runner import watch
 
 
 def test_a_missing_directory_may_be_created_later(trigger, clients):
@@ -56,7 +56,7 @@ def test_excludes_a_directory_without_permission(trigger, clients):
         trigger(),
         seconds=90,
         root=clients.root,
-        faults=lambda spy: spy.deny(clients[2]),
+        faults=lambda calls: calls.deny(clients[2]),
         at={31: lambda: clients.drop(4, "a.csv")},
     )
     watched.expect_found(Mistake.ONE_UNREADABLE_DIRECTORY_ENDS_THE_WAITING, because=clients[2])
@@ -71,7 +71,7 @@ def test_logs_an_excluded_directory_only_once(trigger, clients):
         trigger(check_interval=1),
         seconds=90,
         root=clients.root,
-        faults=lambda spy: spy.deny(clients[2]),
+        faults=lambda calls: calls.deny(clients[2]),
         at={80: lambda: clients.drop(4, "a.csv")},
     )
     watched.expect_found()
@@ -87,7 +87,7 @@ def test_ends_with_an_error_if_all_directories_are_excluded(trigger, clients):
         trigger(directories=[path, clients[2]]),
         seconds=60,
         root=clients.root,
-        faults=lambda spy: spy.deny(clients[2]),
+        faults=lambda calls: calls.deny(clients[2]),
     )
     payload = watched.payload
     triggers.expect_error_event(payload, "directory_access", called=watched.called)
@@ -103,7 +103,7 @@ def test_retries_after_a_transient_error(trigger, clients):
         trigger(directories=[clients[1]]),
         seconds=300,
         root=clients.root,
-        faults=lambda spy: spy.fail(clients[1], *failures),
+        faults=lambda calls: calls.fail(clients[1], *failures),
     )
     watched.called += "; the first 12 checks raise EIO"
     mistake = Mistake.TRANSIENT_ERROR_TAKEN_FOR_PERMANENT
@@ -122,7 +122,7 @@ def test_a_file_that_disappears_during_the_check_does_not_count(trigger, clients
         trigger(),
         seconds=90,
         root=clients.root,
-        faults=lambda spy: spy.vanish(gone, call),
+        faults=lambda calls: calls.vanish(gone, call),
         at={44: lambda: clients.drop(2, "stays.csv")},
     )
     watched.called += f"; a file disappears before call {call} in its directory"
@@ -187,7 +187,7 @@ def test_an_unexpected_exception_becomes_an_error_event(trigger, clients):
         trigger(directories=[clients[1]]),
         seconds=60,
         root=clients.root,
-        faults=lambda spy: spy.fail(clients[1], *[broken] * 50),
+        faults=lambda calls: calls.fail(clients[1], *[broken] * 50),
     )
     watched.expect_event(Mistake.NO_ERROR_EVENT)
     triggers.expect_error_event(watched.payload, "unexpected", called=watched.called)

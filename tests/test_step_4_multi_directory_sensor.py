@@ -25,12 +25,12 @@ from support.airflow_version import (
     deserialize,
     serialize,
 )
-from support.contract import Broken, Result, expect, expect_equal
+from support.contract import ContractViolation, Result, expect, expect_equal, is_plain_json
 from support.environment import UTC_OFFSET
 from support.mistakes import Mistake
-from support.spy import spying
-from support.task_instance import TaskInstance, context_for
-from support.watching import is_plain_json, watch
+from support.runner import watch
+from support.system_calls import recorded_calls
+from support.tasks import TaskInstance, context_for
 
 TASK_ID = "monitor_client_uploads"
 EVENT = {
@@ -65,13 +65,13 @@ def sensor(submission, clients):
 
 @pytest.fixture
 def wait_failed(submission):
-    """Raise Broken unless an exception is WaitFailed."""
+    """Raise ContractViolation unless an exception is WaitFailed."""
 
     def expect_wait_failed(error: BaseException | None, called: str, mistake: Mistake) -> None:
         if error is None:
-            raise Broken(called, "no exception", mistake)
+            raise ContractViolation(called, "no exception", mistake)
         if not isinstance(error, submission.WaitFailed):
-            raise Broken(called, repr(error), Mistake.RAISES_SOMETHING_OTHER_THAN_WAITFAILED) from error
+            raise ContractViolation(called, repr(error), Mistake.RAISES_SOMETHING_OTHER_THAN_WAITFAILED) from error
 
     return expect_wait_failed
 
@@ -102,24 +102,26 @@ def execute(sensor: BaseSensorOperator, ti: TaskInstance | None = None) -> Any:
 
 
 def execute_in_worker(sensor: BaseSensorOperator) -> Any:
-    """Execute a sensor with deferrable=False; Broken if it defers."""
+    """Execute a sensor with deferrable=False; ContractViolation if it defers."""
     result = execute(sensor)
     if isinstance(result, TaskDeferred):
-        raise Broken("execute(context), deferrable=False", "it deferred", Mistake.DEFERS_DESPITE_DEFERRABLE_FALSE)
+        raise ContractViolation(
+            "execute(context), deferrable=False", "it deferred", Mistake.DEFERS_DESPITE_DEFERRABLE_FALSE
+        )
     return result
 
 
 def deferred_by(sensor: BaseSensorOperator, ti: TaskInstance | None = None) -> TaskDeferred:
-    """Execute and return how it deferred; Broken if it did not."""
+    """Execute and return how it deferred; ContractViolation if it did not."""
     deferred = execute(sensor, ti)
     if not isinstance(deferred, TaskDeferred):
         got = f"it did not defer but returned {deferred!r}"
-        raise Broken("execute(context), no file exists yet", got, Mistake.DOES_NOT_DEFER)
+        raise ContractViolation("execute(context), no file exists yet", got, Mistake.DOES_NOT_DEFER)
     return deferred
 
 
 def expect_method(sensor: BaseSensorOperator, deferred: TaskDeferred) -> None:
-    """Raise Broken unless the task defers with the name of a method that the sensor has."""
+    """Raise ContractViolation unless the task defers with the name of a method that the sensor has."""
     name, called = deferred.method_name, "defer(method_name=...)"
     expect(name is not None, called=called, got=name, mistake=Mistake.NO_METHOD_NAME)
     exists, mistake = hasattr(sensor, name), Mistake.DOES_NOT_RESUME_IN_EXECUTE_COMPLETE
@@ -133,15 +135,15 @@ def resume(sensor: BaseSensorOperator, deferred: TaskDeferred, event: Any, ti: T
     try:
         kwargs = deserialize(serialize({**(deferred.kwargs or {}), "event": event}))
     except Exception as error:
-        raise Broken("defer(kwargs=...)", repr(error), Mistake.DEFER_KWARGS_IS_NOT_PLAIN_JSON) from None
+        raise ContractViolation("defer(kwargs=...)", repr(error), Mistake.DEFER_KWARGS_IS_NOT_PLAIN_JSON) from None
     try:
         return sensor.resume_execution(deferred.method_name, kwargs, context_for(ti or TaskInstance(TASK_ID)))
     except TaskDeferred as again:
-        raise Broken(called, f"it deferred again, to {again.trigger!r}", Mistake.DEFERS_AGAIN) from None
+        raise ContractViolation(called, f"it deferred again, to {again.trigger!r}", Mistake.DEFERS_AGAIN) from None
     except AttributeError as error:
         if getattr(error, "obj", None) is not sensor:
             raise
-        raise Broken(called, repr(error), Mistake.STATE_ON_SELF_IS_LOST) from error
+        raise ContractViolation(called, repr(error), Mistake.STATE_ON_SELF_IS_LOST) from error
 
 
 def arguments_of(deferred: TaskDeferred) -> Result:
@@ -151,7 +153,7 @@ def arguments_of(deferred: TaskDeferred) -> Result:
 
 def expect_seconds(result: Result, least: float, most: float, called: str, mistake: Mistake) -> None:
     """
-    Raise Broken unless ``waited_seconds`` is a float in that range.
+    Raise ContractViolation unless ``waited_seconds`` is a float in that range.
 
     :param mistake: the mistake if it is another number, or None.
     """
@@ -166,7 +168,7 @@ def raised_by(call: Any, *args: Any) -> BaseException | None:
     """Return what a call raises, or None; no check expects that something is not done yet."""
     try:
         call(*args)
-    except (Broken, NotImplementedError):
+    except (ContractViolation, NotImplementedError):
         raise
     except BaseException as error:
         return error
@@ -238,7 +240,7 @@ def test_resumes_in_a_method_that_airflow_can_call(sensor):
             Mistake.DEFER_KWARGS_IS_NOT_PLAIN_JSON,
         )
         called = f"execute_complete(context, {', '.join(kwargs)})"
-        raise Broken(called, str(error), cannot_take if is_json else not_json) from None
+        raise ContractViolation(called, str(error), cannot_take if is_json else not_json) from None
 
 
 def test_passes_only_plain_json(sensor):
@@ -284,7 +286,7 @@ def test_waited_seconds_is_none_if_the_first_check_is_unknown(sensor):
     try:
         inspect.signature(complete).bind({}, EVENT)
     except TypeError as error:
-        raise Broken(called, str(error), Mistake.EXECUTE_COMPLETE_DOES_NOT_ACCEPT_THE_ARGUMENTS) from None
+        raise ContractViolation(called, str(error), Mistake.EXECUTE_COMPLETE_DOES_NOT_ACCEPT_THE_ARGUMENTS) from None
     result = Result(called, complete(context_for(TaskInstance(TASK_ID)), EVENT))
     waited, called = result["waited_seconds"], f'{called}: result["waited_seconds"]'
     expect_equal(waited, None, called=called, mistake=Mistake.INVENTED_FIGURE)
@@ -316,7 +318,7 @@ def test_raises_for_any_other_event(sensor, wait_failed, event):
     error = raised_by(resume, sensor(), deferred_by(sensor()), event)
     called = f"execute_complete(context, {event})"
     if isinstance(error, (AttributeError, KeyError, TypeError)):
-        raise Broken(called, repr(error), Mistake.EVENT_NOT_VALIDATED) from error
+        raise ContractViolation(called, repr(error), Mistake.EVENT_NOT_VALIDATED) from error
     wait_failed(error, called, Mistake.UNKNOWN_EVENT_ACCEPTED_AS_A_SUCCESS)
 
 
@@ -355,7 +357,7 @@ def test_waits_while_a_directory_may_still_be_created(sensor, clients):
 def test_waits_in_the_worker_if_not_deferrable(sensor, clients):
     """With deferrable=False, BaseSensorOperator.execute waits; it calls poke until a file exists."""
     waiting = sensor(deferrable=False, poke_interval=30)
-    with at("12:00:00") as clock, spying(clients.root) as spy:
+    with at("12:00:00") as clock, recorded_calls(clients.root) as calls:
         naps: list[float] = []
 
         def nap(seconds: float) -> None:
@@ -367,7 +369,7 @@ def test_waits_in_the_worker_if_not_deferrable(sensor, clients):
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr("time.sleep", nap)
             result = execute_in_worker(waiting)
-        checks = len(spy.looks.get(clients[1], []))
+        checks = len(calls.listings.get(clients[1], []))
     called = "execute(context), deferrable=False, the file comes after three pokes"
     result = Result(called, result)
     found, due = [len(naps), result["path"]], [3, clients.path(1, "a.csv")]

@@ -12,12 +12,20 @@ from typing import Any
 import pytest
 from support import rest_api
 from support.airflow_version import AirflowException
-from support.contract import Broken, Result, expect, expect_equal, plain_result
+from support.contract import ContractViolation, Result, expect, expect_equal, plain_result
 from support.logs import captured_logs
-from support.measuring import API_FAULTS, airflow_api, expect_task_calls, expect_unavailable, measured_by
 from support.mistakes import Mistake
-from support.spy import spying
-from support.task_instance import RUN_ID, TaskInstance, context_for
+from support.system_calls import recorded_calls
+from support.tasks import (
+    API_FAULTS,
+    RUN_ID,
+    TaskInstance,
+    airflow_api,
+    context_for,
+    expect_task_calls,
+    expect_unavailable,
+    measured_by,
+)
 
 SENSOR = "monitor_client_uploads"
 PROCESS = "process_trigger_results(**context)"
@@ -60,7 +68,7 @@ def process(submission):
             return plain_result(PROCESS, processed_by(submission, result))
         except (AirflowException, OSError, ValueError, csv.Error) as error:
             got = f"it raised {error!r}, which fails the task"
-            raise Broken(PROCESS, got, Mistake.INVALID_FILE_FAILS_THE_TASK) from error
+            raise ContractViolation(PROCESS, got, Mistake.INVALID_FILE_FAILS_THE_TASK) from error
 
     return call
 
@@ -134,9 +142,9 @@ def test_says_why_a_file_is_invalid(process, tmp_path, case):
         write(Path(bad), "a_file.csv", "id\n1\n")  # a directory's own size is 0 on some file systems
     elif content is not None:
         write(tmp_path, name, content)
-    with spying(str(tmp_path)) as spy:
+    with recorded_calls(str(tmp_path)) as calls:
         if case.startswith("cannot be opened"):
-            spy.deny(bad)
+            calls.deny(bad)
         for paths in ([bad, good], [bad]):
             processed = process(found(*paths))
             invalid, called = entries(processed, "invalid"), f"{PROCESS}, {name} is invalid: {case}"
@@ -186,9 +194,9 @@ def test_raises_if_the_sensor_has_no_result(submission, result):
         raise
     except Exception as error:
         got = f"{error!r} instead of an AirflowException"
-        raise Broken(called, got, Mistake.MALFORMED_XCOM_NOT_RECOGNIZED) from error
+        raise ContractViolation(called, got, Mistake.MALFORMED_XCOM_NOT_RECOGNIZED) from error
     else:
-        raise Broken(called, f"it returned {processed!r}", Mistake.MALFORMED_XCOM_NOT_RECOGNIZED)
+        raise ContractViolation(called, f"it returned {processed!r}", Mistake.MALFORMED_XCOM_NOT_RECOGNIZED)
 
 
 def logged_for(lines: list[Any], *paths: str) -> list[str]:

@@ -15,10 +15,10 @@ from support.airflow_version import (
     TaskDeferralTimeout,
     serialize_result,
 )
-from support.contract import Broken, Result, expect, expect_equal, plain_result
+from support.contract import ContractViolation, Result, expect, expect_equal, plain_result
 from support.logs import captured_logs
 from support.mistakes import Mistake
-from support.task_instance import RUN_ID, TaskInstance, context_for
+from support.tasks import RUN_ID, TaskInstance, context_for
 
 CALLED = "handle_trigger_failure(context)"
 
@@ -51,14 +51,16 @@ class SerializationError(Exception):
 
 
 def handled(submission, context: dict[str, Any]) -> Result:
-    """Return what handle_trigger_failure returns; Broken if it raises."""
+    """Return what handle_trigger_failure returns; ContractViolation if it raises."""
     try:
         returned = submission.handle_trigger_failure(context)
     except NotImplementedError:
         raise
     except Exception as error:
         given = {name: context[name] for name in ("exception", "ti") if name in context}
-        raise Broken(f"handle_trigger_failure({given})", f"it raised {error!r}", Mistake.CALLBACK_RAISES) from error
+        raise ContractViolation(
+            f"handle_trigger_failure({given})", f"it raised {error!r}", Mistake.CALLBACK_RAISES
+        ) from error
     return plain_result(CALLED, returned)
 
 
@@ -73,7 +75,7 @@ def failure(submission):
 
 
 def expect_cause(result: Result, expected: str, error: Any) -> None:
-    """Raise Broken unless the cause is the expected one."""
+    """Raise ContractViolation unless the cause is the expected one."""
     mistake = Mistake.CAUSES_MIXED_UP
     if result["cause"] == "unknown":
         is_alone = getattr(error, "__cause__", None) is None

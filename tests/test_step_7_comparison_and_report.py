@@ -9,12 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.contract import Broken, Result, expect, expect_equal, plain_result
+from support.contract import ContractViolation, Result, expect, expect_equal, plain_result
 from support.dag_run import run_dag
 from support.logs import captured_logs
-from support.measuring import expect_task_calls, expect_unavailable, measured_by
 from support.mistakes import Mistake
-from support.task_instance import RUN_ID, TaskInstance, context_for
+from support.tasks import RUN_ID, TaskInstance, context_for, expect_task_calls, expect_unavailable, measured_by
 
 SENSOR = "monitor_client_uploads"
 COMPARE = "compare_approaches(**context)"
@@ -189,11 +188,13 @@ def report(submission, data_dir):
                 **context_for(TaskInstance("generate_trigger_report", xcoms, run_id=run_id))
             )
         except (FileNotFoundError, FileExistsError) as error:
-            raise Broken(REPORT, repr(error), Mistake.DIRECTORY_OF_THE_REPORT_NOT_CREATED) from error
+            raise ContractViolation(REPORT, repr(error), Mistake.DIRECTORY_OF_THE_REPORT_NOT_CREATED) from error
         except (AttributeError, KeyError, TypeError) as error:
             if None not in changed.values():
                 raise
-            raise Broken(f"{REPORT}, an XCom is missing", repr(error), Mistake.A_MISSING_XCOM_FAILS_THE_TASK) from error
+            raise ContractViolation(
+                f"{REPORT}, an XCom is missing", repr(error), Mistake.A_MISSING_XCOM_FAILS_THE_TASK
+            ) from error
         file = Path(submission.REPORT_FILE)
         expect(file.is_file(), called=REPORT, got="no file REPORT_FILE", mistake=Mistake.NO_REPORT)
         return plain_result(REPORT, returned), Page(file.read_text(encoding="utf-8"))
@@ -202,7 +203,7 @@ def report(submission, data_dir):
 
 
 def expect_shown(page: Page, *words: str, called: str, mistake: Mistake = Mistake.REPORT_IS_INCOMPLETE) -> None:
-    """Raise Broken unless a reader of the page sees these words."""
+    """Raise ContractViolation unless a reader of the page sees these words."""
     missing = [word for word in words if word not in page.text]
     expect(not missing, called=f"the page of {called}", got=f"without {missing}", mistake=mistake)
 

@@ -62,7 +62,7 @@ def _write(file: Path, content: bytes) -> None:
 def _files_below(folder: Path) -> list[Path]:
     if not folder.is_dir():
         return []
-    found = [path for path in folder.iterdir() if path.is_file() and path.suffix in (".py", ".ini", ".toml")]
+    found = [path for path in folder.iterdir() if path.is_file() and path.suffix in (".ini", ".json", ".py", ".toml")]
     for path in folder.iterdir():
         if path.is_dir() and path.name not in _LEFT_OUT and not path.name.startswith("."):
             found += _files_below(path)

@@ -1,4 +1,4 @@
-"""Client directories to watch, and files that arrive in them."""
+"""The directories of clients, and files that arrive in them."""
 
 from __future__ import annotations
 
@@ -24,19 +24,15 @@ class Clients:
         return self.directories[number - 1]
 
     def path(self, number: int, name: str) -> str:
-        """Return the path of a file of a client, whether or not it is there."""
+        """Return the path of a file of a client, whether or not it exists."""
         return os.path.join(self[number], name)
 
     def drop(self, number: int, name: str, text: str = "id,amount\n1,10\n") -> str:
-        """Put a file into a client's directory and return its path."""
+        """Write a file into a client's directory and return its path."""
         path = self.path(number, name)
-        with open(path, "w", encoding="utf-8") as file:
-            file.write(text)
+        Path(path).write_text(text, encoding="utf-8")
         return path
 
     def tree(self) -> dict[str, float]:
         """Return all paths below the root with the time of their last change."""
-        paths = [
-            os.path.join(folder, name) for folder, folders, files in os.walk(self.root) for name in folders + files
-        ]
-        return {path: os.lstat(path).st_mtime for path in paths}
+        return {str(path): path.lstat().st_mtime for path in Path(self.root).rglob("*")}

@@ -1,4 +1,4 @@
-"""Run the whole DAG once, as ``airflow dags test`` does, while files arrive, in next to no time."""
+"""Run the whole DAG once, as ``airflow dags test`` does, while files arrive, almost without waiting."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import functools
 import os
 import time
 from collections.abc import Callable, Coroutine
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 from unittest import mock
@@ -15,19 +16,19 @@ from airflow.models import DagRun
 from airflow.triggers.base import BaseTrigger
 from airflow.utils.db import initdb
 from airflow.utils.session import create_session
+from virtual_time import VirtualTimeLoop
 
 from .airflow_version import deserialize_result
-from .clock import JumpingClockLoop
 from .submission import MODULE, Submission
 
-MAX_NAPS = 300  # in a whole run
-LONGEST_RETRY = 5  # seconds; so long Airflow sleeps at most until it asks its database again
+MAX_SLEEPS = 300  # in a whole run
+LONGEST_RETRY = 5  # seconds; Airflow sleeps at most so long until it queries its database again
 
 
 @dataclass
 class Outcome:
     """
-    What came of a run.
+    The outcome of a run.
 
     :ivar state: the state of the run.
     :ivar states: the state of each task.
@@ -51,30 +52,28 @@ def run_dag(submission: Submission, arrivals: list[Callable[[], object]]) -> Out
 
     _prepare_database()
     arrivals = list(arrivals)
-
-    slept = [0.0]
+    times = [0.0]  # after each sleep, in seconds
     real_sleep = time.sleep
 
-    def arrive(seconds: float) -> None:
-        slept.append(slept[-1] + seconds)
+    def pass_time(seconds: float) -> None:
+        times.append(times[-1] + seconds)
         if arrivals:
             arrivals.pop(0)()
 
-    def run(trigger: Coroutine[Any, Any, Any], **options: Any) -> Any:
-        loop = JumpingClockLoop(clock=lambda: slept[-1], tick=arrive)
-        try:
-            return loop.run_until_complete(trigger)
-        finally:
-            loop.run_until_complete(loop.shutdown_default_executor())
-            loop.close()
+    def run(main: Coroutine[Any, Any, Any], **options: Any) -> Any:
+        with closing(VirtualTimeLoop(clock=lambda: times[-1], tick=pass_time)) as loop:
+            try:
+                return loop.run_until_complete(main)
+            finally:
+                loop.run_until_complete(loop.shutdown_default_executor())
 
-    def nap(seconds: float) -> None:
-        if len(slept) > MAX_NAPS:
+    def sleep(seconds: float) -> None:
+        if len(times) > MAX_SLEEPS:
             raise RuntimeError("A task waits in the worker, again and again, in place of deferring")
         if seconds > LONGEST_RETRY:
-            arrive(seconds)
+            pass_time(seconds)
         else:
-            slept.append(slept[-1])
+            times.append(times[-1])
             real_sleep(min(seconds, 0.05))
 
     def run_trigger(trigger: BaseTrigger, *ti: Any) -> Any:
@@ -84,29 +83,27 @@ def run_dag(submission: Submission, arrivals: list[Callable[[], object]]) -> Out
 
     run_inline = getattr(dag_module, "_run_inline_trigger", None)  # older versions have none
     dag = submission.dag(MODULE)
-    # Before 3.3 each task gets an API server of its own, which takes seconds to be made; one is enough for all.
+    # Before 3.3 each task gets an API server of its own, which takes seconds to start; one is enough for all.
     one_server = functools.cache(supervisor.in_process_api_server)
     with (
         mock.patch.object(asyncio, "run", run),
-        mock.patch.object(time, "sleep", nap),
+        mock.patch.object(time, "sleep", sleep),
         mock.patch.object(supervisor, "in_process_api_server", one_server),
         mock.patch.object(dag_module, "_run_inline_trigger", run_trigger, create=run_inline is None),
     ):
         dag_run: DagRun = dag.test()
     with create_session() as session:
         tasks = session.merge(dag_run).get_task_instances(session=session)
+        xcoms = {task.task_id: task.xcom_pull(task_ids=task.task_id, session=session) for task in tasks}
         return Outcome(
             state=str(dag_run.state),
             states={task.task_id: str(task.state) for task in tasks},
-            xcoms={
-                task.task_id: deserialize_result(task.xcom_pull(task_ids=task.task_id, session=session))
-                for task in tasks
-            },
+            xcoms={task_id: deserialize_result(value) for task_id, value in xcoms.items()},
         )
 
 
 def _prepare_database() -> None:
-    """Make Airflow's tables, unless somebody already has."""
+    """Create Airflow's tables, unless they exist."""
     from airflow import settings
     from sqlalchemy import inspect
 

@@ -1,4 +1,4 @@
-"""The environment in which a tree is graded by plain pytest. The grader behind `make grade` sets the same itself."""
+"""The environment in which plain pytest grades a submission. The grader behind `make grade` sets the same itself."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from pathlib import Path
 
 from freezegun.api import FakeDatetime
 
-# Neither UTC nor a whole number of hours from it: local time that is called UTC shows.
+# Neither UTC nor a whole number of hours from it, so that local time is not taken for UTC.
 TIME_ZONE = "Asia/Kathmandu"
 UTC_OFFSET = timedelta(hours=5, minutes=45)
 
 
 def prepare(tree: Path, state: Path) -> Path:
     """
-    Point Airflow at state of its own, before it is imported. Whatever the user has set is left out.
+    Give Airflow a folder of its own, before it is imported, and drop the user's settings.
 
-    :param tree: the folder that is graded.
-    :param state: where a folder for this run is made.
-    :return: that folder, for whoever removes it in the end.
+    :param tree: the folder of the submission.
+    :param state: where a folder for this run is created.
+    :return: that folder; the caller removes it in the end.
     """
     os.environ["TZ"] = TIME_ZONE
     time.tzset()
@@ -32,7 +32,7 @@ def prepare(tree: Path, state: Path) -> Path:
     if not graded:
         state.mkdir(parents=True, exist_ok=True)
     home = Path(tempfile.mkdtemp(dir=None if graded else state))
-    # The learner's set-up and clean-up are let loose on it, so each run has one of its own.
+    # The learner's setup and teardown change it, so each run has one of its own.
     os.environ["KATA_DATA_DIR"] = str(home / "data")
     if graded:
         return home
@@ -52,7 +52,7 @@ def prepare(tree: Path, state: Path) -> Path:
 
 
 def _correct_freezegun() -> None:
-    """Let a frozen ``datetime.now(tz)`` be right: freezegun 1.5.5 adds its ``tz_offset``, which is for naive times."""
+    """Correct a frozen ``datetime.now(tz)``: freezegun 1.5.5 adds its ``tz_offset``, which is for naive times."""
     naive_now = FakeDatetime.now
     FakeDatetime.now = classmethod(
         lambda cls, tz=None: cls.fromtimestamp(time.time(), tz) if tz is not None else naive_now()

@@ -1,4 +1,4 @@
-"""Business rules to call. Importable, as a rule has to be."""
+"""Business rules that a trigger imports and calls."""
 
 from __future__ import annotations
 

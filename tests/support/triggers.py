@@ -6,23 +6,45 @@ import inspect
 import itertools
 import logging
 import os
+import re
 import sys
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
+from unittest import mock
 
+from airflow.sdk.execution_time import context
 from airflow.triggers.base import BaseTrigger
+from freezegun import freeze_time
 
 from .airflow_version import DagBag, deserialize, import_string, serialize
 from .clients import Clients
-from .contract import Broken, Result, expect, expect_equal
-from .elsewhere import Elsewhere, ElsewhereFailed
+from .contract import ContractViolation, Result, expect, expect_equal, shown
+from .environment import UTC_OFFSET
+from .fresh_process import FreshProcess, FreshProcessFailed
 from .mistakes import Mistake
+from .runner import watch
 from .submission import Submission
-from .watching import Watched, watch
+from .system_calls import recorded_calls
+from .trigger_run import TriggerRun
+
+_ERROR_EVENT = {"status": str, "error_type": str, "message": str, "errors": dict}
+# Whatever these packages make belongs to an event loop.
+_PACKAGES_OF_LOOPS = {"aiohttp", "anyio", "asyncio", "httpx"}
+
+
+class NotImportable(Exception):
+    """A class path cannot be imported."""
 
 
 def rebuild(class_path: str, sent: Any) -> tuple[str, dict[str, Any]]:
-    """Do what a triggerer does with what a worker has sent; return what the trigger then says of itself."""
+    """
+    Re-create a trigger as a triggerer does from what a worker has sent.
+
+    :return: what the new trigger's ``serialize()`` returns.
+    :raises NotImportable: if the class path cannot be imported.
+    """
     try:
         cls = import_string(class_path)
     except Exception as error:
@@ -30,71 +52,123 @@ def rebuild(class_path: str, sent: Any) -> tuple[str, dict[str, Any]]:
     return cls(**deserialize(sent)).serialize()
 
 
-class NotImportable(Exception):
-    """What stands behind a class path cannot be imported."""
-
-
-def expect_rebuilt(elsewhere: Elsewhere, class_path: str, kwargs: dict[str, Any]) -> None:
-    """Raise Broken unless a triggerer, which has never seen the DAG file, can build the same trigger again."""
+def expect_rebuilt(fresh_process: FreshProcess, class_path: str, kwargs: dict[str, Any]) -> None:
+    """Raise ContractViolation unless a triggerer, which has never imported the DAG file, can re-create the trigger."""
     called = f"the triggerer imports {class_path} and calls it with {kwargs}"
     try:
         sent = serialize(kwargs)
     except Exception as error:
-        raise Broken(
-            "Airflow sends serialize()[1]", f"{error!r}", Mistake.TRIGGERS_ARGUMENTS_ARE_NOT_PLAIN_JSON
-        ) from None
+        mistake = Mistake.TRIGGERS_ARGUMENTS_ARE_NOT_PLAIN_JSON
+        raise ContractViolation("Airflow sends serialize()[1]", f"{error!r}", mistake) from None
     try:
-        rebuilt = elsewhere.run(rebuild, class_path, sent)
-    except ElsewhereFailed as error:
+        rebuilt = fresh_process.run(rebuild, class_path, sent)
+    except FreshProcessFailed as error:
         kind, _, text = str(error).partition(": ")
         if kind == "NotImportable":
-            raise Broken(called, text, Mistake.CLASS_PATH_NOT_IMPORTABLE) from None
-        if kind == "TypeError" and "argument" in text:
-            raise Broken(called, str(error), Mistake.SERIALIZE_DOES_NOT_FIT_INIT) from None
-        raise Broken(called, str(error), Mistake.CANNOT_BE_BUILT_IN_ANOTHER_PROCESS) from None
-    expect_equal(
-        rebuilt,
-        (class_path, kwargs),
-        called="serialize() of the trigger that the triggerer has built",
-        mistake=Mistake.REBUILT_TRIGGER_DIFFERS,
-    )
+            raise ContractViolation(called, text, Mistake.CLASS_PATH_NOT_IMPORTABLE) from None
+        fits = kind != "TypeError" or "argument" not in text
+        mistake = Mistake.CANNOT_BE_BUILT_IN_ANOTHER_PROCESS if fits else Mistake.SERIALIZE_DOES_NOT_FIT_INIT
+        raise ContractViolation(called, str(error), mistake) from None
+    called = "serialize() of the trigger that the triggerer has built"
+    expect_equal(rebuilt, (class_path, kwargs), called, Mistake.REBUILT_TRIGGER_DIFFERS)
 
 
 def lost_or_changed(kwargs: dict[str, Any], given: dict[str, Any]) -> Mistake:
-    """Name the mistake of a ``serialize()`` that does not give what was given."""
+    """Return the mistake of a ``serialize()`` that does not return the given arguments."""
     return Mistake.ARGUMENT_LOST_OR_CHANGED if set(given) <= set(kwargs) else Mistake.ARGUMENT_NOT_SERIALIZED
 
 
 def arguments_of(trigger: BaseTrigger, name: str = "") -> Result:
     """
-    Return what ``serialize()`` says of the arguments.
+    Return the arguments that ``serialize()`` returns.
 
     :param name: of the class that the trigger should be of.
     """
-    called = f"{type(trigger).__name__}(…).serialize()[1]"
     other = name not in ("", type(trigger).__name__)
     kwargs = trigger.serialize()[1] if isinstance(trigger, BaseTrigger) else {}
-    return Result(called, kwargs, Mistake.DEFERS_TO_ANOTHER_TRIGGER if other else Mistake.ARGUMENT_NOT_SERIALIZED)
+    mistake = Mistake.DEFERS_TO_ANOTHER_TRIGGER if other else Mistake.ARGUMENT_NOT_SERIALIZED
+    return Result(f"{type(trigger).__name__}(…).serialize()[1]", kwargs, mistake)
 
 
 def class_loaded_by_airflow(submission: Submission, name: str) -> type[BaseTrigger]:
-    """Return a class as it is when Airflow has loaded the file as a DAG file, under a made-up module name."""
+    """Return a class as Airflow loads it with the DAG file, under a module name that nobody else can import."""
     before = set(sys.modules)
     bag = DagBag(dag_folder=os.fspath(submission.path), safe_mode=False)
-    for module in set(sys.modules) - before:
-        if module.startswith("unusual_prefix_") and hasattr(sys.modules[module], name):
+    loaded = [module for module in sys.modules if module.startswith("unusual_prefix_")]
+    for module in sorted(loaded, key=before.__contains__):  # the new ones first
+        is_ours = module not in before or module.endswith(submission.path.stem)
+        if is_ours and hasattr(sys.modules[module], name):
             return getattr(sys.modules[module], name)
-    loaded = [
-        module
-        for module in sys.modules
-        if module.startswith("unusual_prefix_") and module.endswith(submission.path.stem)
-    ]
-    for module in loaded:
-        if hasattr(sys.modules[module], name):
-            return getattr(sys.modules[module], name)
+    called = "Airflow loads the DAG file"
     for error in bag.import_errors.values():
-        raise Broken("Airflow loads the DAG file", error.strip(), Mistake.THE_DAG_FILE_DOES_NOT_PARSE)
-    raise Broken("Airflow loads the DAG file", f"it has no {name}", Mistake.MISSING_NAME)
+        raise ContractViolation(called, error.strip(), Mistake.THE_DAG_FILE_DOES_NOT_PARSE)
+    raise ContractViolation(called, f"it has no {name}", Mistake.MISSING_NAME)
+
+
+def expect_no_work(build: Callable[[], BaseTrigger], root: str, called: str) -> BaseTrigger:
+    """
+    Raise ContractViolation if a trigger does more than to validate and store its arguments while it is constructed.
+
+    :param root: the directory of the paths among its arguments; they need not exist.
+    :return: the trigger.
+    """
+    error: Exception | None = None
+    with recorded_calls(root, thread=threading.get_ident()) as calls, _lookups() as lookups:
+        try:
+            built = build()
+        except Exception as raised:  # reported only if nothing that it did explains it
+            error = raised
+    blocking = [call for each in calls.blocking.values() for call in each]
+    for done, mistake in (
+        (calls.reads + calls.writes, Mistake.WORK_IN_INIT),
+        (lookups, Mistake.CONNECTION_OR_VARIABLE_IN_INIT),
+        (blocking, Mistake.NETWORK_OR_SLEEP_IN_INIT),
+    ):
+        if done:
+            raise ContractViolation(called, shown(done), mistake) from error
+    if isinstance(error, OSError):
+        raise ContractViolation(called, f"{error!r}", Mistake.WORK_IN_INIT) from error
+    if error:
+        raise error
+    for name, value in _values(built):
+        of_a_loop = type(value).__module__.partition(".")[0] in _PACKAGES_OF_LOOPS
+        expect(not of_a_loop, called, f"self.{name} is {shown(value)}", Mistake.EVENT_LOOP_OBJECT_IN_INIT)
+    at_noon, at_noon_again, later = (_built_at(build, time) for time in ("12:00", "12:00", "15:30"))
+    for name, value in at_noon.items():
+        got = f"self.{name} is {value}; built three and a half hours later, it is {later.get(name)}"
+        reads_the_clock = value == at_noon_again.get(name) != later.get(name)
+        expect(not reads_the_clock, called, got, Mistake.CLOCK_IN_INIT)
+    return built
+
+
+def _built_at(build: Callable[[], BaseTrigger], time: str) -> dict[str, str]:
+    with freeze_time(f"2026-01-31 {time}", tz_offset=UTC_OFFSET):
+        return {name: re.sub(r"0x[0-9a-f]+", "0x…", repr(value)) for name, value in _values(build())}
+
+
+def _values(built: BaseTrigger) -> Iterator[tuple[str, Any]]:
+    """Yield the attributes, and the values in those that are containers."""
+    for name, value in vars(built).items():
+        yield name, value
+        inside = value.values() if isinstance(value, dict) else value if isinstance(value, (list, tuple, set)) else ()
+        yield from ((name, each) for each in inside)
+
+
+@contextmanager
+def _lookups() -> Iterator[list[str]]:
+    """Collect the Airflow connections and variables that are read meanwhile."""
+    found: list[str] = []
+
+    def recorded(kind: str, original: Callable[..., Any]) -> Any:
+        def look_up(key: str, *args: Any, **kwargs: Any) -> Any:
+            found.append(f"{kind} {key!r}")
+            return original(key, *args, **kwargs)
+
+        return mock.patch.object(context, original.__name__, look_up)
+
+    # Every way to an Airflow connection or variable ends in one of the two.
+    with recorded("connection", context._get_connection), recorded("variable", context._get_variable):
+        yield found
 
 
 def parameters(cls: type) -> list[str]:
@@ -103,113 +177,101 @@ def parameters(cls: type) -> list[str]:
     return [name for name, parameter in inspect.signature(cls).parameters.items() if parameter.kind not in kinds]
 
 
-def written(arguments: dict[str, Any]) -> str:
-    """Return keyword arguments as one would write them."""
+def source_of(arguments: dict[str, Any]) -> str:
+    """Return keyword arguments as source code."""
     return ", ".join(f"{name}={value!r}" for name, value in arguments.items())
 
 
 def expect_constructed(trigger: BaseTrigger) -> None:
-    """Raise Broken unless ``trigger`` was constructed as every BaseTrigger is."""
-    expect(
-        "trigger_id" in vars(trigger),
-        called=f"{type(trigger).__name__}(...)",
-        got="BaseTrigger.__init__ was not called",
-        mistake=Mistake.SUPER_INIT_IS_MISSING,
-    )
+    """Raise ContractViolation unless ``BaseTrigger.__init__`` was called."""
+    got, mistake = "BaseTrigger.__init__ was not called", Mistake.SUPER_INIT_IS_MISSING
+    expect("trigger_id" in vars(trigger), f"{type(trigger).__name__}(...)", got, mistake)
 
 
 def expect_defaults(trigger: BaseTrigger, **defaults: Any) -> None:
-    """Raise Broken unless what was not given is as the signature says."""
+    """Raise ContractViolation unless arguments that were not given have their defaults."""
     kwargs = arguments_of(trigger)
-    expect_equal(
-        {name: kwargs[name] for name in defaults},
-        defaults,
-        called="serialize() with the defaults",
-        mistake=Mistake.ARGUMENT_LOST_OR_CHANGED,
-    )
+    found, called = {name: kwargs[name] for name in defaults}, "serialize() with the defaults"
+    expect_equal(found, defaults, called, Mistake.ARGUMENT_LOST_OR_CHANGED)
 
 
 def expect_taken(construct: Callable[[], object], called: str) -> None:
-    """Raise Broken if ``construct`` refuses arguments that are allowed."""
+    """Raise ContractViolation if ``construct`` refuses valid arguments."""
     try:
         construct()
     except ValueError as error:
-        raise Broken(called, repr(error), Mistake.VALID_ARGUMENT_REFUSED) from error
+        raise ContractViolation(called, repr(error), Mistake.VALID_ARGUMENT_REFUSED) from error
 
 
 def expect_refused(construct: Callable[[], object], called: str) -> None:
-    """Raise Broken unless ``construct`` raises ValueError."""
+    """Raise ContractViolation unless ``construct`` raises ValueError."""
     try:
         built = construct()
     except ValueError:
         return
-    raise Broken(called, f"no ValueError but {type(built).__name__}", Mistake.ARGUMENTS_NOT_VALIDATED)
+    raise ContractViolation(called, f"no ValueError but {type(built).__name__}", Mistake.ARGUMENTS_NOT_VALIDATED)
 
 
 def expect_error_event(payload: dict[str, Any], error_type: str, called: str) -> None:
-    """Raise Broken unless ``payload`` is an error event of that type."""
-    expect(payload.get("status") == "error", called=called, got=payload, mistake=Mistake.NO_ERROR_EVENT)
+    """Raise ContractViolation unless ``payload`` is an error event of that type."""
+    expect(payload.get("status") == "error", called, payload, Mistake.NO_ERROR_EVENT)
     wrong = [key for key, kind in _ERROR_EVENT.items() if not isinstance(payload.get(key), kind)]
-    expect(not wrong and bool(payload["message"]), called=called, got=payload, mistake=Mistake.INCOMPLETE_ERROR_EVENT)
-    expect(payload["error_type"] == error_type, called=called, got=payload, mistake=Mistake.WRONG_ERROR_TYPE)
+    expect(not wrong and bool(payload["message"]), called, payload, Mistake.INCOMPLETE_ERROR_EVENT)
+    expect(payload["error_type"] == error_type, called, payload, Mistake.WRONG_ERROR_TYPE)
 
 
-_ERROR_EVENT = {"status": str, "error_type": str, "message": str, "errors": dict}
-
-
-def expect_left_out(watched: Watched, directory: str) -> None:
-    """Raise Broken unless ``directory`` was left out and named with a reason in the event's ``errors``."""
+def expect_left_out(watched: TriggerRun, directory: str) -> None:
+    """Raise ContractViolation unless ``directory`` was excluded, and listed with a reason in the event's ``errors``."""
     errors = watched.payload.get("errors")
     named = isinstance(errors, dict) and list(errors) == [directory]
     named = named and isinstance(errors[directory], str) and bool(errors[directory])
-    expect(named, called=watched.called, got=f"errors is {errors}", mistake=Mistake.UNREADABLE_DIRECTORY_NOT_REPORTED)
-    looks = len(watched.spy.looks.get(directory, []))
-    watched.expect_pace(looks <= 2, f"{looks} looks into it", Mistake.UNREADABLE_DIRECTORY_STILL_CHECKED)
+    expect(named, watched.called, f"errors is {errors}", Mistake.UNREADABLE_DIRECTORY_NOT_REPORTED)
+    listings = len(watched.calls.listings.get(directory, []))
+    watched.expect_pace(listings <= 2, f"{listings} listings of it", Mistake.UNREADABLE_DIRECTORY_STILL_CHECKED)
 
 
-def expect_logged_once(watched: Watched, directory: str) -> None:
-    """Raise Broken unless one warning names ``directory``, which was left out."""
+def expect_logged_once(watched: TriggerRun, directory: str) -> None:
+    """Raise ContractViolation unless one warning names ``directory``, which was excluded."""
     warnings = [line.text for line in watched.logs if line.level >= logging.WARNING and directory in line.text]
     got = f"{len(warnings)} warnings that name it: {warnings}"
-    expect(len(warnings) == 1, called=watched.called, got=got, mistake=Mistake.EXCLUDED_DIRECTORY_NOT_LOGGED_ONCE)
+    expect(len(warnings) == 1, watched.called, got, Mistake.EXCLUDED_DIRECTORY_NOT_LOGGED_ONCE)
 
 
-def expect_waited_for(watched: Watched, missing: str) -> None:
-    """Raise Broken unless there was a success, though the directory ``missing`` was not there at first."""
-    if watched.spy.written and not watched.events:
-        raise Broken(watched.called, f"{watched.spy.written}", Mistake.SIDE_EFFECT_IN_A_TRIGGER)
+def expect_waited_for(watched: TriggerRun, missing: str) -> None:
+    """Raise ContractViolation unless there was a success, though the directory ``missing`` did not exist at first."""
+    if watched.calls.writes and not watched.events:
+        raise ContractViolation(watched.called, f"{watched.calls.writes}", Mistake.SIDE_EFFECT_IN_A_TRIGGER)
     watched.expect_event(Mistake.MISSING_DIRECTORY_NOT_WATCHED)
     watched.expect_found(Mistake.MISSING_DIRECTORY_NOT_WATCHED, because=missing)
 
 
-def expect_in_time(watched: Watched, directory: str, made_at: float, interval: float = 10) -> None:
-    """Raise Broken unless a file in ``directory`` was reported at the latest two intervals after it was made."""
+def expect_in_time(watched: TriggerRun, directory: str, made_at: float, interval: float = 10) -> None:
+    """Raise ContractViolation unless a file in ``directory`` was reported within two intervals after it was made."""
     watched.expect_event(Mistake.ONE_DIRECTORY_DELAYS_ANOTHER)
-    expect_equal(watched.found["directory"], directory, called=watched.called)
-    got = f"reported after {watched.fired_at:g} seconds, made at {made_at:g}, looked for every {interval:g}"
+    expect_equal(watched.found["directory"], directory, watched.called)
+    got = f"reported after {watched.fired_at:g} seconds, made at {made_at:g}, checked every {interval:g}"
     in_time = watched.fired_at <= made_at + 2 * interval + 0.5
-    expect(watched.fired_at >= made_at, called=watched.called, got=got)
+    expect(watched.fired_at >= made_at, watched.called, got)
     watched.expect_pace(in_time, got, Mistake.ONE_DIRECTORY_DELAYS_ANOTHER)
 
 
-def expect_pauses(watched: Watched, directories: list[str], at_least: float, mistake: Mistake) -> None:
+def expect_pauses(watched: TriggerRun, directories: list[str], at_least: float, mistake: Mistake) -> None:
     """
-    Raise Broken unless at least so many seconds lie between two looks; listings at the same moment are one look.
+    Raise ContractViolation unless checks are far enough apart; listings at the same moment are one check.
 
-    :param mistake: the mistake if there are fewer.
+    :param at_least: how far, in seconds.
+    :param mistake: the mistake if they are not.
     """
     for directory in directories:
-        moments = sorted({round(look, 1) for look in watched.spy.looks.get(directory, [])})
+        moments = sorted({round(listing, 1) for listing in watched.calls.listings.get(directory, [])})
         pauses = [round(later - earlier, 1) for earlier, later in itertools.pairwise(moments)]
-        got = f"{len(moments)} looks into {directory}; seconds between them: {pauses}"
+        got = f"{len(moments)} checks of {directory}; seconds between them: {pauses}"
         watched.expect_pace(len(moments) > 1, got, Mistake.NOT_ALL_DIRECTORIES_WATCHED)
         watched.expect_pace(min(pauses) >= at_least - 0.5, got, mistake)
 
 
 def expect_it_works(trigger: BaseTrigger, clients: Clients) -> None:
-    """Raise Broken unless ``trigger`` finds a file at all: doing nothing is no way to be well-behaved."""
+    """Raise ContractViolation unless ``trigger`` finds a file at all: doing nothing is not being a good neighbor."""
     path = clients.drop(1, "it_works.csv")
     watched = watch(trigger, seconds=60, root=clients.root)
-    expect(
-        path in watched.found["files"], called=watched.called, got=watched.payload, mistake=Mistake.NOT_ALL_FILES_LISTED
-    )
+    expect(path in watched.found["files"], watched.called, watched.payload, Mistake.NOT_ALL_FILES_LISTED)

@@ -1,0 +1,237 @@
+"""The event loop in virtual time: when its clock stands still, and when it jumps. See tests/virtual_time/README.md."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import textwrap
+import time
+
+import pytest
+
+from kata.places import SUITE
+
+PROGRAM = """
+import asyncio, concurrent.futures, os, queue, socket, subprocess, sys, threading, time
+from contextlib import closing
+import anyio.to_thread
+from virtual_time import Spinning, VirtualTimeLoop, any_thread_at_work, install
+
+install()
+real_sleep = time.sleep
+now = [0.0]
+
+def tick(seconds):
+    now[0] += seconds
+
+def run(main):
+    with closing(VirtualTimeLoop(clock=lambda: now[0], tick=tick)) as loop:
+        return loop.run_until_complete(main())
+
+def sleep(seconds):  # as tests/support replaces time.sleep
+    threading.Event().wait(seconds)
+
+"""
+
+# What runs, and after how many seconds of virtual time it has ended.
+STILL = {
+    "the default executor": "await asyncio.to_thread(real_sleep, 0.05)",
+    "a pool": """
+        with concurrent.futures.ThreadPoolExecutor(1) as pool:
+            for _ in range(3):
+                await asyncio.get_running_loop().run_in_executor(pool, real_sleep, 0.02)
+    """,
+    "a pool that nobody told the loop of": """
+        pool = concurrent.futures.ThreadPoolExecutor(1)
+        jobs = [pool.submit(real_sleep, 0.02) for _ in range(3)]
+        await asyncio.wait(list(map(asyncio.wrap_future, jobs)))
+    """,
+    "anyio": "await anyio.to_thread.run_sync(real_sleep, 0.05)",
+    "a thread of its own, with queues": """
+        jobs, done, loop = queue.SimpleQueue(), asyncio.Event(), asyncio.get_running_loop()
+        def work():
+            while (seconds := jobs.get()) is not None:
+                real_sleep(seconds)
+                loop.call_soon_threadsafe(done.set)
+        threading.Thread(target=work).start()
+        for _ in range(3):
+            done.clear()
+            jobs.put(0.02)
+            await done.wait()
+        jobs.put(None)
+    """,
+    "a thread that waits for a thread": """
+        def outer():
+            with concurrent.futures.ThreadPoolExecutor(1) as pool:
+                pool.submit(real_sleep, 0.05).result()
+        await asyncio.to_thread(outer)
+    """,
+    "a subprocess": "await asyncio.to_thread(subprocess.run, ['sleep', '0.05'])",
+    "a subprocess with pipes": """
+        await asyncio.to_thread(subprocess.run, ["sleep", "0.05"], capture_output=True)
+    """,
+    "a server in another thread": """
+        listener = socket.create_server(("127.0.0.1", 0))
+        def serve():
+            async def answer(reader, writer):
+                await reader.readline()
+                real_sleep(0.05)
+                writer.write(b"yes")
+                writer.close()
+            async def forever():
+                await (await asyncio.start_server(answer, sock=listener)).serve_forever()
+            asyncio.run(forever())
+        threading.Thread(target=serve, daemon=True).start()
+        reader, writer = await asyncio.open_connection(*listener.getsockname())
+        writer.write(b"ready?\\n")
+        assert await reader.read() == b"yes"
+        writer.close()
+    """,
+}
+JUMPS = {
+    "asyncio.sleep": ("await asyncio.sleep(600)", 600),
+    "a sleep in a thread": ("await asyncio.to_thread(sleep, 600)", 600),
+    "a sleep in a thread of anyio": ("await anyio.to_thread.run_sync(sleep, 600)", 600),
+    "a timeout in a thread": (
+        """
+        def work():
+            try:
+                queue.Queue().get(timeout=600)
+            except queue.Empty:
+                return "late"
+        time.monotonic = lambda: now[0]
+        queue.time = time.monotonic
+        assert await asyncio.to_thread(work) == "late"
+        """,
+        600,
+    ),
+    "beside a thread that hangs": (
+        """
+        hanging, released = asyncio.get_running_loop().run_in_executor(None, (gate := threading.Event()).wait), gate.set
+        await asyncio.sleep(600)
+        released()
+        await hanging
+        """,
+        600,
+    ),
+    "beside a full pool": (
+        """
+        gate, loop = threading.Event(), asyncio.get_running_loop()
+        with concurrent.futures.ThreadPoolExecutor(2) as pool:
+            hanging = [loop.run_in_executor(pool, gate.wait) for _ in range(5)]
+            await asyncio.wait(hanging, timeout=600)
+            gate.set()
+        """,
+        600,
+    ),
+    "beside an idle pool": (
+        """
+        pool = concurrent.futures.ThreadPoolExecutor(4)
+        list(pool.map(real_sleep, [0.01] * 8))
+        await asyncio.sleep(600)
+        """,
+        600,
+    ),
+    "beside a loop in a thread": (
+        """
+        other = asyncio.new_event_loop()
+        threading.Thread(target=other.run_forever, daemon=True).start()
+        await asyncio.sleep(600)
+        await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(asyncio.sleep(0), other))
+        """,
+        600,
+    ),
+    "a thread that works between sleeps": (
+        """
+        def work():
+            for _ in range(3):
+                sleep(100)
+                real_sleep(0.02)
+        await asyncio.gather(asyncio.to_thread(work), asyncio.sleep(300))
+        """,
+        300,
+    ),
+}
+
+
+def run(body: str, after: str = "") -> list[str]:
+    """Run a coroutine with this body in virtual time; return what it prints, and the time at its end."""
+    main = f"async def main():\n{textwrap.indent(textwrap.dedent(body).strip(), '    ')}\n\nrun(main)\n{after}"
+    return run_program(f"{main}\nprint(now[0])\n")
+
+
+def run_program(program: str) -> list[str]:
+    """Run a program in a process of its own; return the words that it prints."""
+    program = f"import sys; sys.path.insert(0, {str(SUITE)!r})\n{PROGRAM}\n{program}\nsys.stdout.flush()\nos._exit(0)\n"
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60)
+    assert not ended.returncode, ended.stderr
+    return ended.stdout.split()
+
+
+@pytest.mark.parametrize("body", STILL.values(), ids=STILL)
+def test_the_clock_stands_still_while_something_is_at_work(body: str):
+    timer = "asyncio.get_running_loop().call_later(10, lambda: None)\n"
+    assert run(timer + textwrap.dedent(body)) == ["0.0"]
+
+
+@pytest.mark.parametrize(("body", "seconds"), JUMPS.values(), ids=JUMPS)
+def test_the_clock_jumps_while_everything_waits(body: str, seconds: float):
+    began = time.monotonic()
+    [now] = run(body)
+    assert float(now) == pytest.approx(seconds)
+    assert time.monotonic() - began < 10
+
+
+def test_a_blocked_thread_delays_the_clock_but_does_not_stop_it():
+    body = """
+    lock, loop, began = threading.Lock(), asyncio.get_running_loop(), time.monotonic()
+    lock.acquire()
+    loop.run_in_executor(None, lock.acquire)
+    for _ in range(10):
+        await asyncio.sleep(60)
+    assert 1 < time.monotonic() - began < 5
+    """
+    assert run(body) == ["600.0"]
+
+
+def test_a_thread_that_computes_is_at_work_however_long_it_takes():
+    body = """
+    def compute():
+        end = time.monotonic() + 2
+        while time.monotonic() < end:
+            sum(range(1000))
+    asyncio.get_running_loop().call_later(10, lambda: None)
+    await asyncio.to_thread(compute)
+    """
+    assert run(body) == ["0.0"]
+
+
+def test_polling_without_sleeping_is_noticed():
+    with pytest.raises(AssertionError, match=r"virtual_time\.loop\.Spinning"):
+        run("while True: await asyncio.sleep(0)")
+
+
+def test_closing_the_loop_ends_waits_in_threads():
+    body = """
+    def work():
+        sleep(600)
+        print("awake", flush=True)
+    thread = threading.Thread(target=work)
+    thread.start()
+    """
+    assert run(body, after="[thread.join(5) for thread in threading.enumerate()[1:]]") == ["awake", "0.0"]
+
+
+@pytest.mark.parametrize(("whose", "waited"), [("debugger", "[False]"), ("learner", "[]")])
+def test_the_threads_of_a_debugger_go_by_the_real_clock(whose: str, waited: str):
+    """At a breakpoint the loop stands still, and the debugger must not."""
+    program = f"""
+    VirtualTimeLoop(clock=lambda: 0.0, tick=lambda seconds: None)
+    waited = []
+    thread = threading.Thread(target=lambda: waited.append(threading.Event().wait(0.01)))
+    thread.is_pydev_daemon_thread = {whose == "debugger"}
+    thread.start()
+    thread.join(timeout=30 if thread.is_pydev_daemon_thread else 0.5)
+    print(waited)
+    """
+    assert run_program(textwrap.dedent(program)) == [waited]

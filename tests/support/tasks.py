@@ -1,0 +1,181 @@
+"""The tasks of the DAG: the task instance that they see, their context and their results."""
+
+from __future__ import annotations
+
+import copy
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from datetime import datetime, timezone
+from types import SimpleNamespace
+from typing import Any
+
+from airflow.sdk import BaseOperator
+from airflow.sdk.execution_time import macros
+from airflow.sdk.execution_time.context import set_current_context
+
+from . import rest_api
+from .airflow_version import deserialize_result, serialize_result
+from .contract import ContractViolation, Result, expect, expect_equal, plain_result
+from .mistakes import Mistake
+from .submission import Submission
+
+DAG_ID = "trigger_implementation_exercise"
+RUN_ID = "manual__2026-01-31T12:00:00+00:00"
+RETURN_VALUE = "return_value"
+API_FAULTS = ("absent", "refusing", "failing", "silent")
+
+_ANSWERS = {"refusing": (401, {"detail": "no"}), "failing": (500, {"detail": "no"}), "silent": rest_api.silence}
+_KEYS = {"valid", "pools", "traditional", "report_file"}
+
+States = dict[str, dict[str, "str | None"]]
+
+
+class TaskInstance:
+    """
+    A task instance as a task of Airflow 3 sees its own, over a table that replaces the database.
+
+    It has the methods of the Task SDK that the contract names, with the same parameters in the same order.
+
+    :param xcoms: return values, ``{task_id: value}`` of this run or ``{(run_id, task_id): value}`` of any; an exception
+        is raised when it is pulled.
+    :param states: ``{run_id: {task_id: state}}`` of the DAG ``trigger_implementation_exercise``; None if the API server
+        does not respond.
+    :param first_reschedule: when a sensor in reschedule mode has checked first.
+    """
+
+    def __init__(
+        self,
+        task_id: str = "a_task",
+        xcoms: dict[Any, Any] | None = None,
+        states: States | None = None,
+        first_reschedule: datetime | None = None,
+        dag_id: str = DAG_ID,
+        run_id: str = RUN_ID,
+    ) -> None:
+        self.task_id, self.dag_id, self.run_id, self.map_index = task_id, dag_id, run_id, -1
+        self.state, self.try_number, self.max_tries = "running", 1, 1
+        self.start_date = datetime.now(timezone.utc)  # of this process, as with dag.test()
+        self._xcoms = {
+            (*(key if isinstance(key, tuple) else (run_id, key)), RETURN_VALUE): value
+            for key, value in (xcoms or {}).items()
+        }
+        self._states = states
+        self._first_reschedule = first_reschedule
+
+    def xcom_pull(
+        self,
+        task_ids: str | list[str] | None = None,
+        dag_id: str | None = None,
+        key: str = RETURN_VALUE,
+        include_prior_dates: bool = False,
+        *,
+        map_indexes: Any = None,
+        default: Any = None,
+        run_id: str | None = None,
+    ) -> Any:
+        if (dag_id or self.dag_id) != DAG_ID:
+            return default
+        if isinstance(task_ids, (list, tuple)):
+            return [self.xcom_pull(task_id, dag_id, key, default=default, run_id=run_id) for task_id in task_ids]
+        value = self._xcoms.get((run_id or self.run_id, task_ids or self.task_id, key), default)
+        if isinstance(value, Exception):
+            raise value
+        return value
+
+    def xcom_push(self, key: str, value: Any) -> None:
+        self._xcoms[self.run_id, self.task_id, key] = deserialize_result(serialize_result(value))
+
+    def get_ti_count(
+        self, dag_id, map_index=None, task_ids=None, task_group_id=None, logical_dates=None, run_ids=None, states=None
+    ) -> int:
+        _refuse_str(states=states)
+        found = self.get_task_states(dag_id, task_ids=task_ids, run_ids=run_ids)
+        return sum(not states or state in states for tasks in found.values() for state in tasks.values())
+
+    def get_task_states(
+        self, dag_id, map_index=None, task_ids=None, task_group_id=None, logical_dates=None, run_ids=None
+    ) -> States:
+        _refuse_str(task_ids=task_ids, run_ids=run_ids)
+        if self._states is None:
+            raise RuntimeError("The API server does not answer")
+        found: States = defaultdict(dict)
+        for run_id, tasks in (self._states if dag_id == DAG_ID else {}).items():
+            for task_id, state in tasks.items():
+                if (not run_ids or run_id in run_ids) and (not task_ids or task_id in task_ids):
+                    found[run_id][task_id] = state
+        return dict(found)
+
+    def get_first_reschedule_date(self, context: Any) -> datetime | None:
+        return self._first_reschedule
+
+
+def context_for(ti: TaskInstance, **more: Any) -> dict[str, Any]:
+    """Return the context of a run that was started by hand: it has no logical date and nothing that follows from it."""
+    run_after = datetime.fromisoformat("2026-01-31T12:00:00+00:00")
+    dag_run = SimpleNamespace(run_id=ti.run_id, dag_id=ti.dag_id, logical_date=None, run_after=run_after)
+    given = {"ti": ti, "task_instance": ti, "run_id": ti.run_id, "dag_run": dag_run, "params": {}, "macros": macros}
+    return {**given, **more}
+
+
+def execute_task(task: BaseOperator, ti: TaskInstance) -> Any:
+    """Return what a task of a DAG returns when a worker executes it."""
+    task = copy.copy(task)  # execution changes it, and others may run the DAG later
+    context = context_for(ti, outlet_events={})
+    with set_current_context(context):
+        task.render_template_fields(context)
+        return task.execute(context)
+
+
+def measured_by(submission: Submission, name: str, ti: TaskInstance) -> Result:
+    """Return the result of a task's function in the context of ``ti``; ContractViolation if it raises or is no JSON."""
+    called = f"{name}(**context)"
+    try:
+        returned = getattr(submission, name)(**context_for(ti))
+    except (AssertionError, NotImplementedError):
+        raise
+    except Exception as error:  # nothing that cannot be measured may fail the task
+        got = f"it raised {error!r}, which fails the task"
+        raise ContractViolation(called, got, Mistake.A_MISSING_FIGURE_FAILS_THE_TASK) from error
+    return plain_result(called, returned)
+
+
+@contextmanager
+def airflow_api(fault: str = "") -> Iterator[rest_api.RestApi | None]:
+    """Provide Airflow's REST API, or one of ``API_FAULTS`` instead; absent: there is no connection."""
+    with ExitStack() as stack:
+        api = stack.enter_context(rest_api.RestApi())
+        api.answer = _ANSWERS.get(fault)
+        if fault != "absent":
+            stack.enter_context(rest_api.connected(api.url))
+        if fault == "silent":
+            stack.enter_context(rest_api.short_timeouts())
+        yield None if fault in ("absent", "silent") else api
+
+
+def expect_unavailable(measured: Result, *names: str, called: str) -> None:
+    """Raise ContractViolation unless these values are None, each with a reason, and no other value has a reason."""
+    reasons = measured["unavailable"]
+    expect(isinstance(reasons, dict), f'{called}: ["unavailable"]', reasons)
+    for name in names:
+        expect_equal(measured[name], None, f'{called}: ["{name}"]', Mistake.INVENTED_FIGURE)
+        has_reason = isinstance(reasons.get(name), str) and bool(reasons[name])
+        mistake = Mistake.DOES_NOT_SAY_WHY_A_FIGURE_IS_MISSING
+        expect(has_reason, f'{called}: ["unavailable"]["{name}"]', reasons, mistake)
+    wrong = [name for name in reasons if measured.get(name) is not None]
+    got, mistake = f"{wrong} are available", Mistake.CALLS_UNAVAILABLE_WHAT_IS_THERE
+    expect(not wrong, f'{called}: ["unavailable"]', got, mistake)
+
+
+def expect_task_calls(submission: Submission, task_id: str, key: str, ti: TaskInstance) -> None:
+    """Raise ContractViolation unless a task calls the function of the same name, whose result alone has ``key``."""
+    returned = execute_task(submission.task(task_id), ti)
+    of_another = isinstance(returned, dict) and bool(set(returned) & (_KEYS - {key}))
+    mistake = Mistake.TASK_CALLS_ANOTHER_FUNCTION if of_another else Mistake.RESULT_WITHOUT_A_KEY
+    _ = Result(f"the task {task_id}", returned, mistake)[key]
+
+
+def _refuse_str(**lists: Any) -> None:
+    for name, value in lists.items():
+        if isinstance(value, str):
+            raise TypeError(f"{name} must be a list, not the text {value!r}")

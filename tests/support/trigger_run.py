@@ -1,0 +1,178 @@
+"""What a trigger did in a run, and what a check expects of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from airflow.triggers.base import BaseTaskEndEvent, TriggerEvent
+
+from .contract import ContractViolation, Result, expect, is_plain_json, shown
+from .logs import Line
+from .mistakes import Mistake
+from .system_calls import SystemCalls
+
+_INSIDE_A_LOOP = ("from a running event loop", "while another loop is running", "same thread as an async event loop")
+
+
+class Computing(Exception):
+    """The trigger computes on the event loop, for so long that the check would never end."""
+
+
+@dataclass
+class TriggerRun:
+    """
+    What a trigger did.
+
+    :ivar called: what the learner would have written.
+    :ivar calls: its system calls.
+    :ivar began: when it started, in seconds on the loop's clock.
+    :ivar events: what it yielded, and when, in seconds since its start.
+    :ivar ended: when ``run()`` ended, or None if it had to be cancelled.
+    :ivar error: what came out of ``run()``, except the cancellation.
+    :ivar events_before: the number of events when it was cancelled, None if it was not.
+    :ivar cancelled_within: seconds from the cancellation to the end, None if it did not end then.
+    :ivar was_swallowed: it ended when it was cancelled, but not by the CancelledError.
+    :ivar ended_when_released: it did not end when it was cancelled, but as soon as no directory hung.
+    :ivar stopped_by: why it was stopped, as the check would not have ended.
+    :ivar long_steps: seconds of CPU time of all long steps on the event loop.
+    :ivar longest_step: seconds of CPU time of the longest step on the event loop.
+    :ivar left_behind: tasks and open files that still existed afterwards.
+    :ivar logs: what was logged meanwhile.
+    """
+
+    called: str
+    calls: SystemCalls
+    began: float
+    events: list[tuple[float, Any]] = field(default_factory=list)
+    ended: float | None = None
+    error: BaseException | None = None
+    events_before: int | None = None
+    cancelled_within: float | None = None
+    was_swallowed: bool = False
+    ended_when_released: bool = False
+    stopped_by: Exception | None = None
+    long_steps: float = 0
+    longest_step: float = 0
+    left_behind: list[str] = field(default_factory=list)
+    logs: list[Line] = field(default_factory=list)
+
+    @property
+    def payload(self) -> dict[str, Any]:
+        """The payload of the only event; ContractViolation if there is none, more than one, or an invalid one."""
+        self.expect_event()
+        event = self.events[0][1]
+        got, mistake = f"run() yielded {shown(event)}", Mistake.YIELDS_SOMETHING_OTHER_THAN_A_TRIGGEREVENT
+        expect(isinstance(event, TriggerEvent), self.called, got, mistake)
+        got, mistake = f"run() yielded a {type(event).__name__}", Mistake.ENDS_THE_TASK_IN_THE_TRIGGER
+        expect(not isinstance(event, BaseTaskEndEvent), self.called, got, mistake)
+        got = f"run() went on after its event, {len(self.events)} came"
+        is_last = len(self.events) == 1 and self.ended is not None
+        expect(is_last, self.called, got, Mistake.YIELDS_WITHOUT_RETURNING)
+        got = f"the payload is {shown(event.payload)}"
+        expect(isinstance(event.payload, dict), self.called, got, Mistake.PAYLOAD_IS_NOT_A_DICT)
+        expect(is_plain_json(event.payload), self.called, got, Mistake.PAYLOAD_IS_NOT_PLAIN_JSON)
+        return event.payload
+
+    @property
+    def found(self) -> Result:
+        """The payload of a success; ContractViolation if it is anything else."""
+        self.expect_found()
+        return Result(f"{self.called}: the payload", self.payload, Mistake.EVENT_WITHOUT_A_KEY)
+
+    @property
+    def fired_at(self) -> float:
+        """When the event came, in seconds since the start."""
+        return self.events[0][0]
+
+    def expect_found(self, mistake: Mistake | None = None, because: str = "") -> None:
+        """
+        Raise ContractViolation unless the trigger has found what it was to find.
+
+        :param mistake: the mistake if an error event contains ``because``, which the check has planted.
+        """
+        payload = self.payload
+        if payload.get("status") == "error":
+            named = _loop_inside_the_loop(repr(payload)) or (mistake if because in repr(payload) else None)
+            raise ContractViolation(self.called, shown(payload), named or Mistake.ERROR_EVENT_INSTEAD_OF_A_SUCCESS)
+        mistake = Mistake.EVENT_THAT_IS_NEITHER_SUCCESS_NOR_ERROR
+        expect(payload.get("status") == "success", self.called, payload, mistake)
+
+    def expect_run(self) -> None:
+        """Raise ContractViolation if ``run()`` raised an exception, or gave the event loop no rest."""
+        if isinstance(self.error, (ContractViolation, NotImplementedError)):
+            raise self.error
+        if self.error is not None:
+            got = f"{self.error!r} came out of run()"
+            mistake = _loop_inside_the_loop(got) or Mistake.EXCEPTION_ESCAPES_RUN
+            raise ContractViolation(self.called, got, mistake) from self.error
+        if isinstance(self.stopped_by, Computing):
+            got = f"one step of {self.longest_step:.3f} seconds of CPU on the event loop, again and again"
+            raise ContractViolation(self.called, got, Mistake.LONG_CALCULATION_ON_THE_EVENT_LOOP)
+        got = "it checked again and again and let no time pass"
+        self.expect_pace(self.stopped_by is None, got, Mistake.LOOPS_WITHOUT_SLEEPING)
+        if self.events_before is not None and len(self.events) > self.events_before:
+            event = self.events[self.events_before][1]
+            got = f"after its cancellation run() yielded {shown(getattr(event, 'payload', event))}"
+            raise ContractViolation(f"{self.called}, then cancelled", got, Mistake.EVENT_INSTEAD_OF_THE_CANCELLATION)
+
+    def expect_event(self, mistake: Mistake = Mistake.NEVER_FIRES) -> None:
+        """
+        Raise ContractViolation unless there was an event.
+
+        :param mistake: the mistake if ``run()`` is still waiting.
+        """
+        self.expect_run()
+        if not self.events and self.ended is not None:
+            raise ContractViolation(self.called, "run() ended without an event", Mistake.ENDS_WITHOUT_AN_EVENT)
+        self.expect_pace(bool(self.events), "run() yielded no event in that time", mistake)
+
+    def expect_pace(self, condition: bool, got: str, mistake: Mistake) -> None:
+        """Raise ContractViolation unless ``condition``; if the trigger has blocked the event loop, that comes first."""
+        if not condition:
+            self.expect_unblocked()
+            raise ContractViolation(self.called, got, mistake)
+
+    def expect_unblocked(self) -> None:
+        """Raise ContractViolation if the trigger has blocked the event loop."""
+        for method, calls in self.calls.blocking.items():
+            called = self.called if method == "run" else f"{self.called}, then {method}()"
+            got = f"in {method}(), on the event loop: {sorted(set(calls))}"
+            raise ContractViolation(called, got, Mistake.BLOCKING_CALL_ON_THE_EVENT_LOOP)
+
+    def expect_nothing_left(self, kind: str = "") -> None:
+        """
+        Raise ContractViolation if something was left behind.
+
+        :param kind: the beginning of the names of what counts.
+        """
+        if left := [each for each in self.left_behind if each.startswith(kind)]:
+            after = "the event" if self.events_before is None else "the cancellation"
+            raise ContractViolation(f"{self.called}, after {after}", f"left: {left}", Mistake.RESOURCE_LEAK)
+
+    def expect_prompt_end(self) -> None:
+        """Raise ContractViolation unless the trigger ended within a second of its cancellation."""
+        called, late = f"{self.called}, then cancelled", self.cancelled_within
+        got, mistake = "it ended when the directory did not hang any more", Mistake.CANCELLATION_WAITS_FOR_A_CHECK
+        expect(not self.ended_when_released, called, got, mistake)
+        expect(late is not None, called, "it still runs", Mistake.SWALLOWS_THE_CANCELLATION)
+        got, mistake = "run() ended without the CancelledError", Mistake.SWALLOWS_THE_CANCELLATION
+        expect(not self.was_swallowed, called, got, mistake)
+        expect(late < 1, called, f"it ended {late:g} seconds later", Mistake.ENDS_LATE_WHEN_CANCELLED)
+
+    def expect_waiting(self, mistake: Mistake = Mistake.ENDED_INSTEAD_OF_WAITING) -> None:
+        """
+        Raise ContractViolation unless the trigger was still waiting, without an event, when it was cancelled.
+
+        :param mistake: the mistake if it was not.
+        """
+        self.expect_run()
+        if self.events or self.ended is not None:
+            what = shown(getattr(self.events[0][1], "payload", self.events[0][1])) if self.events else "no event"
+            got = f"run() did not go on waiting but ended with {what}"
+            raise ContractViolation(self.called, got, _loop_inside_the_loop(what) or mistake)
+
+
+def _loop_inside_the_loop(text: str) -> Mistake | None:
+    """Return the mistake if an error's text says that an event loop was started inside the running one."""
+    return Mistake.LOOP_INSIDE_THE_LOOP if any(sign in text for sign in _INSIDE_A_LOOP) else None
