@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from kata.places import SUITE
+from kata.core.paths import SUITE
 
 PROGRAM = """
 import asyncio, concurrent.futures, os, queue, socket, subprocess, sys, threading, time
