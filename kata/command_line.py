@@ -182,33 +182,33 @@ def _restore(options: argparse.Namespace) -> bool:
 
 
 def _run(options: argparse.Namespace) -> bool:
-    from kata.airflow.run.run_dag import run_dag
+    from kata.airflow.run_dag import run_dag
 
     return run_dag(options.tree, Console())
 
 
 def _up(options: argparse.Namespace) -> bool:
-    from kata.airflow.compose.up import up
+    from kata.airflow.compose_commands import up
 
     up(options.tree, Console())
     return True
 
 
 def _down(options: argparse.Namespace) -> bool:
-    from kata.airflow.compose.down import down
+    from kata.airflow.compose_commands import down
 
     down(options.volumes, Console())
     return True
 
 
 def _ps(options: argparse.Namespace) -> bool:
-    from kata.airflow.compose.look import show_services
+    from kata.airflow.compose_commands import show_services
 
     return show_services(Console())
 
 
 def _logs(options: argparse.Namespace) -> bool:
-    from kata.airflow.compose.look import show_logs
+    from kata.airflow.compose_commands import show_logs
 
     show_logs(options.service)
     return True
@@ -263,7 +263,7 @@ def _pitfall(options: argparse.Namespace) -> bool:
 
 
 def _standalone(options: argparse.Namespace) -> bool:
-    from kata.airflow.local.standalone import standalone
+    from kata.airflow.local_airflow import standalone
 
     standalone(options.tree, Console())
     return True
@@ -277,7 +277,7 @@ def _trigger(options: argparse.Namespace) -> bool:
 
 
 def _drop(options: argparse.Namespace) -> bool:
-    from kata.airflow.drop_files import drop_files
+    from kata.airflow.arriving_files import drop_files
 
     drop_files(options.client, options.count, Console())
     return True

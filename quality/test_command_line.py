@@ -59,7 +59,7 @@ def test_a_full_disk_is_one_line_and_exit_code_2(monkeypatch: pytest.MonkeyPatch
     def fill_up(*_: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device", "/somewhere/airflow.db")
 
-    monkeypatch.setattr("kata.airflow.drop_files.drop", fill_up)
+    monkeypatch.setattr("kata.airflow.arriving_files.drop", fill_up)
     monkeypatch.setattr("signal.signal", lambda *_: None)
     assert main(["drop"]) == 2
     told = "No space is left on the disk (/somewhere/airflow.db). Make room and run the command again.\n"

@@ -9,8 +9,7 @@ from typing import Any
 
 import pytest
 
-from kata.airflow.local.airflow import LocalAirflow
-from kata.airflow.local.own_airflow import own_airflow
+from kata.airflow.local_airflow import LocalAirflow, own_airflow
 from kata.core.environment import child_environment
 from kata.core.paths import DAGS, ROOT, SOLUTION
 from kata.live.dag_run import DagRun, Task
