@@ -138,7 +138,8 @@ class ComposeStack(Deployment):
         :param say: told how it goes on.
         :raises BrokenSetup: if a service does not get ready, with the end of its log.
         """
-        settings, before = _settings(tree, port), self.containers()
+        # A tree of the clone is written as a plain `docker compose up` has it.
+        settings, before = {"KATA_TREE": shown(tree), "KATA_PORT": str(port)}, self.containers()
         wanted = dict(line.split() for line in compose("config", "--hash", "*", settings=settings).splitlines())
         made = {container.service: container.labels["com.docker.compose.config-hash"] for container in before}
         if made == wanted and all(container.is_ready for container in before):
@@ -189,12 +190,7 @@ class ComposeStack(Deployment):
 
     def _settings(self) -> dict[str, str]:
         """Return what the stack was started with, so that what is started now gets the same."""
-        return _settings(self.tree or ROOT / "exercise", self.port or DEFAULT_PORT)
-
-
-def _settings(tree: Path, port: int) -> dict[str, str]:
-    """Return what docker-compose.yaml reads. A tree of the clone is written as a plain `docker compose up` has it."""
-    return {"KATA_TREE": shown(tree), "KATA_PORT": str(port)}
+        return {"KATA_TREE": shown(self.tree or ROOT / "exercise"), "KATA_PORT": str(self.port or DEFAULT_PORT)}
 
 
 def compose(*arguments: str, **how: Any) -> str:

@@ -38,8 +38,6 @@ COMPONENTS = {
 
 # How many tasks may run at once; Airflow keeps a process of about 140 MB for each.
 _SLOTS = 4
-# How Airflow's health endpoint calls the components.
-_IN_HEALTH = {"scheduler": "scheduler", "dag-processor": "dag_processor", "triggerer": "triggerer"}
 _HEALTHY_AFTER = 150.0  # seconds at most, on a busy machine
 
 # Holds the address of the one that `make standalone` runs.
@@ -148,9 +146,11 @@ class LocalAirflow(Deployment):
             health = self.api.health()
         except ApiUnavailable:
             return list(COMPONENTS)
-        return [component for component, name in _IN_HEALTH.items() if health.get(name) != "healthy"]
+        others = [component for component in COMPONENTS if component != "api-server"]
+        return [component for component in others if health.get(component.replace("-", "_")) != "healthy"]
 
     def _settings(self, tree: Path) -> dict[str, str]:
+        api = {"conn_type": "http", "host": f"http://{LOOPBACK}", "port": self._port}
         no_proxy = {name: os.environ.get(name, "") for name in ("NO_PROXY", "no_proxy")}
         return {
             # A worker is not to ask a proxy for the API server of its own machine.
@@ -158,16 +158,12 @@ class LocalAirflow(Deployment):
             # A triggerer sees no DAG bundle: it imports the learner's triggers and those of the examples from here.
             "PYTHONPATH": os.pathsep.join([str(tree), str(DAGS)]),
             "AIRFLOW_HOME": str(self._home),
-            "AIRFLOW_CONN_AIRFLOW_API": json.dumps(
-                {"conn_type": "http", "host": f"http://{LOOPBACK}", "port": self._port}
-            ),
+            "AIRFLOW_CONN_AIRFLOW_API": json.dumps(api),
             "AIRFLOW__API__BASE_URL": self.address,
             "AIRFLOW__API_AUTH__JWT_SECRET": secrets.token_urlsafe(64),
             # All have to have the same, and each would make one of its own at the first start. Nothing is secret here.
             "AIRFLOW__CORE__FERNET_KEY": "",
-            "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{self.address}/execution/",
             "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
-            "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
             "AIRFLOW__CORE__PARALLELISM": str(_SLOTS),
             # Whoever reaches loopback is the user.
             "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "True",
@@ -176,7 +172,6 @@ class LocalAirflow(Deployment):
             "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "5",
             "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(self._home / "logs"),
             "AIRFLOW__LOGGING__LOGGING_LEVEL": "INFO",
-            "AIRFLOW__SCHEDULER__PARSING_PROCESSES": "1",
         }
 
 

@@ -8,7 +8,6 @@ import re
 import sqlite3
 import sys
 import time
-from collections.abc import Iterator
 from contextlib import closing, suppress
 from datetime import datetime
 from pathlib import Path
@@ -37,38 +36,29 @@ _NEEDED = (_SET_UP, *_WAITS, "process_trigger_results", "generate_trigger_report
 _SHOWN_RESULTS = ("process_trigger_results", "monitor_resource_usage", "compare_approaches", "generate_trigger_report")
 
 _STYLES = {"success": "green", "failed": "bold red", "deferred": "magenta", "file arrives": "cyan"}
-_NEWS = re.compile(
-    r"\[DAG TEST\] starting task_id=(?P<running>\S+)"
-    r"|Pausing task as DEFERRED\..* task_id=(?P<deferred>\S+)"
-    r"|\[DAG TEST\] end task task_id=(?P<ended>\S+)"
-)
+# While the trigger of a task runs in `airflow dags test`, the state of the task is "queued".
+_STATES = """
+    SELECT task_id,
+           CASE WHEN state NOT IN ('queued', 'scheduled') THEN state WHEN next_method IS NOT NULL THEN 'deferred' END
+    FROM task_instance ORDER BY start_date
+"""
 _ERROR = re.compile(r"\[(?:error|critical) *\]|^[\w.]*(?:Error|Exception)\b.*:")
 
 
 class _Run:
-    """What the log and the database say about a run while it goes on.
+    """What Airflow's database says about a run while it goes on; it is never written to, and never waited for.
 
-    :param database: the SQLite file that is Airflow's database; this run alone writes to it.
+    :param database: an SQLite file; this run alone uses it.
     :param data: the folder that the DAG works below.
     """
 
     def __init__(self, database: Path, data: Path) -> None:
         self.data = data
         self._address = f"file:{database}?mode=ro"
-        self._read = 0
 
-    def news(self) -> Iterator[tuple[str, str]]:
-        """Yield the task id and "running", "deferred" or "ended", for each such line since the last call."""
-        with _LOG.open("rb") as log:
-            log.seek(self._read)
-            lines, line_end, _ = log.read().rpartition(b"\n")
-        self._read += len(lines) + len(line_end)
-        for match in _NEWS.finditer(lines.decode(errors="replace")):
-            yield match[match.lastgroup], match.lastgroup
-
-    def states(self) -> dict[str, str]:
-        """Return the state of each task, "" for one that has not begun; nothing while the database is busy."""
-        return dict(self._rows("SELECT task_id, coalesce(state, '') FROM task_instance ORDER BY start_date"))
+    def states(self) -> dict[str, str | None]:
+        """Return the state of each task, None for one that has not begun; nothing while the database is busy."""
+        return dict(self._rows(_STATES))
 
     def returned(self) -> dict[str, Any]:
         """Return what the tasks returned, by task id."""
@@ -145,7 +135,7 @@ def _follow(run: _Run, environment: dict[str, str], console: Console) -> int | N
     """Show what happens until the run ends; return its exit code, None when it was ended: no use, or no time."""
     _LOG.write_bytes(b"")
     process = KeptProcess([sys.executable, "-m", "airflow", "dags", "test", MODULE], environment, run.data, _LOG)
-    began, made_at, begun_at, waiting = time.monotonic(), math.inf, dict[str, float](), dict(WAITED_FOR_BY)
+    began, made_at, begun_at, told, waiting = time.monotonic(), math.inf, {}, {}, dict(WAITED_FOR_BY)
 
     def tell(what: str, of: str) -> None:
         line = Text.assemble((f"{now:6.1f} s  ", "dim"), (f"{what:<13}", _STYLES.get(what, "")), of)
@@ -157,9 +147,11 @@ def _follow(run: _Run, environment: dict[str, str], console: Console) -> int | N
             now = time.monotonic() - began
             # Asked first, so that the last news are read after the end.
             exit_code = process.status()
-            for task_id, what in run.news():
-                begun_at.setdefault(task_id, now)
-                tell(run.states().get(task_id, what) if what == "ended" else what, task_id)
+            for task_id, state in run.states().items():
+                if state and told.get(task_id) != state:
+                    told[task_id] = state
+                    begun_at.setdefault(task_id, now)
+                    tell(state, task_id)
             if now > _DEADLINE or (begun_at and run.problem()):
                 return None
             if (run.data / "uploads" / "client_1").is_dir():
