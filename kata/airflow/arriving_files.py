@@ -22,7 +22,7 @@ _CONTENT = "order_id,client,amount\n1,client_3,19.90\n2,client_3,5.00\n"
 def drop(file: Path) -> Path:
     """Put a CSV file with two rows there, and return it."""
     file.parent.mkdir(parents=True, exist_ok=True)
-    # It shows up under its name only when it is whole.
+    # A task must never see an incomplete file.
     hidden = file.with_name(f".{file.name}.part")
     hidden.write_text(_CONTENT)
     os.replace(hidden, file)
@@ -41,7 +41,7 @@ def drop_files(client: int | None, count: int, console: Console) -> None:
     upload, orders = DATA / UPLOAD, DATA / "uploads" / f"client_{client or 3}" / "orders.csv"
     if client is None and upload.exists():
         console.print(f"is there      {shown(upload)}", highlight=False, soft_wrap=True)
-    # What lies there is somebody's, and is never overwritten.
+    # An existing file is never overwritten.
     names = itertools.chain([orders], (orders.with_name(f"orders_{number}.csv") for number in itertools.count(2)))
     free = (file for file in names if not file.exists())
     try:
@@ -53,6 +53,6 @@ def drop_files(client: int | None, count: int, console: Console) -> None:
 
 
 def files_there() -> list[Path]:
-    """Return those that a waiting task would find at once."""
+    """Return the existing files that a waiting task would find at once."""
     patterns = (UPLOAD, "uploads/*/*.csv", "many_waits/*/*/*.csv")
     return [file for pattern in patterns for file in sorted(DATA.glob(pattern))]

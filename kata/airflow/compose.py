@@ -71,7 +71,7 @@ class Container:
 
     @property
     def is_ready(self) -> bool:
-        """Healthy; one that is to do its work and end has ended well."""
+        """Whether it is healthy, or has done its work and ended with success."""
         return self.condition in ("healthy", "done")
 
     @property
@@ -144,7 +144,7 @@ class ComposeStack(Deployment):
         made = {container.service: container.labels["com.docker.compose.config-hash"] for container in before}
         if made == wanted and all(container.is_ready for container in before):
             return
-        # What somebody has scaled up stays so.
+        # A service that was scaled up stays so.
         counts = Counter(container.service for container in before)
         scale = [f"--scale={service}={count}" for service, count in counts.items() if count > 1]
         wait = ["--detach", "--wait", "--wait-timeout", _UP_WITHIN]
@@ -162,7 +162,7 @@ class ComposeStack(Deployment):
         compose("start", component, settings=self._settings())
 
     def kill(self, component: str) -> None:
-        # For Docker this is a stop that somebody wants: the restart policy does not bring it back, `start` does.
+        # For Docker the user has stopped it: the restart policy does not start it again, `start` does.
         docker("kill", "--signal", "KILL", self.containers(component)[0].id)
 
     def restart(self, service: str) -> None:
@@ -183,10 +183,10 @@ class ComposeStack(Deployment):
 
     def log_of(self, component: str) -> str:
         log = compose("logs", "--no-color", "--no-log-prefix", *self._since, component)
-        return log.replace("\x1b[2K", "")  # some versions clear the line that they write on, also in a pipe
+        return log.replace("\x1b[2K", "")  # some versions of Compose clear each line, also in a pipe
 
     def ended(self) -> dict[str, int]:
-        return {}  # the restart policy starts again what ends
+        return {}  # the restart policy starts each again
 
     def _settings(self) -> dict[str, str]:
         """Return what the stack was started with, so that what is started now gets the same."""

@@ -56,7 +56,7 @@ def up(tree_name: str, console: Console) -> None:
         if was_up:
             tell("Interrupted. What was up before is left up: make ps shows it, make down ends it.")
             raise SystemExit(130) from None
-        # A second Ctrl-C is not to leave half of it.
+        # A second Ctrl-C must not leave half of it.
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         tell("Taking down what was started …")
         compose("down", "--remove-orphans")
@@ -69,7 +69,7 @@ def up(tree_name: str, console: Console) -> None:
 
 
 def _choose_port(before: list[Container]) -> int:
-    """Return KATA_PORT, without it the port that the stack has, or 8080; refuse what belongs to somebody else."""
+    """Return KATA_PORT, or the port that the stack has, or 8080; refuse another clone's stack or program's port."""
     for folder in {container.labels["com.docker.compose.project.working_dir"] for container in before} - {str(ROOT)}:
         raise WrongUsage(
             f"The clone in {folder} has the same folder name, and its Airflow is there. End it: make down in {folder}. "
@@ -133,5 +133,5 @@ def show_logs(service: str | None) -> None:
     sys.stdout.flush()
     os.chdir(ROOT)
     follow = ["--follow"] if sys.stdout.isatty() else []
-    # In place of this process, so that Ctrl-C ends it as it does at a shell.
+    # Instead of this process, so that Ctrl-C ends it as it does at a shell.
     os.execvp("docker", ["docker", "compose", "logs", "--tail", "200", *follow, *([service] if service else [])])

@@ -14,8 +14,8 @@ from kata.core.rest_api import AirflowApi, look_until
 _SHOWN_LINES = 15
 _LOADED_AFTER = 60.0  # seconds
 
-# For what is made of the submission's own sensor.
-NEEDS_STEP_4 = "Its waits are made of the tree's sensor: write Step 4 first, or take the worked answer, TREE=solution."
+# What to do if a file whose tasks use the submission's own sensor cannot be imported.
+NEEDS_STEP_4 = "Its tasks use your sensor: write Step 4 first, or take the reference solution, TREE=solution."
 
 
 class Deployment(ABC):

@@ -28,7 +28,7 @@ from kata.core.processes import die_with_parent
 from kata.core.rest_api import ApiUnavailable
 from kata.core.submission import find_tree, read_module, show_problem
 
-# What each is started with. Logs need not be served: they lie on this machine, and the servers would listen everywhere.
+# The command of each. The logs are on this machine; to serve them would open ports to other machines.
 COMPONENTS = {
     "api-server": ("api-server", "--workers", "1", "--host", LOOPBACK, "--port"),
     "scheduler": ("scheduler", "--skip-serve-logs"),
@@ -42,12 +42,12 @@ _HEALTHY_AFTER = 150.0  # seconds at most, on a busy machine
 
 # Holds the address of the one that `make standalone` runs.
 ADDRESS = airflow_home() / "standalone" / "address"
-# What a running task of it is given to come to an end, in seconds.
+# How long its running tasks may take to end, in seconds.
 _GRACE = 10.0
 
 
 class LocalAirflow(Deployment):
-    """One Airflow. At the end of the `with` block nothing of it runs any more.
+    """One Airflow. At the end of the `with` block none of its processes is left.
 
     :param tree: folder of the learner's module.
     :param home: AIRFLOW_HOME, with database and logs; the database is made if it is not there.
@@ -153,19 +153,19 @@ class LocalAirflow(Deployment):
         api = {"conn_type": "http", "host": f"http://{LOOPBACK}", "port": self._port}
         no_proxy = {name: os.environ.get(name, "") for name in ("NO_PROXY", "no_proxy")}
         return {
-            # A worker is not to ask a proxy for the API server of its own machine.
+            # A worker must not ask a proxy for the API server of its own machine.
             **{name: ",".join(filter(None, (hosts, LOOPBACK, "localhost"))) for name, hosts in no_proxy.items()},
-            # A triggerer sees no DAG bundle: it imports the learner's triggers and those of the examples from here.
+            # A triggerer uses no DAG bundle: it imports the learner's triggers and those of the examples from here.
             "PYTHONPATH": os.pathsep.join([str(tree), str(DAGS)]),
             "AIRFLOW_HOME": str(self._home),
             "AIRFLOW_CONN_AIRFLOW_API": json.dumps(api),
             "AIRFLOW__API__BASE_URL": self.address,
             "AIRFLOW__API_AUTH__JWT_SECRET": secrets.token_urlsafe(64),
-            # All have to have the same, and each would make one of its own at the first start. Nothing is secret here.
+            # All components need the same key, and each would make its own at the first start. Nothing is secret here.
             "AIRFLOW__CORE__FERNET_KEY": "",
             "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
             "AIRFLOW__CORE__PARALLELISM": str(_SLOTS),
-            # Whoever reaches loopback is the user.
+            # Only users of this machine reach loopback.
             "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "True",
             "AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST": json.dumps([bundle("tree", tree), bundle("dags", DAGS)]),
             "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "5",
@@ -216,12 +216,12 @@ def standalone(tree_name: str, console: Console) -> None:
     _, problem = read_module(tree / f"{MODULE}.py")
     if problem is not None:
         show_problem(problem, console)
-        console.print(" Airflow starts all the same, and shows an import error until it is mended.\n")
-    # make does not pass on that it was killed.
+        console.print(" Airflow starts all the same, and shows an import error until you fix it.\n")
+    # If make is killed, it sends no signal to what it has started.
     die_with_parent(signal.SIGTERM)
     home = ADDRESS.parent
     home.mkdir(parents=True, exist_ok=True)
-    # Any other port if that one is taken.
+    # If the port is taken, some other.
     port = wanted_port() if is_free(wanted_port()) else None
     with only_one(home / "lock"), LocalAirflow(tree, home, DATA, port) as airflow:
         with Saying(console) as say:

@@ -27,11 +27,11 @@ from kata.core.submission import find_tree, read_module, show_problem
 _LOG = STATE / "logs" / "run.log"
 _REPORT = "monitoring/trigger_report.html"
 
-# Seconds. A file arrives when its task has waited so long, or at the latest so long after the directories were made.
+# Seconds. A file arrives this long after the start of its task, or at the latest after the directories were made.
 _DEADLINE, _ARRIVES_AFTER, _ARRIVES_AT_LATEST = 180.0, 3.0, 40.0
 
 _SET_UP, _WAITS = "set_up_directories", tuple(WAITED_FOR_BY.values())
-# Without these no file can arrive, nobody waits for it, or nothing comes of it.
+# Without these tasks no file can arrive, none is waited for, or there is no report.
 _NEEDED = (_SET_UP, *_WAITS, "process_trigger_results", "generate_trigger_report")
 _SHOWN_RESULTS = ("process_trigger_results", "monitor_resource_usage", "compare_approaches", "generate_trigger_report")
 
@@ -66,7 +66,7 @@ class _Run:
         return {task_id: _decoded(value) for task_id, value in rows}
 
     def problem(self) -> str:
-        """Return why the run can come to nothing, as far as its tasks tell it; "" if it can."""
+        """Return why the run can never succeed, as far as its tasks show it; "" if they do not."""
         states = self.states()
         if missing := [task_id for task_id in _NEEDED if states and task_id not in states]:
             return f"The DAG does not have these tasks yet: {', '.join(missing)}. `make grade` says what to do first."
@@ -132,7 +132,7 @@ def run_dag(tree_name: str, console: Console) -> bool:
 
 
 def _follow(run: _Run, environment: dict[str, str], console: Console) -> int | None:
-    """Show what happens until the run ends; return its exit code, None when it was ended: no use, or no time."""
+    """Show what happens until the run ends; return its exit code, None if it had to be ended."""
     _LOG.write_bytes(b"")
     process = KeptProcess([sys.executable, "-m", "airflow", "dags", "test", MODULE], environment, run.data, _LOG)
     began, made_at, begun_at, told, waiting = time.monotonic(), math.inf, {}, {}, dict(WAITED_FOR_BY)
@@ -145,7 +145,7 @@ def _follow(run: _Run, environment: dict[str, str], console: Console) -> int | N
         exit_code = None
         while exit_code is None:
             now = time.monotonic() - began
-            # Asked first, so that the last news are read after the end.
+            # Before the states, so that those of the end are shown, too.
             exit_code = process.status()
             for task_id, state in run.states().items():
                 if state and told.get(task_id) != state:

@@ -13,7 +13,7 @@ from kata.core.rest_api import AirflowApi, ApiUnavailable
 
 
 def running_airflow() -> AirflowApi:
-    """Return the REST API of the Airflow that somebody has started with `make standalone` or `make up`.
+    """Return the REST API of the Airflow that was started with `make standalone` or `make up`.
 
     :raises WrongUsage: if none answers.
     """
@@ -39,7 +39,7 @@ def trigger_dag(console: Console) -> None:
         errors = api.import_errors()
         if trace := next((trace for file, trace in errors.items() if MODULE in file), None):
             raise WrongUsage(
-                f"Airflow cannot import your file: {trace.strip().splitlines()[-1]}. Mend it and try again."
+                f"Airflow cannot import your file: {trace.strip().splitlines()[-1]}. Fix it and try again."
             )
         api.patch(f"/dags/{MODULE}", {"is_paused": False})
         run = api.post(f"/dags/{MODULE}/dagRuns", {"logical_date": None})
@@ -48,13 +48,13 @@ def trigger_dag(console: Console) -> None:
         raise WrongUsage(f"The DAG {MODULE} cannot be started: is it on {api.address}/dags yet? ({error})") from error
     there = files_there()
     if health.get("triggerer") != "healthy":
-        advice = "No triggerer is well: the waits will be deferred for ever, without an error. See make ps."
+        advice = "No triggerer is well: tasks will stay deferred forever, without an error. See make ps."
     elif there:
         advice = (
             f"{len(there)} files are there already, so the waits for them end at once. To see them wait, remove the "
             "files first: rm -r data/client_data data/uploads"
         )
     else:
-        advice = "What waits turns purple: deferred. Let files arrive with make drop."
+        advice = "The waiting tasks turn purple: deferred. Let files arrive with make drop."
     watch = f"{api.address}/dags/{MODULE}/runs/{run['dag_run_id']}"
     console.print(f"Started. Watch it: {watch}\n{advice}", highlight=False, soft_wrap=True)
