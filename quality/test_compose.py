@@ -60,7 +60,7 @@ def test_compose_accepts_the_file():
 # The scripts in the containers
 
 
-@pytest.mark.parametrize("script", SCRIPTS.glob("*.sh"), ids=lambda script: script.name)
+@pytest.mark.parametrize("script", sorted(SCRIPTS.glob("*.sh")), ids=lambda script: script.name)
 def test_the_scripts_are_bash(script: Path):
     done = subprocess.run(["bash", "-n", script], capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, "")

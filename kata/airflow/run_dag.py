@@ -157,9 +157,8 @@ def _follow(run: _Run, environment: dict[str, str], console: Console) -> int | N
             if (run.data / "uploads" / "client_1").is_dir():
                 made_at = min(made_at, now)
             for name, task_id in list(waiting.items()):
-                if now >= made_at + _ARRIVES_AT_LATEST or now >= max(
-                    made_at, begun_at.get(task_id, now) + _ARRIVES_AFTER
-                ):
+                waited = begun_at.get(task_id, math.inf) + _ARRIVES_AFTER
+                if now >= min(max(waited, made_at), made_at + _ARRIVES_AT_LATEST):
                     del waiting[name]
                     tell("file arrives", shown(drop(run.data / name)))
             time.sleep(0.1)
