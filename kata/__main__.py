@@ -114,7 +114,7 @@ def restore(
 @command(app, "run")
 def run(tree: Submission = "exercise") -> bool:
     """Run the DAG of a submission while files arrive."""
-    from kata.airflow.run.run_dag import run_dag
+    from kata.airflow.run_dag import run_dag
 
     return run_dag(tree, Console())
 
@@ -122,7 +122,7 @@ def run(tree: Submission = "exercise") -> bool:
 @command(app, "up")
 def up(tree: Submission = "exercise") -> None:
     """Start a whole Airflow in Docker, or switch its submission."""
-    from kata.airflow.compose.up import up
+    from kata.airflow.compose_commands import up
 
     up(tree, Console())
 
@@ -132,7 +132,7 @@ def down(
     volumes: Annotated[bool, Option("--volumes", help="also remove its database, logs and secrets")] = False,
 ) -> None:
     """End the Airflow in Docker."""
-    from kata.airflow.compose.down import down
+    from kata.airflow.compose_commands import down
 
     down(volumes, Console())
 
@@ -140,7 +140,7 @@ def down(
 @command(app, "ps")
 def ps() -> bool:
     """Show the services of the Airflow in Docker; exit code 0 only if all are healthy."""
-    from kata.airflow.compose.look import show_services
+    from kata.airflow.compose_commands import show_services
 
     return show_services(Console())
 
@@ -148,7 +148,7 @@ def ps() -> bool:
 @command(app, "logs")
 def logs(service: Annotated[str | None, Argument(help="only this one")] = None) -> None:
     """Show what the services in Docker print."""
-    from kata.airflow.compose.look import show_logs
+    from kata.airflow.compose_commands import show_logs
 
     show_logs(service)
 
@@ -156,7 +156,7 @@ def logs(service: Annotated[str | None, Argument(help="only this one")] = None) 
 @command(app, "standalone")
 def standalone(tree: Submission = "exercise") -> None:
     """Run Airflow on this machine without Docker, until Ctrl-C."""
-    from kata.airflow.local.standalone import standalone
+    from kata.airflow.local_airflow import standalone
 
     standalone(tree, Console())
 
@@ -175,7 +175,7 @@ def drop(
     count: Annotated[int, Option(metavar="K", help="the number of files")] = 1,
 ) -> None:
     """Let files arrive where the DAG waits for them."""
-    from kata.airflow.drop_files import drop_files
+    from kata.airflow.arriving_files import drop_files
 
     drop_files(client, count, Console())
 

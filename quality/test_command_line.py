@@ -73,7 +73,7 @@ def test_wrong_usage_is_one_line_and_exit_code_2(run, arguments: list[str], says
 
 def test_a_full_disk_is_one_line_and_exit_code_2(run, monkeypatch: pytest.MonkeyPatch):
     full = OSError(errno.ENOSPC, "No space left on device", "/somewhere/airflow.db")
-    monkeypatch.setattr("kata.airflow.drop_files.drop", Mock(side_effect=full))
+    monkeypatch.setattr("kata.airflow.arriving_files.drop", Mock(side_effect=full))
     told = "No space is left on the disk (/somewhere/airflow.db). Make room and run the command again.\n"
     assert run("drop") == (2, "", told)
 

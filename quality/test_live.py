@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from kata.airflow.drop_files import drop_files, files_there
-from kata.airflow.running import running_airflow
+from kata.airflow.arriving_files import drop_files, files_there
+from kata.airflow.trigger_dag import running_airflow
 from kata.core.errors import WrongUsage
 from kata.core.paths import ROOT
 from kata.core.ports import free_port
@@ -209,7 +209,7 @@ def test_only_what_was_dropped_is_taken_away(tmp_path: Path):
 
 
 def test_dropped_files_never_overwrite_any(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("kata.airflow.drop_files.DATA", tmp_path)
+    monkeypatch.setattr("kata.airflow.arriving_files.DATA", tmp_path)
     for _ in range(2):
         drop_files(None, 2, Console(quiet=True))
     names = sorted(str(file.relative_to(tmp_path)) for file in tmp_path.rglob("*.csv"))
@@ -249,7 +249,7 @@ def test_a_port_that_is_none_is_refused(monkeypatch: pytest.MonkeyPatch):
 
 def test_without_an_airflow_the_ways_to_start_one_are_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     monkeypatch.setenv("KATA_PORT", str(free_port()))
-    monkeypatch.setattr("kata.airflow.running.ADDRESS", tmp_path / "none")
+    monkeypatch.setattr("kata.airflow.trigger_dag.ADDRESS", tmp_path / "none")
     with pytest.raises(WrongUsage, match=r"make up.* make standalone"):
         running_airflow()
 

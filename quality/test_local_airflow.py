@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -14,25 +13,17 @@ from typing import Any
 import psutil
 import pytest
 
-from kata.airflow.local.airflow import COMPONENTS, LocalAirflow
-from kata.airflow.local.settings import Settings, settings_for
-from kata.airflow.local.standalone import only_one
+from kata.airflow.local_airflow import COMPONENTS, LocalAirflow, only_one
 from kata.core.errors import BrokenSetup, WrongUsage
 from kata.core.paths import ROOT
-from kata.core.ports import LOOPBACK, free_port, is_free
-
-
-class Ended:
-    """Processes of which one has ended by itself."""
-
-    def ended(self) -> dict[str, int]:
-        return {"api-server": 1}
+from kata.core.ports import LOOPBACK
 
 
 @pytest.fixture
-def settings(tmp_path: Path) -> Settings:
+def airflow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> LocalAirflow:
+    monkeypatch.setenv("NO_PROXY", "example.org")
     (tmp_path / "logs").mkdir()
-    return settings_for(ROOT / "solution", tmp_path, tmp_path / "data")
+    return LocalAirflow(ROOT / "solution", tmp_path, tmp_path / "data")
 
 
 @pytest.mark.parametrize(
@@ -44,17 +35,19 @@ def settings(tmp_path: Path) -> Settings:
         ("Something else", "ends with:\n   | starting\n   | Something else"),
     ],
 )
-def test_a_component_that_ends_by_itself_is_explained(settings: Settings, log: str, todo: str):
-    airflow = LocalAirflow(settings, Ended())  # type: ignore[arg-type]
+def test_a_component_that_ends_by_itself_is_explained(
+    airflow: LocalAirflow, log: str, todo: str, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(airflow, "ended", lambda: {"api-server": 1})
     airflow.log_file("api-server").write_text(f"starting\n{log}\n")
     with pytest.raises(BrokenSetup, match="api-server has ended with exit status 1") as raised:
-        airflow.wait_healthy(lambda what: None)
+        airflow.check_alive()
     assert todo in str(raised.value)
     assert log in str(raised.value)
 
 
-def test_all_components_share_what_a_trigger_needs(settings: Settings):
-    environment = settings.environment()
+def test_all_components_share_what_a_trigger_needs(airflow: LocalAirflow):
+    environment = airflow.environment
     assert environment["PYTHONPATH"] == f"{ROOT / 'solution'}:{ROOT / 'dags'}"
     bundles: list[dict[str, Any]] = json.loads(environment["AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST"])
     assert [bundle["kwargs"]["path"] for bundle in bundles] == [str(ROOT / "solution"), str(ROOT / "dags")]
@@ -64,31 +57,21 @@ def test_all_components_share_what_a_trigger_needs(settings: Settings):
     assert {"AIRFLOW_CONN_FS_DEFAULT", "AIRFLOW_CONN_AIRFLOW_API", "KATA_DATA_DIR"} <= set(environment)
 
 
-def test_nothing_listens_beyond_this_machine(settings: Settings):
-    assert settings.address.startswith(f"http://{LOOPBACK}:")
+def test_nothing_listens_beyond_this_machine(airflow: LocalAirflow):
+    assert airflow.address.startswith(f"http://{LOOPBACK}:")
     assert LOOPBACK in COMPONENTS["api-server"]
     assert all("--skip-serve-logs" in COMPONENTS[component] for component in ("scheduler", "triggerer"))
 
 
-def test_a_proxy_of_the_user_s_is_not_asked_for_this_machine(settings: Settings, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setenv("NO_PROXY", "example.org")
-    environment = settings.environment()
-    assert environment["NO_PROXY"] == "example.org,127.0.0.1,localhost"
-    assert environment["no_proxy"].endswith("127.0.0.1,localhost")
+def test_a_proxy_of_the_user_s_is_not_asked_for_this_machine(airflow: LocalAirflow):
+    assert airflow.environment["NO_PROXY"] == "example.org,127.0.0.1,localhost"
+    assert airflow.environment["no_proxy"].endswith("127.0.0.1,localhost")
 
 
-def test_two_starts_do_not_share_a_secret(settings: Settings):
+def test_two_starts_do_not_share_a_secret(airflow: LocalAirflow, tmp_path: Path):
     secret = "AIRFLOW__API_AUTH__JWT_SECRET"
-    assert len(settings.environment()[secret]) >= 64
-    assert settings.environment()[secret] != settings.environment()[secret]
-
-
-def test_a_port_in_use_is_not_free():
-    with socket.socket() as held:
-        held.bind((LOOPBACK, 0))
-        held.listen()
-        assert not is_free(held.getsockname()[1])
-    assert is_free(free_port())
+    assert len(airflow.environment[secret]) >= 64
+    assert LocalAirflow(ROOT / "solution", tmp_path, tmp_path).environment[secret] != airflow.environment[secret]
 
 
 def test_a_second_one_is_refused(tmp_path: Path):
@@ -110,7 +93,7 @@ def test_a_proof_that_is_ended_leaves_no_process(number: signal.Signals):
 
 
 def _components_of(pid: int) -> list[psutil.Process]:
-    """The keeper and all components, once they are there."""
+    """The keepers and all components, once they are there."""
     patience = time.monotonic() + 60
     while time.monotonic() < patience:
         children = psutil.Process(pid).children(recursive=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kata.airflow.local.own_airflow import own_airflow
+from kata.airflow.local_airflow import own_airflow
 from kata.core.paths import DAGS, SOLUTION
 from kata.live.dag_run import DagRun, Task
 from kata.live.patience import wait_for

@@ -1,1 +1,1 @@
-"""A running Airflow: on this machine, or in Docker."""
+"""A running Airflow: one Deployment on this machine, one in Docker; and a single run of the DAG."""

@@ -1,35 +1,88 @@
-"""What the proof needs of an Airflow, wherever it runs."""
+"""A running Airflow, wherever it runs."""
 
 from __future__ import annotations
 
-from collections.abc import Collection
+import re
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Set
+from functools import cached_property
 from pathlib import Path
-from typing import Protocol
 
-from kata.core.rest_api import AirflowApi
+from kata.core.errors import BrokenSetup
+from kata.core.rest_api import AirflowApi, look_until
+
+_SHOWN_LINES = 15
+_LOADED_AFTER = 60.0  # seconds
+
+# What to do if a file whose tasks use the submission's own sensor cannot be imported.
+NEEDS_STEP_4 = "Its tasks use your sensor: write Step 4 first, or take the reference solution, TREE=solution."
 
 
-class Deployment(Protocol):
-    """A running Airflow.
+class Deployment(ABC):
+    """A running Airflow. All methods raise `BrokenSetup` if Airflow, or what it runs on, does not do its part.
 
-    :ivar api: its REST API.
+    :cvar causes: patterns of what a failed component logs, each with what it means and what to do.
+    :ivar address: of the UI and the REST API, such as http://127.0.0.1:8080.
     :ivar data: the folder that its DAGs read and write below, as this process sees it.
+    :ivar log_place: where a user reads what a component prints, with {} for its name.
     """
 
-    api: AirflowApi
+    causes: tuple[tuple[str, str], ...]
+    address: str
     data: Path
+    log_place: str
 
-    def kill(self, component: str) -> None:
-        """End a component, such as "triggerer", with SIGKILL."""
+    @cached_property
+    def api(self) -> AirflowApi:
+        """The REST API."""
+        return AirflowApi(self.address)
 
+    @abstractmethod
     def start(self, component: str) -> None:
-        """Start a component that was ended; returns at once."""
+        """Start a component that was ended, such as "triggerer"; return at once."""
 
+    @abstractmethod
+    def kill(self, component: str) -> None:
+        """End a component with SIGKILL."""
+
+    @abstractmethod
     def log_of(self, component: str) -> str:
-        """What the component has printed."""
+        """Return what the component has printed."""
 
-    def ended(self) -> Collection[str]:
-        """The components that have ended by themselves and are not started again by anybody."""
+    @abstractmethod
+    def ended(self) -> dict[str, int]:
+        """Return the exit status of each component that has ended by itself and is not started again."""
 
     def check_alive(self) -> None:
-        """Raises `BrokenSetup` if there is one."""
+        """Raise `BrokenSetup` if a component has ended by itself."""
+        for component, status in self.ended().items():
+            raise BrokenSetup(self.failure_of(component, f"has ended with exit status {status}"))
+
+    def failure_of(self, component: str, what: str) -> str:
+        """Return what happened to a component, the cause as far as its log tells it, and the end of the log."""
+        log = self.log_of(component)
+        cause = next((f"{words} " for sign, words in self.causes if re.search(sign, log)), "")
+        last = "\n".join(f"   | {line[:200]}" for line in log.splitlines()[-_SHOWN_LINES:])
+        return f"Airflow's {component} {what}. {cause}Its log, {self.log_place.format(component)}, ends with:\n{last}"
+
+
+def wait_until_loaded(
+    airflow: Deployment, file: str, dag_ids: Set[str], say: Callable[[str], None], todo: str = ""
+) -> None:
+    """Return when Airflow has loaded all these DAGs.
+
+    :param file: the file with them, such as dags/race.py.
+    :param todo: what to do if it cannot be imported.
+    :raises BrokenSetup: if it cannot be imported, or takes too long.
+    """
+
+    def loaded() -> bool:
+        say(f"waiting for the DAGs of {file}")
+        airflow.check_alive()
+        for failed, trace in airflow.api.import_errors().items():
+            if failed.endswith(Path(file).name):
+                raise BrokenSetup(f"Airflow cannot import {file}: {trace.strip().splitlines()[-1]}\n{todo}".rstrip())
+        return dag_ids <= airflow.api.dag_ids()
+
+    if not look_until(loaded, _LOADED_AFTER):
+        raise BrokenSetup(f"Airflow has not loaded {file} after {_LOADED_AFTER:.0f} seconds.")

@@ -8,10 +8,9 @@ from pathlib import Path
 
 from rich.console import Console
 
-from kata.airflow.compose.docker import check_docker
-from kata.airflow.compose.stack import ComposeStack
-from kata.airflow.drop_files import files_there
-from kata.airflow.local.own_airflow import own_airflow
+from kata.airflow.arriving_files import files_there
+from kata.airflow.compose import ComposeStack
+from kata.airflow.local_airflow import own_airflow
 from kata.core.console import Saying
 from kata.core.errors import WrongUsage
 from kata.core.paths import MODULE, shown
@@ -67,7 +66,6 @@ def _on_own(tree_name: str, tree: Path, say: Say) -> Grade:
 
 
 def _on_compose(tree_name: str, tree: Path, say: Say) -> Grade:
-    check_docker()
     stack = ComposeStack(logs_since=datetime.now(timezone.utc))
     _check_ready(stack, tree, tree_name)
     card = Card((*PARTS, FAULTS), say)

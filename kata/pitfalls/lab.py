@@ -8,10 +8,8 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from kata.airflow.local.airflow import LocalAirflow
-from kata.airflow.local.loading import wait_until_loaded
-from kata.airflow.local.own_airflow import own_airflow
-from kata.airflow.local.settings import bundle
+from kata.airflow.deployment import wait_until_loaded
+from kata.airflow.local_airflow import LocalAirflow, bundle, own_airflow
 from kata.core.errors import BrokenSetup
 from kata.core.paths import SOLUTION, shown
 from kata.live.dag_run import end_active_runs

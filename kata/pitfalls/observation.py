@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 import psutil
 
-from kata.airflow.local.airflow import LocalAirflow
+from kata.airflow.local_airflow import LocalAirflow
 from kata.core.rest_api import ApiUnavailable
 from kata.live.dag_run import DagRun, Task
 from kata.live.diagnosis import lines_of

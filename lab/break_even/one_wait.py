@@ -8,7 +8,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from kata.airflow.arriving_files import drop
-from kata.airflow.local.airflow import LocalAirflow
+from kata.airflow.local_airflow import LocalAirflow
 from kata.core.errors import BrokenSetup
 from kata.core.rest_api import look_until
 from kata.live.dag_run import DagRun, Task

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from kata.airflow.local.airflow import LocalAirflow
+from kata.airflow.local_airflow import LocalAirflow
 from kata.core.rest_api import look_until
 from kata.live.dag_run import Task, end_active_runs
 from lab.race.approach import Approach

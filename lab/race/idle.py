@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from kata.airflow.local.airflow import LocalAirflow
+from kata.airflow.local_airflow import LocalAirflow
 from kata.core.rest_api import look_until
 from lab.race.figures import usage
 from lab.race.ordinary_tasks import OrdinaryTasks, lateness

@@ -6,9 +6,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from kata.airflow.local.airflow import LocalAirflow
-from kata.airflow.local.loading import NEEDS_STEP_4, wait_until_loaded
-from kata.airflow.local.own_airflow import own_airflow
+from kata.airflow.deployment import NEEDS_STEP_4, wait_until_loaded
+from kata.airflow.local_airflow import LocalAirflow, own_airflow
 from kata.core.environment import circumstances
 from lab.race.approach import APPROACHES, ORDINARY_DAG, Approach
 from lab.race.component_usage import ComponentUsage

@@ -12,8 +12,7 @@ import sys
 from rich.console import Console
 
 from kata.airflow.arriving_files import ORDERS, UPLOAD
-from kata.airflow.local.airflow import LocalAirflow
-from kata.airflow.local.own_airflow import own_airflow
+from kata.airflow.local_airflow import LocalAirflow, own_airflow
 from kata.core.console import Saying
 from kata.core.errors import BrokenSetup
 from kata.core.paths import MODULE, ROOT, SOLUTION, shown

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from kata.airflow.compose.stack import ComposeStack
+from kata.airflow.compose import ComposeStack
 from kata.live.card import Card, CheckFailed
 from kata.live.dag_run import end_active_runs
 from kata.live.dropped_files import DroppedFiles

@@ -1,1 +1,0 @@
-"""An Airflow of the kata's own on this machine, without Docker."""

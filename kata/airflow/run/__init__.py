@@ -1,1 +1,0 @@
-"""`make run`: the DAG as `airflow dags test` runs it."""
