@@ -13,7 +13,9 @@ import pytest
 from kata.core.environment import child_environment
 from kata.core.paths import ROOT, SUITE
 from kata.core.steps import find_steps
-from kata.live.parts import FAULTS, PARTS
+from kata.live.command import PARTS
+from kata.live.faults import Faults
+from kata.live.proof import Proof
 from lab.race.rows import result_rows
 
 DOCS = ROOT / "docs"
@@ -45,7 +47,8 @@ def test_every_check_stands_behind_the_step_that_has_it():
 def test_what_only_the_proof_shows_is_in_its_words():
     said = re.findall(r'"([^"]+)"', CHECKLIST)
     assert len(said) >= 7
-    assert set(said) <= {sentence for part in (*PARTS, FAULTS) for _, sentence in part.checks}
+    grade = Proof((*PARTS, Faults), print).grade("solution")
+    assert set(said) <= {verdict.check.title for part in grade.steps for verdict in part.verdicts}
 
 
 def test_its_table_has_the_figures_of_the_race():

@@ -9,12 +9,11 @@ from typing import Any
 
 import pytest
 
-from kata.airflow.local.airflow import LocalAirflow
 from kata.airflow.local.own_airflow import own_airflow
+from kata.core.dag_run import DagRun, Task
 from kata.core.environment import child_environment
 from kata.core.paths import DAGS, ROOT, SOLUTION
-from kata.live.dag_run import DagRun, Task
-from kata.live.patience import wait_for
+from kata.core.rest_api import look_until
 
 EXAMPLES = DAGS / "trigger_examples.py"
 TRIGGERS = ["PauseTrigger", "HeartbeatTrigger", "MomentTrigger", "DecisionTrigger"]
@@ -81,15 +80,14 @@ def test_the_readme_says_that_they_are_to_be_read_first():
 
 def test_all_of_them_are_deferred_at_once_and_come_back_on_a_real_airflow():
     with own_airflow(SOLUTION.parent, lambda what: None) as airflow:
-        seen = wait_for(airflow, airflow.api.dag_ids, lambda ids: "trigger_examples" in ids, 60)
-        assert "trigger_examples" in seen
+        assert look_until(lambda: "trigger_examples" in airflow.api.dag_ids(), 60)
         assert airflow.api.import_errors() == {}
         run = DagRun(airflow.api, "trigger_examples")
-        assert _seen_deferred(airflow, run) == dict(zip(WAITS, TRIGGERS, strict=True))
+        assert _seen_deferred(run) == dict(zip(WAITS, TRIGGERS, strict=True))
         airflow.api.patch(
             "/variables/trigger_examples_decision", {"key": "trigger_examples_decision", "value": "rejected"}
         )
-        wait_for(airflow, run.state, lambda state: state in ("success", "failed"), 60)
+        look_until(lambda: run.state() in ("success", "failed"), 60)
         ended = {task.task_id: (task.state, task.try_number) for task in run.tasks()}
         assert {task_id: ended.pop(task_id) for task_id in WAITS} == dict.fromkeys(WAITS, ("success", 1))
         assert {task_id: state for task_id, (state, _) in ended.items()} == {
@@ -99,7 +97,7 @@ def test_all_of_them_are_deferred_at_once_and_come_back_on_a_real_airflow():
         }
 
 
-def _seen_deferred(airflow: LocalAirflow, run: DagRun) -> dict[str, str]:
+def _seen_deferred(run: DagRun) -> dict[str, str]:
     """The name of the trigger's class for each task that was seen deferred."""
     seen: dict[str, str] = {}
 
@@ -108,5 +106,5 @@ def _seen_deferred(airflow: LocalAirflow, run: DagRun) -> dict[str, str]:
         seen.update({task.task_id: task.trigger.rpartition(".")[2] for task in tasks if task.is_watched})
         return tasks
 
-    wait_for(airflow, look, lambda tasks: seen.keys() >= set(WAITS), 45)
+    look_until(look, 45, is_done=lambda tasks: seen.keys() >= set(WAITS))
     return {task_id: seen[task_id] for task_id in WAITS if task_id in seen}

@@ -9,9 +9,9 @@ from pathlib import Path
 
 from kata.airflow.arriving_files import drop
 from kata.airflow.local.airflow import LocalAirflow
+from kata.core.dag_run import DagRun, Task
 from kata.core.errors import BrokenSetup
 from kata.core.rest_api import look_until
-from kata.live.dag_run import DagRun, Task
 from lab.race.component_usage import WORKERS, ComponentUsage
 from lab.race.figures import slot_seconds
 from lab.race.sample import Sample

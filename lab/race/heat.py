@@ -7,8 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from kata.airflow.local.airflow import LocalAirflow
+from kata.core.dag_run import Task, end_active_runs
 from kata.core.rest_api import look_until
-from kata.live.dag_run import Task, end_active_runs
 from lab.race.approach import Approach
 from lab.race.file_waits import FileWaits
 from lab.race.ordinary_tasks import OrdinaryTask, OrdinaryTasks

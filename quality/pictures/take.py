@@ -17,17 +17,16 @@ from typing import Any
 
 from rich.console import Console
 
-from kata.airflow.arriving_files import ORDERS, UPLOAD
+from kata.airflow.arriving_files import ORDERS, UPLOAD, drop
 from kata.airflow.local.airflow import LocalAirflow
 from kata.airflow.local.own_airflow import own_airflow
 from kata.core.console import Saying
+from kata.core.dag_run import DagRun
 from kata.core.errors import BrokenSetup
 from kata.core.paths import MODULE, ROOT, SOLUTION, shown
+from kata.core.rest_api import look_until
 from kata.core.tool_environment import python_with
-from kata.live.dag_run import DagRun
-from kata.live.dropped_files import DroppedFiles
-from kata.live.patience import wait_for
-from kata.live.stages.deferred import TRIGGERS
+from kata.live.parts import TRIGGERS
 
 PICTURES = ROOT / "docs" / "pictures"
 PINNED = ("playwright==1.65.2", "pillow==13.0.0")
@@ -93,24 +92,23 @@ def browser_on(address: str) -> Iterator[Browser]:
 
 def take_all(airflow: LocalAirflow, browser: Browser, say: Saying) -> Iterator[Path]:
     """Run the DAG, and take a picture of each of its moments; the files."""
-    wait_for(airflow, airflow.api.dag_ids, lambda dags: MODULE in dags, _PATIENCE)
+    look_until(lambda: MODULE in airflow.api.dag_ids(), _PATIENCE)
     run = DagRun(airflow.api, MODULE)
     say("waiting for both tasks to be deferred")
 
     def deferred() -> set[str]:
         return {task.task_id for task in run.tasks() if task.state == "deferred" and task.is_watched}
 
-    wait_for(airflow, deferred, lambda tasks: tasks == set(TRIGGERS), _PATIENCE)
+    look_until(lambda: deferred() == set(TRIGGERS), _PATIENCE)
     path = f"/dags/{MODULE}/runs/{run.run_id}"
     say("taking the pictures of the deferred tasks")
     yield browser.take(Picture("deferred", path, (*TRIGGERS, "Deferred"), 850))
     trigger = (TRIGGERS["monitor_client_uploads"], "Trigger class")
     yield browser.take(Picture("trigger", f"{path}/tasks/monitor_client_uploads/details", trigger, 640))
-    with DroppedFiles(airflow.data) as files:
-        for name in (UPLOAD, ORDERS):
-            files.drop(name)
-        say("waiting for the run to end")
-        wait_for(airflow, run.state, lambda state: state == "success", _PATIENCE)
+    for name in (UPLOAD, ORDERS):
+        drop(airflow.data / name)
+    say("waiting for the run to end")
+    look_until(lambda: run.state() == "success", _PATIENCE)
     yield browser.take(Picture("finished", path, ("generate_trigger_report", "Success"), 560))
 
 
