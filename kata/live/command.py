@@ -83,9 +83,7 @@ def _check_ready(stack: ComposeStack, tree: Path, tree_name: str) -> None:
     if stack.is_older_than_its_code:
         raise WrongUsage(f"{tree_name} was saved after the triggerer had imported it. Have it restarted: {start}")
     if active := active_runs(stack.api):
-        raise WrongUsage(
-            f"The proof needs the stack for itself, and a run of {active[0][0]} has not ended. End it first."
-        )
+        raise WrongUsage(f"The proof needs the stack for itself. Wait for the end of the run of {active[0][0]}.")
     if there := files_there():
         what = f"The waiting tasks would find existing files, such as {shown(there[0])}."
         raise WrongUsage(f"{what} Move the uploads out of data/ first.")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 
+from kata.airflow.compose.stack import ComposeStack
 from kata.core.dag_run import DagRun, Task, end_active_runs
 from kata.live.diagnosis import CheckFailed, triggerer_trouble
 from kata.live.proof import Part
@@ -110,6 +111,7 @@ class Faults(_ManyTasks):
     after = ("loaded", "deferred", "resumed", "timed_out", "survived")
     required = "hundred"
     count = 10
+    deployment: ComposeStack
 
     def worker(self) -> str:
         """Worker killed, files arrive, worker started: every waiting task ends, once."""

@@ -99,11 +99,13 @@ class Part:
     :cvar after: ids of the parts without which this one is skipped.
     :cvar required: name of the check without which those after it are skipped.
     :ivar grade: of this part, so far.
+    :ivar deployment: that of the proof.
     """
 
     id: str
     after: tuple[str, ...] = ()
     required: str = ""
+    deployment: Deployment
 
     def __init__(self, proof: Proof) -> None:
         self.proof = proof
