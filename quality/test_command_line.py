@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from kata.command_line import main
+from kata.__main__ import app
 from kata.core.paths import MODULE, ROOT
 from quality.conftest import Workshop
 
@@ -23,12 +23,12 @@ A_GRADE = """
 import sys
 from pathlib import Path
 from kata.grading import grader
-from kata.command_line import main
+from kata.__main__ import app
 from kata.core.steps import Step
 steps = {steps}
 suite = Path(sys.argv.pop(1))
 grader.Grader.__init__.__defaults__ = (suite, steps, suite / "no skeleton", grader.Deadlines())
-sys.exit(main(sys.argv[1:]))
+app(sys.argv[1:])
 """
 
 
@@ -61,7 +61,9 @@ def test_a_full_disk_is_one_line_and_exit_code_2(monkeypatch: pytest.MonkeyPatch
 
     monkeypatch.setattr("kata.airflow.drop_files.drop", fill_up)
     monkeypatch.setattr("signal.signal", lambda *_: None)
-    assert main(["drop"]) == 2
+    with pytest.raises(SystemExit) as ended:
+        app(["drop"])
+    assert ended.value.code == 2
     told = "No space is left on the disk (/somewhere/airflow.db). Make room and run the command again.\n"
     assert capsys.readouterr().err == told
 
@@ -90,7 +92,7 @@ def test_a_whole_grade(workshop: Workshop, tmp_path: Path):
     done = subprocess.run(a_grade(workshop, "--results", str(results)), cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 1, done.stderr
     assert "grading Step 1" in done.stderr
-    assert "first to mend" in done.stdout
+    assert "fix this first" in done.stdout
     assert "waits for Step 1" in done.stdout
     written = json.loads(results.read_text())
     assert (written["points"], written["possible"]) == (30, 100)
