@@ -9,14 +9,14 @@ from pathlib import Path
 
 from kata.airflow.deployment import Deployment
 from kata.core.dag_run import DagRun, Task
-from kata.grading.mistakes import tomllib
+from kata.core.files import read_toml
 
 BLOCKED_LOOP = "blocking call on the event loop"
 
 _SHOWN_LINES = 12
 _LONGEST_LINE = 300
 
-SIGNS: list[dict[str, str]] = tomllib.loads(Path(__file__).with_name("signs.toml").read_text(encoding="utf-8"))["sign"]
+SIGNS: list[dict[str, str]] = read_toml(Path(__file__).with_name("signs.toml"))["sign"]
 
 
 @dataclass(eq=False)
