@@ -1,6 +1,6 @@
-"""What `make live` says of logs that a real Airflow 3.3.2 has written, and of what it cannot even begin with.
+"""What `make live` says about logs that a real Airflow 3.3.2 has written, and when it cannot even begin.
 
-The proof itself is run by `.ci/run`, on a real one.
+`.ci/run` runs the proof itself, on a real Airflow.
 """
 
 from __future__ import annotations
@@ -14,72 +14,73 @@ from rich.console import Console
 
 from kata.airflow.arriving_files import drop_files, files_there
 from kata.airflow.trigger_dag import running_airflow
+from kata.core.dag_run import DagRun, Task, active_runs, end_active_runs
 from kata.core.errors import WrongUsage
 from kata.core.paths import ROOT
 from kata.core.ports import free_port
 from kata.grading.mistakes import MISTAKES
 from kata.grading.results_file import as_dict
-from kata.live.card import Card, CheckFailed
-from kata.live.dag_run import DagRun, Task, active_runs, end_active_runs
-from kata.live.diagnosis import explain, loop_is_free, triggerer_ended, triggerer_trouble
-from kata.live.dropped_files import DroppedFiles
-from kata.live.parts import DEFERRED, FAULTS, LOADED, PARTS, RESUMED
+from kata.live.command import PARTS
+from kata.live.diagnosis import SIGNS, CheckFailed, check_loop_was_free, explain, triggerer_ended, triggerer_trouble
+from kata.live.faults import Faults
+from kata.live.proof import Part, Proof
 from quality.test_command_line import kata
 
-STAGES = "".join(file.read_text(encoding="utf-8") for file in (ROOT / "kata" / "live" / "stages").glob("*.py"))
-
-CODE = "Trigger failed to load code"
-NOT_IMPORTABLE = (
-    f"2026-11-22T16:50:01.1Z [error    ] {CODE} [triggerer] classpath=unusual_prefix_1f_x.MultiDirectoryTrigger"
-)
 NO_EVENT = "TypeError: TriggerEvent.__init__() missing 1 required positional argument: 'payload'"
-NOT_BUILT = (
-    "2026-11-23T03:05:40.8Z [error    ] Trigger runner failed [airflow.jobs.triggerer_job_runner] "
-    "error_detail=[{'exc_type': 'KeyError', 'exc_value': \"'AIRFLOW_CTX_DAG_ID'\", 'frames': [{'filename': 'x.py', "
-    "'name': 'create_triggers'}, {'filename': 'y.py', 'name': '__init__'}]}] loc=x.py:1046"
-)
 DIED = "2026-11-22T16:52:21.2Z [error    ] Trigger runner process has died! Exiting. [airflow.jobs] loc=x.py:684"
 BLOCKED = "2026-11-22T16:39:24.5Z [info     ] Triggerer's async thread was blocked for {} seconds, exceeding the"
-ESCAPES = "exception escapes run()"
+NO_TRIGGER_EVENT, ESCAPES = "yields something other than a TriggerEvent", "exception escapes run()"
 
-LOGS = [
-    ([NOT_IMPORTABLE], "wrong class path"),
-    (["x [error ] Trigger failed to inflate error=TypeError()"], "serialize() does not fit __init__"),
-    (["x [error ] Trigger d/r/t/-1/1 (ID 1) exited with error boom"], ESCAPES),
-    (["x [error ] Trigger exited without sending an event. Dependent"], "ends without an event"),
-    ([NO_EVENT, DIED], "yields something other than a TriggerEvent"),
-    (
-        ["ValidationError: 1 validation error for TriggerStateChanges", DIED],
-        "yields something other than a TriggerEvent",
+OF_TRIGGERER = {
+    "2026-11-22T16:50:01.1Z [error    ] Trigger failed to load code [triggerer] classpath=unusual_prefix_1f_x.M": (
+        "wrong class path"
     ),
-    (["x [error ] Trigger d/r/t/-1/1 (ID 1) exited with error TriggerEvent.__init__() missing", NO_EVENT], ESCAPES),
-    ([NOT_BUILT], "cannot be built in another process"),
-    (["KeyError: <Encoding.VAR: '__var'>", DIED], "trigger's arguments are not plain JSON"),
-    (
-        ["x [error ] Trigger 2 returned non-serializable result TriggerEvent<…>. Cancelling"],
-        "payload is not plain JSON",
+    "x [error ] Trigger failed to inflate error=TypeError()": "serialize() does not fit __init__",
+    "TypeError: 'async for' requires an object with __aiter__ method, got coroutine": "run() is not an async generator",
+    "x [error ] Trigger d/r/t/-1/1 (ID 1) exited with error boom": ESCAPES,
+    "x [error ] Trigger exited without sending an event. Dependent": "ends without an event",
+    f"{NO_EVENT}\n{DIED}": NO_TRIGGER_EVENT,
+    f"ValidationError: 1 validation error for TriggerStateChanges\n{DIED}": NO_TRIGGER_EVENT,
+    f"x [error ] Trigger d/r (ID 1) exited with error TriggerEvent.__init__() missing\n{NO_EVENT}": ESCAPES,
+    "2026-11-23T03:05:40.8Z [error    ] Trigger runner failed [airflow.jobs.triggerer_job_runner] error_detail=[{"
+    "'exc_type': 'KeyError', 'exc_value': \"'AIRFLOW_CTX_DAG_ID'\", 'frames': [{'filename': 'x.py', 'name': "
+    "'create_triggers'}, {'filename': 'y.py', 'name': '__init__'}]}] loc=x.py:1046": (
+        "cannot be built in another process"
     ),
-    ([BLOCKED.format("10.02")], "blocking call on the event loop"),
-    ([BLOCKED.format("0.43")], ""),
-]
+    f"KeyError: <Encoding.VAR: '__var'>\n{DIED}": "trigger's arguments are not plain JSON",
+    "x [error ] Trigger 2 returned non-serializable result TriggerEvent<…>. Canc": "payload is not plain JSON",
+    BLOCKED.format("10.02"): "blocking call on the event loop",
+    BLOCKED.format("0.43"): "",
+}
+OF_TASK = {
+    "Pausing task as DEFERRED. ": "trigger's arguments are not plain JSON",
+    "Pushing xcom": "result is not plain JSON",
+    "TaskDeferralError: Could not resume the task: the event payload could not be serialized (TypeError: Cannot": (
+        "payload is not plain JSON"
+    ),
+    "coroutine 'sleep' was never awaited": "loops without sleeping",
+}
 
 
-class OfTriggerer:
-    """A deployment of which only the triggerer's log and the health are asked for."""
+class FakeDeployment:
+    """A deployment of which only the triggerer is asked for."""
 
-    def __init__(self, log: list[str], status: str | None = "healthy") -> None:
+    def __init__(self, log: str = "", status: str | None = "healthy") -> None:
         self._log = log
         self._status = status
         self.api: Any = self
 
     def log_of(self, component: str) -> str:
-        return "\n".join(self._log)
+        return self._log
 
     def health(self) -> dict[str, str | None]:
         return {"triggerer": self._status}
 
+    def ended(self) -> list[str]:
+        return []
 
-class OfRun:
+
+class FakeRun(DagRun):
     """A run whose tasks all have this log."""
 
     def __init__(self, *entries: dict[str, Any]) -> None:
@@ -89,123 +90,130 @@ class OfRun:
         return self._entries
 
 
-def failure(log: list[str], state: str = "failed", *entries: dict[str, Any], watched: bool = True) -> dict[str, str]:
+def failure(log: str, state: str, *entries: dict[str, Any], watched: bool = True) -> CheckFailed:
     task = Task("wait", -1, state, 1, "", 7 if watched else None)
-    return explain(OfTriggerer(log), OfRun(*entries), task, "wait", state).told  # type: ignore[arg-type]
+    return explain(FakeDeployment(log), FakeRun(*entries), task, "wait", state)  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize(("log", "mistake"), LOGS)
-def test_a_log_of_the_triggerer_gives_the_mistake_away(log: list[str], mistake: str):
-    told = failure(log)
-    assert told["mistake"] == mistake
-    assert not mistake or log[0] in told["error"]
+@pytest.mark.parametrize(("log", "mistake"), OF_TRIGGERER.items())
+def test_a_log_of_the_triggerer_shows_the_mistake(log: str, mistake: str):
+    failed = failure(log, "failed")
+    assert failed.mistake == mistake
+    assert not mistake or log.splitlines()[0] in failed.error
 
 
-CANNOT = [
-    {"exc_type": "TypeError", "exc_value": "Cannot serialize object of type <class 'pathlib.PosixPath'>. Give it"}
-]
+@pytest.mark.parametrize(("line", "mistake"), OF_TASK.items())
+def test_the_log_of_the_task_shows_the_mistake(line: str, mistake: str):
+    error = {"exc_type": "TypeError", "exc_value": "Cannot serialize object of type <class 'pathlib.PosixPath'>. Give"}
+    last = {"timestamp": "t", "event": "Task failed with exception", "error_detail": [error]}
+    assert failure("", "failed", {"timestamp": "t", "event": line}, last).mistake == mistake
 
 
-@pytest.mark.parametrize(
-    ("doing", "mistake"),
-    [
-        ("Pausing task as DEFERRED. ", "trigger's arguments are not plain JSON"),
-        ("Pushing xcom", "result is not plain JSON"),
-    ],
-)
-def test_where_the_task_was_tells_what_cannot_travel(doing: str, mistake: str):
-    failed = {"timestamp": "t", "event": "Task failed with exception", "error_detail": CANNOT}
-    told = failure([], "failed", {"timestamp": "t", "event": doing}, failed)
-    assert told["mistake"] == mistake
-    assert "PosixPath" in told["error"]
-
-
-@pytest.mark.parametrize(
-    ("line", "mistake"),
-    [
-        (
-            "TaskDeferralError: Could not resume the task: the event payload could not be serialized (TypeError: "
-            "Cannot serialize object of type <class 'bytes'>. Give",
-            "payload is not plain JSON",
-        ),
-        ("coroutine 'sleep' was never awaited", "loops without sleeping"),
-    ],
-)
-def test_a_line_in_the_log_of_the_task_gives_it_away(line: str, mistake: str):
-    assert failure([], "failed", {"timestamp": "t", "event": line})["mistake"] == mistake
-
-
-@pytest.mark.parametrize(
-    ("state", "watched", "mistake"), [("running", True, "waits in the worker"), ("deferred", True, "never fires")]
-)
-def test_a_state_gives_it_away_where_no_log_does(state: str, watched: bool, mistake: str):
-    assert failure([], state, watched=watched)["mistake"] == mistake
+@pytest.mark.parametrize(("state", "mistake"), [("running", "waits in the worker"), ("deferred", "never fires")])
+def test_the_state_of_the_task_shows_the_mistake_if_no_log_does(state: str, mistake: str):
+    assert failure("", state).mistake == mistake
 
 
 def test_an_exception_in_the_task_is_shown_with_the_end_of_its_log():
-    errors = [{"exc_type": "AirflowException", "exc_value": "no files"}]
-    entries = [
+    error = {"exc_type": "AirflowException", "exc_value": "no files"}
+    failed = failure(
+        "",
+        "failed",
         {"event": "::group::Log message source details"},
         {"event": "/somewhere/attempt=1.log"},
+        {"timestamp": "t", "event": "DAG bundles loaded: tree, dags"},
         {"timestamp": "t", "event": "Looking"},
-        {"timestamp": "t", "event": "Task failed with exception", "error_detail": errors},
-    ]
-    told = failure([], "failed", *entries)
-    assert told["error"] == "AirflowException: no files"
-    assert told["printed"].splitlines() == ["Looking", "Task failed with exception", "AirflowException: no files"]
+        {"timestamp": "t", "event": "Task failed with exception", "error_detail": [error]},
+    )
+    assert failed.error == "AirflowException: no files"
+    assert failed.printed.splitlines() == ["Looking", "Task failed with exception", "AirflowException: no files"]
 
 
-def test_a_triggerer_that_a_trigger_has_ended_is_no_fault_of_airflow():
-    told = triggerer_ended(OfTriggerer([NO_EVENT, DIED])).told  # type: ignore[arg-type]
-    assert told["mistake"] == "yields something other than a TriggerEvent"
+def test_a_trigger_that_ends_the_triggerer_is_the_mistake():
+    assert triggerer_ended(FakeDeployment(f"{NO_EVENT}\n{DIED}")).mistake == NO_TRIGGER_EVENT  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("status", ["unhealthy", None])
-def test_without_a_triggerer_the_kata_says_so(status: str | None):
-    assert "wait" in triggerer_trouble(OfTriggerer([], status))  # type: ignore[arg-type]
-    assert triggerer_trouble(OfTriggerer([])) == ""  # type: ignore[arg-type]
+def test_a_missing_triggerer_is_reported(status: str | None):
+    assert "wait" in triggerer_trouble(FakeDeployment("", status))  # type: ignore[arg-type]
+    assert triggerer_trouble(FakeDeployment()) == ""  # type: ignore[arg-type]
 
 
 def test_a_blocked_loop_fails_a_check_and_a_busy_machine_does_not():
-    loop_is_free(OfTriggerer([BLOCKED.format("1.20")]))  # type: ignore[arg-type]
+    check_loop_was_free(FakeDeployment(BLOCKED.format("1.20")))  # type: ignore[arg-type]
     with pytest.raises(CheckFailed):
-        loop_is_free(OfTriggerer([BLOCKED.format("2.01")]))  # type: ignore[arg-type]
+        check_loop_was_free(FakeDeployment(BLOCKED.format("2.01")))  # type: ignore[arg-type]
 
 
 def test_every_mistake_that_is_named_is_known():
-    named = set(re.findall(r'mistake="([^"]+)"', STAGES)) | {mistake for _, mistake in LOGS if mistake}
+    code = "".join(file.read_text(encoding="utf-8") for file in (ROOT / "kata" / "live").glob("*.py"))
+    named = set(re.findall(r'mistake(?:=|": )"([^"]+)"', code)) | {sign["mistake"] for sign in SIGNS}
+    assert len(named) > 15
     assert named <= set(MISTAKES)
 
 
-def test_every_check_is_carried_out_and_every_one_that_is_carried_out_is_known():
-    carried_out = set(re.findall(r'card\.check\(([A-Z_]+), "(\w+)"', STAGES))
-    carried_out |= {("FAULTS", name) for name in re.findall(r'^    check\("(\w+)"', STAGES, re.MULTILINE)}
-    assert carried_out == {(part.id.upper(), name) for part in (*PARTS, FAULTS) for name, _ in part.checks}
+class First(Part):
+    """The first part."""
 
+    id = "first"
+    required = "three"
 
-def test_what_was_never_reached_counts_for_nothing():
-    card = Card(PARTS, lambda what: None)
-    assert card.check(LOADED, "imported", lambda: None)
+    def one(self) -> str:
+        """One passes."""
+        self.proof.drop("uploads/theirs.csv")
+        return "measured"
 
-    def fails() -> None:
+    def two(self) -> None:
+        """Two fails."""
         raise CheckFailed("GET", "no DAG", mistake="missing DAG")
 
-    assert not card.check(LOADED, "shown", fails)
-    grade = card.grade("solution")
-    assert not grade.succeeded
-    assert grade.first_failing is not None
-    assert grade.first_failing.step is LOADED
-    assert [each.waits_for for each in grade.steps if each.step in (DEFERRED, RESUMED)] == [LOADED, LOADED]
-    assert as_dict(grade)["points"] == 1
+    def three(self) -> None:
+        """Three fails, too, and is required."""
+        self.two()
+
+    def four(self) -> None:
+        """Four is not run."""
 
 
-def test_only_what_was_dropped_is_taken_away(tmp_path: Path):
+class Second(Part):
+    """The second part."""
+
+    id = "second"
+    after = ("first",)
+
+    def five(self) -> None:
+        """Five is not run, either."""
+
+
+def test_a_failed_check_ends_what_requires_it(tmp_path: Path):
     (tmp_path / "uploads").mkdir()
     (tmp_path / "uploads" / "mine.csv").write_text("mine")
-    with DroppedFiles(tmp_path) as files:
-        files.drop("uploads/theirs.csv")
-        assert (tmp_path / "uploads" / "theirs.csv").exists()
+    proof = Proof((First, Second), lambda what: None)
+    deployment = FakeDeployment()
+    deployment.data = tmp_path
+    proof.carry_out(deployment)  # type: ignore[arg-type]
+    results = as_dict(proof.grade("solution"))
+    assert [(test["name"], test["status"], test["kind"]) for test in results["tests"]] == [
+        ("first::one", "pass", None),
+        ("first::two", "fail", "wrong"),
+        ("first::three", "fail", "wrong"),
+        ("first::four", "error", "not_run"),
+        ("second::five", "error", "blocked"),
+    ]
+    assert [(step["title"], step["points"], step["waits_for"]) for step in results["steps"]] == [
+        ("The first part", 1, None),
+        ("The second part", 0, "first"),
+    ]
+    assert (results["tests"][0]["output"], results["tests"][1]["mistake"]) == ("measured", "missing DAG")
+    # Only the file that was dropped is removed.
     assert [file.name for file in (tmp_path / "uploads").iterdir()] == ["mine.csv"]
+
+
+def test_the_proof_has_a_sentence_for_every_check():
+    grade = Proof((*PARTS, Faults), print).grade("solution")
+    titles = [verdict.check.title for part in grade.steps for verdict in part.verdicts]
+    assert len(titles) == 26
+    assert all(re.fullmatch(r"[^\n]+\.", title) for title in titles)
 
 
 def test_dropped_files_never_overwrite_any(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
@@ -254,7 +262,7 @@ def test_without_an_airflow_the_ways_to_start_one_are_named(monkeypatch: pytest.
         running_airflow()
 
 
-def test_a_tree_that_does_not_parse_needs_no_airflow(tmp_path: Path):
+def test_a_file_that_does_not_parse_needs_no_airflow(tmp_path: Path):
     (tmp_path / "trigger_implementation_exercise.py").write_text("def (:\n")
     ended = kata("live", "--tree", str(tmp_path))
     assert ended.returncode == 1
@@ -262,13 +270,18 @@ def test_a_tree_that_does_not_parse_needs_no_airflow(tmp_path: Path):
     assert "starting" not in ended.stderr
 
 
-class OfApi:
-    """A stack's API with two runs that are not over."""
+class FakeApi:
+    """An API with a DAG that has no tasks yet, and with two runs that have not ended."""
 
     def __init__(self) -> None:
         self.failed: list[str] = []
 
+    def post(self, path: str, body: dict[str, Any]) -> dict[str, str]:
+        return {"dag_run_id": "manual__1"}
+
     def get(self, path: str, **query: Any) -> dict[str, Any]:
+        if path.endswith("/taskInstances"):
+            return {"task_instances": [], "total_entries": 0}
         assert query["state"] == ["queued", "running"]
         return {"dag_runs": [{"dag_id": "many_waits", "dag_run_id": f"manual__+{number}"} for number in (1, 2)]}
 
@@ -277,24 +290,15 @@ class OfApi:
         self.failed.append(path)
 
 
-class OfEmptyDag:
-    """An API with a DAG that has no tasks yet."""
-
-    def post(self, path: str, body: dict[str, Any]) -> dict[str, str]:
-        return {"dag_run_id": "manual__1"}
-
-    def get(self, path: str, **query: Any) -> dict[str, Any]:
-        return {"task_instances": [], "total_entries": 0}
-
-
 def test_a_task_that_is_not_written_yet_fails_its_check():
-    run = DagRun(OfEmptyDag(), "trigger_implementation_exercise")  # type: ignore[arg-type]
+    proof = Proof((First,), print)
+    proof.run = DagRun(FakeApi(), "trigger_implementation_exercise")  # type: ignore[arg-type]
     with pytest.raises(CheckFailed, match="there is no process_trigger_results"):
-        run.task("process_trigger_results")
+        proof.parts[0].task("process_trigger_results")
 
 
-def test_runs_that_are_not_over_are_ended_after_a_proof_on_a_shared_stack():
-    api = OfApi()
+def test_runs_that_have_not_ended_are_ended_after_a_proof_on_a_shared_stack():
+    api = FakeApi()
     assert active_runs(api)[0] == ("many_waits", "manual__+1")  # type: ignore[arg-type]
     end_active_runs(api)  # type: ignore[arg-type]
     assert api.failed == [f"/dags/many_waits/dagRuns/manual__%2B{number}" for number in (1, 2)]

@@ -1,25 +1,20 @@
-"""The pitfalls: each has a lesson and a part of the page, and one of them on a real Airflow."""
+"""The pitfalls: each has a lesson and a part of the page, and one of them runs on a real Airflow."""
 
 from __future__ import annotations
 
-import io
 import re
 import time
 from pathlib import Path
 
 import pytest
-from rich.console import Console
 from statsd import StatsClient
 
 from kata.core.errors import WrongUsage
 from kata.core.ports import LOOPBACK
-from kata.pitfalls import page
-from kata.pitfalls.command import list_pitfalls
-from kata.pitfalls.lab import Experiment, carry_out
+from kata.pitfalls import command
+from kata.pitfalls.catalog import LESSONS, PITFALLS, Pitfall, find_pitfall
+from kata.pitfalls.experiment import Experiment, Observation, carry_out
 from kata.pitfalls.metrics import received_metrics
-from kata.pitfalls.observation import Observation
-from kata.pitfalls.pitfall import LESSONS, PITFALLS, Pitfall, find_pitfall
-from kata.pitfalls.telling import told
 from quality.test_command_line import kata
 
 WRONG = Observation([(1.5, "wait", "deferred"), (4.0, "triggerer", "process has ended")], {"boom": 3}, {}, 1, (20, 0))
@@ -29,11 +24,9 @@ RIGHT = Observation(
 
 
 def test_all_are_listed():
-    console = Console(file=io.StringIO(), record=True, width=120)
-    list_pitfalls(console)
-    listed = console.export_text()
+    listed = kata("pitfall").stdout
     for pitfall in PITFALLS:
-        assert re.search(rf"{pitfall.name} +{re.escape(pitfall.title)}", listed)
+        assert re.search(rf"{pitfall.name} +{re.escape(pitfall.text()[0])}", listed)
 
 
 def test_an_unknown_one_is_refused_before_anything_is_started():
@@ -42,24 +35,17 @@ def test_an_unknown_one_is_refused_before_anything_is_started():
     assert kata("pitfall", "nowhere").returncode == 2
 
 
-def test_every_lesson_is_a_pitfall_of_two_ways():
-    lessons = {lesson.stem for lesson in LESSONS.glob("*.py")} - {"wait"}
-    assert lessons == {pitfall.name for pitfall in PITFALLS}
+def test_every_lesson_is_a_pitfall_with_two_dags():
+    assert {file.stem for file in LESSONS.glob("*.py")} - {"deferring_operator"} == {each.name for each in PITFALLS}
     for pitfall in PITFALLS:
-        text = pitfall.lesson.read_text(encoding="utf-8")
-        assert set(re.findall(r'DAG\("(\w+)"', text)) == {f"{pitfall.name}_wrong", f"{pitfall.name}_right"}
-        # Wrong ones name themselves in their class paths too, but for the one that is about that.
-        assert set(re.findall(r'"(\w+)\.[A-Z]\w+", \{', text)) == {pitfall.name}
+        code = pitfall.lesson.read_text(encoding="utf-8")
+        assert set(re.findall(r'DAG\("(\w+)"', code)) == {f"{pitfall.name}_wrong", f"{pitfall.name}_right"}
+        # The wrong triggers have literal class paths, too, except in the lesson that is about them.
+        assert set(re.findall(r'"(\w+)\.[A-Z]\w+", \{', code)) == {pitfall.name}
 
 
-def test_every_lesson_says_what_happens_and_how_to_fix_it():
-    for pitfall in PITFALLS:
-        assert "\n" not in pitfall.title
-        assert "\n\nThe fix: " in pitfall.story
-
-
-def test_what_was_seen_is_told_wrong_before_right():
-    assert told(Experiment(PITFALLS[0], WRONG, RIGHT, starts=2)) == [
+def test_an_experiment_is_shown_wrong_before_right():
+    assert Experiment(WRONG, RIGHT, starts=2).lines() == [
         "wrong",
         "    1.5 s  wait       deferred",
         "    4.0 s  triggerer  process has ended",
@@ -77,7 +63,7 @@ def test_what_was_seen_is_told_wrong_before_right():
     ]
 
 
-def test_what_airflow_sends_to_a_monitoring_is_received():
+def test_the_metrics_that_airflow_sends_are_received():
     with received_metrics() as metrics:
         port = int(metrics.settings["AIRFLOW__METRICS__STATSD_PORT"])
         statsd = StatsClient(host=LOOPBACK, port=port)
@@ -85,43 +71,40 @@ def test_what_airflow_sends_to_a_monitoring_is_received():
         statsd.gauge("triggers.running.a_host", 5)
         statsd.incr("triggers.failed", 2)
         statsd.incr("something.else")
+        statsd.timing("triggers.running", 1.5)
         statsd.incr("triggers.succeeded")
-        over = time.monotonic() + 30
-        while not metrics.counted()["triggers.succeeded"] and time.monotonic() < over:
+        deadline = time.monotonic() + 30
+        while not metrics.counted()["triggers.succeeded"] and time.monotonic() < deadline:
             time.sleep(0.01)
     assert +metrics.counted() == {"triggers.succeeded": 1, "triggers.failed": 2}
     assert metrics.running == 3
 
 
-def test_only_its_own_part_of_the_page_is_written_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(page, "PAGE", tmp_path / "page.md")
-    first, second = PITFALLS[:2]
-    page.PAGE.write_text(_empty(first) + _empty(second))
-    page.write_part(second, "Seen", ["one"])
-    page.write_part(second, "Seen", ["another"])
-    text = page.PAGE.read_text()
-    assert text.startswith(_empty(first))
-    assert (text.count(second.title), text.count("another"), text.count("one\n")) == (1, 1, 0)
-
-
-def _empty(pitfall: Pitfall) -> str:
-    return f"<!-- {pitfall.name}: begin -->\n<!-- {pitfall.name}: end -->\n"
+def test_only_its_own_part_of_the_page_is_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    page = tmp_path / "page.md"
+    monkeypatch.setattr(command, "PAGE", page)
+    first, second = (f"<!-- {each.name}: begin -->\n<!-- {each.name}: end -->\n" for each in PITFALLS[:2])
+    page.write_text(first + second)
+    command.write_part(PITFALLS[1], ["one"])
+    command.write_part(PITFALLS[1], ["another"])
+    text = page.read_text()
+    assert text.startswith(first)
+    assert (text.count(PITFALLS[1].text()[0]), text.count("another"), text.count("one\n")) == (1, 1, 0)
 
 
 @pytest.mark.parametrize("pitfall", PITFALLS, ids=lambda pitfall: pitfall.name)
-def test_the_page_says_what_the_lesson_says_and_shows_both(pitfall: Pitfall):
-    text = page.PAGE.read_text(encoding="utf-8")
-    begin, end = (text.index(f"<!-- {pitfall.name}: {mark} -->") for mark in ("begin", "end"))
-    part = text[begin:end]
-    assert f"## {pitfall.title}\n\n{pitfall.story}\n" in part, (
-        f"Write it anew: make pitfall NAME={pitfall.name} WRITE=1"
-    )
-    assert re.search(r"```text\nwrong\n.+\n\nright\n.+```", part, re.DOTALL)
+def test_the_page_has_the_text_of_the_lesson_and_shows_both(pitfall: Pitfall):
+    page = command.PAGE.read_text(encoding="utf-8")
+    begin, end = (page.index(f"<!-- {pitfall.name}: {mark} -->") for mark in ("begin", "end"))
+    title, story = pitfall.text()
+    assert "\n\nThe fix: " in story
+    assert f"## {title}\n\n{story}\n" in page[begin:end], f"Write it again: make pitfall NAME={pitfall.name} WRITE=1"
+    assert re.search(r"```text\nwrong\n.+\n\nright\n.+```", page[begin:end], re.DOTALL)
 
 
 def test_a_wrong_class_path_fails_on_a_real_airflow_and_the_right_one_does_not():
     experiment = carry_out(find_pitfall("class_path"), lambda what: None)
     assert [what for _, _, what in experiment.wrong.events] == ["deferred", "failed"]
-    assert any("Trigger failed to load code" in line for line in experiment.wrong.lines)
+    assert any("Trigger failed to load code" in line for line in experiment.wrong.log)
     assert [what for _, _, what in experiment.right.events] == ["deferred", "success"]
-    assert (experiment.right.returned, experiment.right.lines, experiment.starts) == ("there", {}, 0)
+    assert (experiment.right.returned, experiment.right.log, experiment.starts) == ("there", {}, 0)

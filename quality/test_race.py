@@ -14,11 +14,11 @@ from typing import Any
 import pytest
 from rich.console import Console
 
+from kata.core.dag_run import Task
 from kata.core.environment import child_environment
 from kata.core.errors import BrokenSetup, WrongUsage
 from kata.core.paths import ROOT, SOLUTION, STATE
 from kata.core.rest_api import ApiUnavailable, look_until
-from kata.live.dag_run import Task
 from lab.charts.drawing import draw
 from lab.race import command
 from lab.race.approach import APPROACHES, DEFERRABLE, ORDINARY_DAG, POKE, RESCHEDULE, Approach

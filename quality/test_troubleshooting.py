@@ -10,7 +10,7 @@ import pytest
 
 from kata.core.paths import ROOT
 from kata.grading.mistakes import MISTAKES
-from kata.live import diagnosis
+from kata.live.diagnosis import SIGNS
 
 PAGE = (ROOT / "docs" / "troubleshooting.md").read_text(encoding="utf-8")
 IN_BOLD = set(re.findall(r"\*\*([^*]+)\*\*", " ".join(PAGE.replace("\\_", "_").split())))
@@ -26,13 +26,14 @@ BY_STATE = {"waits in the worker", "never fires"}
 _SHORTEST = 5  # characters; what is shorter is in every message
 
 
-@pytest.mark.parametrize("sign", diagnosis._SIGNS, ids=lambda sign: sign.pattern)
-def test_every_sign_is_quoted(sign: diagnosis._Sign):
-    assert any(re.search(rf"^({sign.pattern})", text, re.MULTILINE) for text in (*FROM_LOGS, *IN_THE_TEXT))
+@pytest.mark.parametrize("sign", SIGNS, ids=lambda sign: sign["pattern"])
+def test_every_sign_is_quoted(sign: dict[str, str]):
+    pattern = sign["pattern"]
+    assert any(re.search(f"^({pattern})", text, re.MULTILINE) for text in (*FROM_LOGS, *IN_THE_TEXT))
 
 
 def test_the_names_of_the_mistakes_are_those_that_make_live_shows():
-    assert IN_BOLD & set(MISTAKES) == {sign.mistake for sign in diagnosis._SIGNS} | BY_STATE
+    assert IN_BOLD & set(MISTAKES) == {sign["mistake"] for sign in SIGNS} | BY_STATE
 
 
 @pytest.mark.parametrize("message", FROM_THE_KATA)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 import httpx
 
@@ -68,25 +68,38 @@ class AirflowApi:
             raise ApiUnavailable(f"{method} {self.address}/api/v2{path}: {error}") from error
 
 
-# Seconds. With a fixed beat all submissions could fall on the same moment of the scheduler's own, of a second.
+T = TypeVar("T")
+# Seconds. With a fixed interval, all submissions could coincide with the scheduler's own interval of a second.
 _LOOK_EVERY = (0.75, 1.25)
 
 
-def look_until(look: Callable[[], bool], seconds: float, every: tuple[float, float] = _LOOK_EVERY) -> bool:
-    """Look again and again until it is so, or the time is over; whether it was so.
+def look_until(
+    look: Callable[[], T],
+    seconds: float,
+    every: tuple[float, float] = _LOOK_EVERY,
+    is_done: Callable[[T], object] = bool,
+    while_waiting: Callable[[], object] = lambda: None,
+) -> T | None:
+    """Call a function until its result is accepted or the time is over; return its last result.
 
     An API that is too busy to answer is asked again.
 
-    :param every: seconds between two looks, at least and at most.
+    :param every: seconds between two calls, at least and at most.
+    :param is_done: whether a result is accepted.
+    :param while_waiting: called after each result that is not accepted, and each time the API does not answer.
+    :return: None if the API does not answer when the time is over.
     """
     over = time.monotonic() + seconds
     while True:
         began = time.monotonic()
+        result: T | None = None
         try:
-            if look():
-                return True
+            result = look()
+            if is_done(result):
+                return result
         except ApiUnavailable:
             pass
         if began >= over:
-            return False
+            return result
+        while_waiting()
         time.sleep(max(0.0, min(began + random.uniform(*every), over) - time.monotonic()))

@@ -1,83 +1,75 @@
-"""`make live`: the proof, on an Airflow of its own that is gone afterwards, or on the compose stack that runs."""
+"""`make live`: the proof, on an Airflow of its own that is gone afterwards, or on the running compose stack."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import datetime, timezone
 from pathlib import Path
 
 from rich.console import Console
+from rich.rule import Rule
+from rich.text import Text
 
 from kata.airflow.arriving_files import files_there
 from kata.airflow.compose import ComposeStack
 from kata.airflow.local_airflow import own_airflow
-from kata.core.console import Saying
+from kata.core.console import Saying, plain
+from kata.core.dag_run import active_runs, end_active_runs
+from kata.core.environment import airflow_version
 from kata.core.errors import WrongUsage
 from kata.core.paths import MODULE, shown
-from kata.core.submission import Problem, find_tree, read_module, tree_option
+from kata.core.submission import find_tree, read_module, show_problem, tree_option
 from kata.grading.results_file import check_results_file, write_results
+from kata.grading.scorecard import show_next, show_step, sum_of, table_of
 from kata.grading.verdict import Grade
-from kata.live.card import Card
-from kata.live.dag_run import active_runs, end_active_runs
-from kata.live.dropped_files import DroppedFiles
-from kata.live.parts import FAULTS, PARTS
-from kata.live.proof import prove
-from kata.live.scorecard import show_proof
-from kata.live.stages.faults import prove_faults
+from kata.live.faults import Faults, Survived
+from kata.live.parts import Deferred, Loaded, Resumed, TimedOut
+from kata.live.proof import Proof
 
-# A triggerer that is gone is missed after 30 seconds by default. Less time to wait, the same code.
-_SOONER = {
+PARTS = (Loaded, Deferred, Resumed, TimedOut, Survived)
+
+# By default, the health endpoint reports a dead triggerer after 30 seconds.
+_EARLY_HEALTH = {
     "AIRFLOW__TRIGGERER__JOB_HEARTBEAT_SEC": "2",
     "AIRFLOW__TRIGGERER__TRIGGERER_HEALTH_CHECK_THRESHOLD": "10",
 }
 
-Say = Callable[[str], None]
-
 
 def live(tree_name: str, stack: str, results: Path | None, console: Console, progress: Console) -> bool:
-    """Prove the tree and show what came out; whether it holds.
+    """Prove a submission and show the results; return whether it passes.
 
-    :param stack: "own" for an Airflow of its own, "compose" for the stack that runs, which also has faults injected.
+    :param stack: "own" for an Airflow of its own, "compose" for the running stack, which also has faults injected.
     :param results: file to write the results to, as JSON.
-    :raises WrongUsage: for a tree that is no folder, or a stack that is not ready for the proof.
+    :raises WrongUsage: if the submission is no folder, or the stack is not ready for the proof.
     :raises BrokenSetup: if Airflow or Docker does not do its part.
     """
     tree = find_tree(tree_name)
     if results is not None:
         check_results_file(results)
     _, problem = read_module(tree / f"{MODULE}.py")
-    if problem is not None:
-        grade = _not_proven(tree_name, problem)
-    else:
-        with Saying(progress) as say:
-            grade = (_on_own if stack == "own" else _on_compose)(tree_name, tree, say)
+    with Saying(progress) as say:
+        proof = Proof(PARTS if stack == "own" or problem else (*PARTS, Faults), say)
+        if problem is None and stack == "own":
+            with own_airflow(tree, say, **_EARLY_HEALTH) as airflow:
+                proof.carry_out(airflow)
+        elif problem is None:
+            _prove_on_compose(proof, tree, tree_name)
+    grade = proof.grade(tree_name, problem)
     if results is not None:
         write_results(grade, results)
-    stack_option = "" if stack == "own" else f" STACK={stack}"
-    show_proof(grade, f"make live{tree_option(tree_name)}{stack_option}", console)
+    show_proof(grade, f"make live{tree_option(tree_name)}{'' if stack == 'own' else f' STACK={stack}'}", console)
     return grade.succeeded
 
 
-def _on_own(tree_name: str, tree: Path, say: Say) -> Grade:
-    card = Card(PARTS, say)
-    with own_airflow(tree, say, **_SOONER) as airflow:
-        prove(airflow, DroppedFiles(airflow.data), card)
-        return card.grade(tree_name)
-
-
-def _on_compose(tree_name: str, tree: Path, say: Say) -> Grade:
+def _prove_on_compose(proof: Proof, tree: Path, tree_name: str) -> None:
     stack = ComposeStack(logs_since=datetime.now(timezone.utc))
     _check_ready(stack, tree, tree_name)
-    card = Card((*PARTS, FAULTS), say)
+    triggerers = len(stack.containers("triggerer"))
     try:
-        with DroppedFiles(stack.data) as files:
-            prove(stack, files, card)
-            if all(card.is_green(part) for part in PARTS):
-                prove_faults(stack, files, card)
-            return card.grade(tree_name)
+        proof.carry_out(stack)
     finally:
-        # Nobody else's: there were none when it began.
-        end_active_runs(stack.api)
+        stack.start("triggerer")
+        stack.scale("triggerer", triggerers)
+        end_active_runs(stack.api)  # the proof's own: there were none when it began
 
 
 def _check_ready(stack: ComposeStack, tree: Path, tree_name: str) -> None:
@@ -89,17 +81,28 @@ def _check_ready(stack: ComposeStack, tree: Path, tree_name: str) -> None:
     if stack.is_older_than_its_code:
         raise WrongUsage(f"{tree_name} was saved after the triggerer had imported it. Have it restarted: {start}")
     if active := active_runs(stack.api):
-        raise WrongUsage(
-            f"The proof needs the stack for itself, and a run of {active[0][0]} is not over. Let it end first."
-        )
+        raise WrongUsage(f"The proof needs the stack for itself. Wait for the end of the run of {active[0][0]}.")
     if there := files_there():
-        raise WrongUsage(
-            f"The waits of the proof would find files that are there already, such as {shown(there[0])}. Move the "
-            "uploads out of data/ first."
-        )
+        what = f"The waiting tasks would find existing files, such as {shown(there[0])}."
+        raise WrongUsage(f"{what} Move the uploads out of data/ first.")
 
 
-def _not_proven(tree_name: str, problem: Problem) -> Grade:
-    grade = Card(PARTS, lambda what: None).grade(tree_name)
-    grade.problem = problem
-    return grade
+def show_proof(grade: Grade, command: str, console: Console) -> None:
+    """Print what was proven, the first failure in full, and what to do next.
+
+    :param command: runs the proof again.
+    """
+    console.print(Text.assemble("\n ", plain(grade.tree, "bold"), f"  live on Airflow {airflow_version()}\n"))
+    console.print(table_of(grade), Rule(style="dim"), sum_of(grade), "", sep="\n")
+    option = tree_option(grade.tree)
+    if grade.problem is not None:
+        show_problem(grade.problem, console)
+        show_next(f"{grade.problem.todo} Then run", command, console)
+    elif grade.succeeded:
+        console.print(Text(" It works on a real scheduler, worker and triggerer.", "bold green"))
+        show_next("watch it yourself, and let it run", f"make up{option}", console)
+        show_next("the same without Docker", f"make standalone{option}", console)
+    elif grade.first_failing is not None:
+        show_step(grade.first_failing, console, printed_by="The log ends with")
+        show_next("fix it, and run the checks before the next proof", f"make grade{option}", console)
+        show_next("prove it again", command, console)

@@ -1,92 +1,194 @@
-"""The parts of the proof, and what is checked in each: known before anything runs."""
+"""The parts of the proof of the learner's DAG, from its import to its end."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import contextlib
+from collections.abc import Callable
+from typing import Any
 
-from kata.core.steps import Step
-from kata.grading.verdict import Check
+from kata.airflow.arriving_files import ORDERS, UPLOAD
+from kata.core.dag_run import DagRun, Task
+from kata.core.paths import MODULE
+from kata.grading.mistakes import NOT_DONE
+from kata.live.diagnosis import CheckFailed, check_loop_was_free
+from kata.live.proof import Part
 
-
-@dataclass(frozen=True)
-class Part(Step):
-    """A part of the proof: shown, counted and written down like a step of the exercise.
-
-    :param checks: a sentence for each, by name.
-    """
-
-    checks: tuple[tuple[str, str], ...] = ()
-
-    @property
-    def name(self) -> str:
-        return self.id.replace("_", " ").capitalize()
-
-    def check(self, name: str) -> Check:
-        return Check(id=f"{self.id}::{name}", title=dict(self.checks)[name], deadline=0.0)
+DAGS = (MODULE, "many_waits", "short_wait")
+TRIGGERS = {
+    "wait_for_upload": "airflow.providers.standard.triggers.file.FileTrigger",
+    "monitor_client_uploads": f"{MODULE}.MultiDirectoryTrigger",
+}
+_RESUMED_WITHIN = 90.0
+_TIMED_OUT_WITHIN = 75.0
 
 
-def _part(id: str, title: str, *checks: tuple[str, str], after: str = "") -> Part:
-    return Part(id, title, len(checks), test_file="", depends_on=(after,) if after else (), checks=checks)
+class Loaded(Part):
+    """Airflow loads the file."""
+
+    id = "loaded"
+
+    def imported(self) -> None:
+        """The DAG processor imports the file without an error."""
+        api = self.deployment.api
+        errors, _ = self.poll(
+            lambda: (api.import_errors(), api.dag_ids()), lambda seen: seen[0] or seen[1] >= set(DAGS), 60.0
+        )
+        # The learner's own file first: its errors also fail the DAGs that import it.
+        for file, trace in sorted(errors.items(), key=lambda each: MODULE not in each[0]):
+            lines = trace.strip().splitlines()
+            mistake = NOT_DONE if lines[-1].startswith("NotImplementedError") else ""
+            places = [line.strip() for line in lines if line.strip().startswith("File ")]
+            error = places[-1] if places else ""
+            if mistake and MODULE not in file:
+                error = "Its waiting tasks use your sensor, which comes with Step 4."
+            raise CheckFailed(f"import of {file}", lines[-1], mistake, error, "\n".join(lines[-8:]))
+
+    def shown(self) -> None:
+        """Airflow shows the DAG."""
+        existing = self.deployment.api.dag_ids()
+        if missing := [dag_id for dag_id in DAGS if dag_id not in existing]:
+            raise CheckFailed("GET /api/v2/dags", f"no DAG {', '.join(missing)}", mistake="missing DAG")
 
 
-LOADED = _part(
-    "loaded",
-    "Airflow takes the file",
-    ("imported", "The DAG processor imports the file without an error."),
-    ("shown", "Airflow shows the DAG."),
-)
-DEFERRED = _part(
-    "deferred",
-    "Both waits leave their slot",
-    ("directories", "set_up_directories succeeds and has made the directories."),
-    ("upload", "wait_for_upload is deferred to a FileTrigger."),
-    ("clients", "monitor_client_uploads is deferred to the MultiDirectoryTrigger."),
-    ("watched", "The triggerer has taken both triggers up."),
-    ("no_slot", "No worker slot is held while they wait."),
-    after="loaded",
-)
-RESUMED = _part(
-    "resumed",
-    "A file brings each wait back",
-    ("upload", "wait_for_upload succeeds after its file has arrived."),
-    ("clients", "monitor_client_uploads succeeds, and its result names the file that has arrived."),
-    ("processed", "process_trigger_results returns that file as valid, with its rows."),
-    ("report", "generate_trigger_report has written the report."),
-    ("all", "Every task of the run succeeds, and so does the run."),
-    ("not_blocked", "No trigger has blocked the event loop that all triggers share."),
-    after="deferred",
-)
-TIMED_OUT = _part(
-    "timed_out",
-    "A wait without a file ends",
-    ("failed", "After its timeout of 10 seconds the task fails."),
-    ("sensor_timeout", "It fails with AirflowSensorTimeout, and is not tried again."),
-    ("callback", "handle_trigger_failure logs one line at ERROR that names the task."),
-    after="loaded",
-)
-SURVIVED = _part(
-    "survived",
-    "A wait outlives its triggerer",
-    ("deferred", "Several waits of five directories each are deferred at once and hold no slot."),
-    ("health", "With the triggerer killed, the health endpoint says so."),
-    ("nothing_lost", "While it is gone files arrive; nothing fails, nothing comes back."),
-    ("once", "A new triggerer ends every wait, each exactly once."),
-    after="resumed",
-)
+class Deferred(Part):
+    """Both waiting tasks free their slot."""
 
-PARTS = (LOADED, DEFERRED, RESUMED, TIMED_OUT, SURVIVED)
+    id = "deferred"
+    after = ("loaded",)
+    required = "directories"
 
-FAULTS = _part(
-    "faults",
-    "Nothing is lost when a part fails",
-    ("worker", "Worker killed, files arrive, worker started: every wait ends, once."),
-    ("redis", "Redis restarted as files arrive: every wait ends, once."),
-    ("postgres", "PostgreSQL restarted while waits are deferred: every wait ends, once."),
-    (
-        "postgres_back",
-        "PostgreSQL restarted as files arrive: every wait ends, once; what was being started is retried.",
-    ),
-    ("hundred", "100 waits of five directories each are deferred at once, over two triggerers, and hold no slot."),
-    ("triggerer", "One of two triggerers killed: the other ends all 100 waits, each once."),
-    after="resumed",
-)
+    def directories(self) -> None:
+        """set_up_directories succeeds and has created the directories."""
+        self.proof.short_wait = DagRun(self.deployment.api, "short_wait")
+        self.proof.run = DagRun(self.deployment.api, MODULE)
+        self.expect_state("set_up_directories", "success", 60.0)
+        for client in range(1, 6):
+            if not (self.deployment.data / "uploads" / f"client_{client}").is_dir():
+                got = f"no directory uploads/client_{client}"
+                raise CheckFailed("set_up_directories", got, mistake="directory not created")
+
+    def upload(self) -> None:
+        """wait_for_upload is deferred to a FileTrigger."""
+        self._expect_deferred("wait_for_upload")
+
+    def clients(self) -> None:
+        """monitor_client_uploads is deferred to the MultiDirectoryTrigger."""
+        self._expect_deferred("monitor_client_uploads")
+
+    def _expect_deferred(self, task_id: str) -> None:
+        task = self.expect_state(task_id, "deferred", 40.0)
+        if task.trigger != TRIGGERS[task_id]:
+            # Why the other trigger was used may be in the log of the task when it has ended.
+            ended = self.poll(lambda: self.task(task_id), lambda task: task.has_ended, 10.0)
+            raise self.failure(ended, f"it is deferred to {task.trigger}, not to {TRIGGERS[task_id]}")
+
+    def watched(self) -> None:
+        """The triggerer runs both triggers."""
+
+        def waiting_tasks() -> list[Task]:
+            return [task for task in self.proof.run.tasks() if task.task_id in TRIGGERS]
+
+        for task in self.poll(waiting_tasks, lambda tasks: all(task.is_watched for task in tasks), 30.0):
+            if not task.is_watched:
+                raise self.failure(task, f"its state is {task.state}, with no triggerer")
+
+    def no_slot(self) -> None:
+        """No worker slot is held while they wait."""
+        self.expect_free_slots()
+
+
+class Resumed(Part):
+    """A file resumes each waiting task."""
+
+    id = "resumed"
+    after = ("deferred",)
+    required = "clients"
+
+    def upload(self) -> None:
+        """wait_for_upload succeeds after its file has arrived."""
+        self.proof.drop(UPLOAD, ORDERS)
+        self.expect_state("wait_for_upload", "success", _RESUMED_WITHIN)
+
+    def clients(self) -> None:
+        """monitor_client_uploads succeeds, and its result names the file that has arrived."""
+        self._expect_result(
+            "monitor_client_uploads",
+            _RESUMED_WITHIN,
+            lambda result: result["path"].endswith(ORDERS),
+            mistake="event not passed on",
+        )
+
+    def processed(self) -> None:
+        """process_trigger_results returns that file as valid, with its rows."""
+
+        def is_valid(result: Any) -> bool:
+            return [(each["path"].endswith(ORDERS), each["rows"]) for each in result["valid"]] == [(True, 2)]
+
+        self._expect_result("process_trigger_results", 60.0, is_valid)
+
+    def _expect_result(self, task_id: str, seconds: float, is_right: Callable[[Any], bool], mistake: str = "") -> None:
+        self.expect_state(task_id, "success", seconds)
+        result = self.proof.run.returned(task_id)
+        with contextlib.suppress(AttributeError, KeyError, TypeError):
+            if is_right(result):
+                return
+        raise CheckFailed(f"the XCom of {task_id}", repr(result), mistake=mistake)
+
+    def report(self) -> None:
+        """generate_trigger_report has written the report."""
+        self.expect_state("generate_trigger_report", "success", 60.0)
+        report = self.deployment.data / "monitoring" / "trigger_report.html"
+        if not report.is_file() or self.proof.run.run_id not in report.read_text(encoding="utf-8", errors="replace"):
+            raise CheckFailed("generate_trigger_report", f"no report of this run in {report}", mistake="no report")
+
+    def all(self) -> None:
+        """Every task of the run succeeds, and so does the run."""
+        state = self.poll(self.proof.run.state, lambda state: state in ("success", "failed"), 60.0)
+        for task in self.proof.run.tasks():
+            if task.state != "success":
+                raise self.failure(task, f"its state is {task.state or 'none'}, not success")
+        if state != "success":
+            raise CheckFailed("the run of the DAG", f"its state is {state}, not success")
+
+    def not_blocked(self) -> None:
+        """No trigger has blocked the event loop that all triggers share."""
+        check_loop_was_free(self.deployment)
+
+
+class TimedOut(Part):
+    """A waiting task without a file times out."""
+
+    id = "timed_out"
+    after = ("loaded",)
+    required = "failed"
+
+    def failed(self) -> None:
+        """After its timeout of 10 seconds the task fails."""
+        self.proof.run = self.proof.short_wait
+        task = self.poll(lambda: self.task("wait"), lambda task: task.has_ended, _TIMED_OUT_WITHIN)
+        if task.state == "success":
+            raise CheckFailed("waiting for a file that never arrives", "it succeeds")
+        if not task.has_ended:
+            raise self._failure(task, f"{task.state} after {_TIMED_OUT_WITHIN:.0f} seconds")
+
+    def sensor_timeout(self) -> None:
+        """It fails with AirflowSensorTimeout, and is not retried."""
+        task = self.task("wait")
+        details = [entry.get("error_detail") or [] for entry in self.proof.run.log(task)]
+        errors = [each["exc_type"] for detail in details for each in detail]
+        if "AirflowSensorTimeout" not in errors:
+            raise self._failure(task, f"it fails with {' from '.join(errors) or 'nothing'}")
+        if task.state != "failed" or task.try_number > 1:
+            raise self._failure(task, f"its state is {task.state}: it is retried")
+
+    def callback(self) -> None:
+        """handle_trigger_failure logs one line at ERROR that names the task."""
+        entries = [each for each in self.proof.run.log(self.task("wait")) if each.get("level") == "error"]
+        logged = [str(each["event"]) for each in entries if MODULE in str(each.get("filename"))]
+        if len(logged) != 1 or "wait" not in logged[0]:
+            called = "on_failure_callback=handle_trigger_failure"
+            got = f"{len(logged)} lines at ERROR in the log of the task"
+            raise CheckFailed(called, got, mistake="not exactly one record at ERROR", printed="\n".join(logged))
+
+    def _failure(self, task: Task, got: str) -> CheckFailed:
+        return self.failure(task, got, called="waiting with a timeout of 10 seconds")

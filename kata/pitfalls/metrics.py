@@ -1,7 +1,8 @@
-"""The metrics that Airflow sends while a pitfall is looked at, as a monitoring would get them."""
+"""The metrics that Airflow sends, received as a StatsD server receives them."""
 
 from __future__ import annotations
 
+import re
 import threading
 from collections import Counter
 from collections.abc import Iterator
@@ -17,10 +18,10 @@ _GAUGE = "triggers.running"
 
 @dataclass
 class Metrics:
-    """What has come so far.
+    """The metrics that were received so far.
 
-    :param settings: environment variables that have Airflow send it here.
-    :ivar running: how many triggers the triggerer said last that it runs.
+    :param settings: environment variables that make Airflow send its metrics here.
+    :ivar running: the number of triggers that the triggerer runs, as it last reported.
     """
 
     settings: dict[str, str]
@@ -28,32 +29,25 @@ class Metrics:
     _counts: Counter[str] = field(default_factory=Counter)
 
     def counted(self) -> Counter[str]:
-        """How often the triggerer has raised each of its counters, by their names."""
+        """Return how often the triggerer has raised each of its counters, by their names."""
         return Counter({name: self._counts[name] for name in _COUNTERS})
 
-    def take(self, datagram: bytes) -> None:
-        """Lines of `name:value|kind`, of which kind "c" is a counter and "g" a gauge."""
-        for line in datagram.decode("utf-8", "replace").splitlines():
-            name, _, told = line.partition(":")
-            value, _, kind = told.partition("|")
-            if kind.startswith("c"):
+    def receive(self, datagram: bytes) -> None:
+        """Read lines of `name:value|kind`: kind "c" is a counter, "g" a gauge."""
+        text = datagram.decode("utf-8", "replace")
+        for name, value, kind in re.findall(r"^([^:\n]+):(\d+)\|([cg])", text, re.MULTILINE):
+            if kind == "c":
                 self._counts[name] += int(value)
-            elif kind == "g" and name == _GAUGE:
+            elif name == _GAUGE:
                 self.running = int(value)
 
 
 @contextmanager
 def received_metrics() -> Iterator[Metrics]:
-    """Listen on loopback as a StatsD server does."""
-    with UDPServer((LOOPBACK, 0), lambda request, *_: metrics.take(request[0])) as server:  # type: ignore[arg-type]
-        metrics = Metrics(
-            {
-                "AIRFLOW__METRICS__STATSD_ON": "True",
-                "AIRFLOW__METRICS__STATSD_HOST": LOOPBACK,
-                "AIRFLOW__METRICS__STATSD_PORT": str(server.server_address[1]),
-                "AIRFLOW__METRICS__STATSD_PREFIX": "",
-            }
-        )
+    """Listen on loopback until the end of the `with` block."""
+    with UDPServer((LOOPBACK, 0), lambda request, *_: metrics.receive(request[0])) as server:  # type: ignore[arg-type]
+        settings = {"ON": "True", "HOST": LOOPBACK, "PORT": str(server.server_address[1]), "PREFIX": ""}
+        metrics = Metrics({f"AIRFLOW__METRICS__STATSD_{name}": value for name, value in settings.items()})
         threading.Thread(target=server.serve_forever, daemon=True).start()
         try:
             yield metrics

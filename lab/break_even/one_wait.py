@@ -11,7 +11,6 @@ from kata.airflow.arriving_files import drop
 from kata.airflow.local_airflow import LocalAirflow
 from kata.core.errors import BrokenSetup
 from kata.core.rest_api import look_until
-from kata.live.dag_run import DagRun, Task
 from lab.race.component_usage import WORKERS, ComponentUsage
 from lab.race.figures import slot_seconds
 from lab.race.sample import Sample

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from kata.live.dag_run import Task
+from kata.core.dag_run import Task
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from kata.airflow.arriving_files import drop
 from kata.airflow.local_airflow import LocalAirflow
-from kata.live.dag_run import DagRun, Task
+from kata.core.dag_run import DagRun, Task
 from lab.race.approach import Approach
 
 

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 from kata.airflow.local_airflow import LocalAirflow
 from kata.core.rest_api import look_until
-from kata.live.dag_run import Task, end_active_runs
 from lab.race.approach import Approach
 from lab.race.file_waits import FileWaits
 from lab.race.ordinary_tasks import OrdinaryTask, OrdinaryTasks

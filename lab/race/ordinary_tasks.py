@@ -9,8 +9,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from kata.core.dag_run import DagRun, seconds_of, task_instances
 from kata.core.rest_api import AirflowApi, ApiUnavailable
-from kata.live.dag_run import DagRun, seconds_of, task_instances
 from lab.race.approach import ORDINARY_DAG
 
 _EVERY = 4.0  # seconds

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from kata.live.dag_run import Task
+from kata.core.dag_run import Task
 from lab.race.approach import Approach
 from lab.race.component_usage import ComponentUsage
 from lab.race.database_commits import DatabaseCommits

@@ -11,15 +11,14 @@ import sys
 
 from rich.console import Console
 
-from kata.airflow.arriving_files import ORDERS, UPLOAD
+from kata.airflow.arriving_files import ORDERS, UPLOAD, drop
 from kata.airflow.local_airflow import LocalAirflow, own_airflow
 from kata.core.console import Saying
+from kata.core.dag_run import DagRun
 from kata.core.errors import BrokenSetup
 from kata.core.paths import MODULE, ROOT, SOLUTION, shown
-from kata.live.dag_run import DagRun
-from kata.live.dropped_files import DroppedFiles
-from kata.live.patience import wait_for
-from kata.live.stages.deferred import TRIGGERS
+from kata.core.rest_api import look_until
+from kata.live.parts import TRIGGERS
 
 PICTURES = ROOT / "docs" / "pictures"
 WIDTH = 1280  # pixels
@@ -54,24 +53,23 @@ def _chromium(*arguments: str) -> str:
 
 def take_all(airflow: LocalAirflow, say: Saying) -> None:
     """Run the DAG, and take a picture of each of its moments."""
-    wait_for(airflow, airflow.api.dag_ids, lambda dags: MODULE in dags, _TIMEOUT)
+    look_until(lambda: MODULE in airflow.api.dag_ids(), _TIMEOUT)
     run = DagRun(airflow.api, MODULE)
     say("waiting for both tasks to be deferred")
 
     def deferred() -> set[str]:
         return {task.task_id for task in run.tasks() if task.state == "deferred" and task.is_watched}
 
-    wait_for(airflow, deferred, lambda tasks: tasks == set(TRIGGERS), _TIMEOUT)
+    look_until(lambda: deferred() == set(TRIGGERS), _TIMEOUT)
     url = f"{airflow.address}/dags/{MODULE}/runs/{run.run_id}"
     say("taking the pictures of the deferred tasks")
     take(url, "deferred", (*TRIGGERS, "Deferred"), 850)
     of_trigger = (TRIGGERS["monitor_client_uploads"], "Trigger class")
     take(f"{url}/tasks/monitor_client_uploads/details", "trigger", of_trigger, 640)
-    with DroppedFiles(airflow.data) as files:
-        for name in (UPLOAD, ORDERS):
-            files.drop(name)
-        say("waiting for the run to end")
-        wait_for(airflow, run.state, lambda state: state == "success", _TIMEOUT)
+    for name in (UPLOAD, ORDERS):
+        drop(airflow.data / name)
+    say("waiting for the run to end")
+    look_until(lambda: run.state() == "success", _TIMEOUT)
     take(url, "finished", ("generate_trigger_report", "Success"), 560)
 
 

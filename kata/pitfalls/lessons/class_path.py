@@ -9,37 +9,29 @@ The fix: write the path as a literal string, and put the module where the trigge
 `plugins/`, on the `PYTHONPATH`.
 """
 
-from __future__ import annotations
-
 import asyncio
-from collections.abc import AsyncIterator
-from typing import Any
 
 from airflow.sdk import DAG
 from airflow.triggers.base import BaseTrigger, TriggerEvent
-from wait import Wait
+from deferring_operator import DeferringOperator
 
 
 class Wrong(BaseTrigger):
-    def serialize(self) -> tuple[str, dict[str, Any]]:
+    def serialize(self):
         return f"{type(self).__module__}.{type(self).__qualname__}", {}
 
-    async def run(self) -> AsyncIterator[TriggerEvent]:
+    async def run(self):
         await asyncio.sleep(3)
         yield TriggerEvent("there")
 
 
-class Right(BaseTrigger):
-    def serialize(self) -> tuple[str, dict[str, Any]]:
+class Right(Wrong):
+    def serialize(self):
         return "class_path.Right", {}
-
-    async def run(self) -> AsyncIterator[TriggerEvent]:
-        await asyncio.sleep(3)
-        yield TriggerEvent("there")
 
 
 with DAG("class_path_wrong", schedule=None):
-    Wait(task_id="wait", trigger=Wrong())
+    DeferringOperator(task_id="wait", trigger=Wrong())
 
 with DAG("class_path_right", schedule=None):
-    Wait(task_id="wait", trigger=Right())
+    DeferringOperator(task_id="wait", trigger=Right())

@@ -7,36 +7,32 @@ explain the error, is never called.
 The fix: catch the exception, yield an error event, and let the operator raise.
 """
 
-from __future__ import annotations
-
 import asyncio
-from collections.abc import AsyncIterator
-from typing import Any
 
-from airflow.sdk import DAG, Context
+from airflow.sdk import DAG
 from airflow.sdk.exceptions import AirflowException
 from airflow.triggers.base import BaseTrigger, TriggerEvent
-from wait import Wait
+from deferring_operator import DeferringOperator
 
 
-async def ask() -> str:
+async def ask():
     await asyncio.sleep(3)
     raise PermissionError("the token has expired")
 
 
 class Wrong(BaseTrigger):
-    def serialize(self) -> tuple[str, dict[str, Any]]:
+    def serialize(self):
         return "missing_error_handling.Wrong", {}
 
-    async def run(self) -> AsyncIterator[TriggerEvent]:
+    async def run(self):
         yield TriggerEvent({"status": "success", "answer": await ask()})
 
 
 class Right(BaseTrigger):
-    def serialize(self) -> tuple[str, dict[str, Any]]:
+    def serialize(self):
         return "missing_error_handling.Right", {}
 
-    async def run(self) -> AsyncIterator[TriggerEvent]:
+    async def run(self):
         try:
             event = {"status": "success", "answer": await ask()}
         except Exception as error:
@@ -44,8 +40,8 @@ class Right(BaseTrigger):
         yield TriggerEvent(event)
 
 
-class WaitForAnswer(Wait):
-    def execute_complete(self, context: Context, event: dict[str, str]) -> str:
+class WaitForAnswer(DeferringOperator):
+    def execute_complete(self, context, event):
         if event["status"] != "success":
             raise AirflowException(f"The partner was not asked, {event['message']}: renew it and clear this task.")
         return event["answer"]

@@ -8,40 +8,33 @@ task is deferred by a worker.
 The fix: `self.defer(..., timeout=timedelta(seconds=self.timeout))`.
 """
 
-from __future__ import annotations
-
 import asyncio
-from collections.abc import AsyncIterator
 from datetime import timedelta
-from typing import Any
 
-from airflow.sdk import DAG, BaseSensorOperator, Context
+from airflow.sdk import DAG, BaseSensorOperator
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 
 class Never(BaseTrigger):
-    def serialize(self) -> tuple[str, dict[str, Any]]:
+    def serialize(self):
         return "no_timeout.Never", {}
 
-    async def run(self) -> AsyncIterator[TriggerEvent]:
+    async def run(self):
         await asyncio.sleep(3600)
         yield TriggerEvent("an hour later")
 
 
 class Wrong(BaseSensorOperator):
-    def execute(self, context: Context) -> None:
+    def execute(self, context):
         self.defer(trigger=Never(), method_name="execute_complete")
 
-    def execute_complete(self, context: Context, event: str) -> str:
+    def execute_complete(self, context, event):
         return event
 
 
-class Right(BaseSensorOperator):
-    def execute(self, context: Context) -> None:
+class Right(Wrong):
+    def execute(self, context):
         self.defer(trigger=Never(), method_name="execute_complete", timeout=timedelta(seconds=self.timeout))
-
-    def execute_complete(self, context: Context, event: str) -> str:
-        return event
 
 
 with DAG("no_timeout_wrong", schedule=None):

@@ -7,51 +7,46 @@ file descriptor left. Then no trigger can open anything.
 The fix: `async with`, or `finally`. Both also close if the trigger is cancelled.
 """
 
-from __future__ import annotations
-
 import asyncio
 import os
-from collections.abc import AsyncIterator
-from typing import Any
 from urllib.parse import urlsplit
 
 from airflow.sdk import DAG
 from airflow.triggers.base import BaseTrigger, TriggerEvent
-from wait import Wait
+from deferring_operator import DeferringOperator
 
-API = urlsplit(os.environ.get("AIRFLOW__API__BASE_URL", ""))  # whatever takes a connection
-
-OPEN: list[asyncio.StreamWriter] = []  # for the next look, which never asks for them
+API = urlsplit(os.environ.get("AIRFLOW__API__BASE_URL", ""))  # any server that accepts connections
+OPEN = []  # stored for the next check, which never uses them
 
 
 class Wrong(BaseTrigger):
-    def serialize(self) -> tuple[str, dict[str, Any]]:
+    def serialize(self):
         return "resource_leak.Wrong", {}
 
-    async def run(self) -> AsyncIterator[TriggerEvent]:
+    async def run(self):
         for _ in range(100):
             _, writer = await asyncio.open_connection(API.hostname, API.port)
             OPEN.append(writer)
             await asyncio.sleep(0.1)
-        yield TriggerEvent("looked 100 times")
+        yield TriggerEvent("checked 100 times")
 
 
 class Right(BaseTrigger):
-    def serialize(self) -> tuple[str, dict[str, Any]]:
+    def serialize(self):
         return "resource_leak.Right", {}
 
-    async def run(self) -> AsyncIterator[TriggerEvent]:
+    async def run(self):
         for _ in range(100):
             _, writer = await asyncio.open_connection(API.hostname, API.port)
             try:
                 await asyncio.sleep(0.1)
             finally:
                 writer.close()
-        yield TriggerEvent("looked 100 times")
+        yield TriggerEvent("checked 100 times")
 
 
 with DAG("resource_leak_wrong", schedule=None):
-    Wait(task_id="wait", trigger=Wrong())
+    DeferringOperator(task_id="wait", trigger=Wrong())
 
 with DAG("resource_leak_right", schedule=None):
-    Wait(task_id="wait", trigger=Right())
+    DeferringOperator(task_id="wait", trigger=Right())

@@ -9,47 +9,43 @@ The fix: `except Exception`, which does not catch a cancellation; never `except 
 the cleanup in `finally`.
 """
 
-from __future__ import annotations
-
 import asyncio
-from collections.abc import AsyncIterator
-from typing import Any
 
 from airflow.sdk import DAG
 from airflow.triggers.base import BaseTrigger, TriggerEvent
-from wait import Wait
+from deferring_operator import DeferringOperator
 
 
 class Wrong(BaseTrigger):
-    def serialize(self) -> tuple[str, dict[str, Any]]:
+    def serialize(self):
         return "swallowed_cancellation.Wrong", {}
 
-    async def run(self) -> AsyncIterator[TriggerEvent]:
+    async def run(self):
         while True:
             try:
                 await asyncio.sleep(2)
                 self.log.info("Nothing there yet")
             except BaseException as error:
-                self.log.info("Looking on after %r", error)
+                self.log.info("Continuing after %r", error)
         yield TriggerEvent("never")
 
 
 class Right(BaseTrigger):
-    def serialize(self) -> tuple[str, dict[str, Any]]:
+    def serialize(self):
         return "swallowed_cancellation.Right", {}
 
-    async def run(self) -> AsyncIterator[TriggerEvent]:
+    async def run(self):
         while True:
             try:
                 await asyncio.sleep(2)
                 self.log.info("Nothing there yet")
             except Exception as error:
-                self.log.info("Looking on after %r", error)
+                self.log.info("Continuing after %r", error)
         yield TriggerEvent("never")
 
 
 with DAG("swallowed_cancellation_wrong", schedule=None):
-    Wait(task_id="wait", trigger=Wrong(), patience=5)
+    DeferringOperator(task_id="wait", trigger=Wrong(), seconds=5)
 
 with DAG("swallowed_cancellation_right", schedule=None):
-    Wait(task_id="wait", trigger=Right(), patience=5)
+    DeferringOperator(task_id="wait", trigger=Right(), seconds=5)

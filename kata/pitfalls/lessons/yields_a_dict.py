@@ -7,37 +7,33 @@ next triggerer takes the same trigger, and stops as well.
 The fix: `yield TriggerEvent(...)`. To recover, fail the task, and start the triggerer until it keeps running.
 """
 
-from __future__ import annotations
-
 import asyncio
-from collections.abc import AsyncIterator
-from typing import Any
 
 from airflow.sdk import DAG
 from airflow.triggers.base import BaseTrigger, TriggerEvent
-from wait import Wait
+from deferring_operator import DeferringOperator
 
 
 class Wrong(BaseTrigger):
-    def serialize(self) -> tuple[str, dict[str, Any]]:
+    def serialize(self):
         return "yields_a_dict.Wrong", {}
 
-    async def run(self) -> AsyncIterator[TriggerEvent]:
+    async def run(self):
         await asyncio.sleep(3)
         yield {"status": "success"}
 
 
 class Right(BaseTrigger):
-    def serialize(self) -> tuple[str, dict[str, Any]]:
+    def serialize(self):
         return "yields_a_dict.Right", {}
 
-    async def run(self) -> AsyncIterator[TriggerEvent]:
+    async def run(self):
         await asyncio.sleep(3)
         yield TriggerEvent({"status": "success"})
 
 
 with DAG("yields_a_dict_wrong", schedule=None):
-    Wait(task_id="wait", trigger=Wrong())
+    DeferringOperator(task_id="wait", trigger=Wrong())
 
 with DAG("yields_a_dict_right", schedule=None):
-    Wait(task_id="wait", trigger=Right())
+    DeferringOperator(task_id="wait", trigger=Right())

@@ -1,1 +1,0 @@
-"""The proof, a file a part."""
