@@ -10,7 +10,7 @@ import sys
 from kata.core.files import write_between_marks
 from kata.core.paths import ROOT
 from kata.core.steps import STEPS, Step, find_step
-from quality.measured_table import markdown
+from lab.tables import markdown
 
 README = ROOT / "README.md"
 

@@ -17,46 +17,36 @@ def draw(race: dict[str, Any]) -> Figure:
 
     :param race: the contents of race.json.
     """
-    approaches = list(race["approaches"].values())
+    waits, slots, approaches = race["waits"], race["slots"], list(race["approaches"].values())
     figure = new_figure(
         WIDTH,
         HEIGHT,
-        f"{race['waits']} waiting tasks on {race['slots']} worker slots",
-        "Shaded: from when no more task can start until the files arrive. Grey: held by other tasks. Dashed: all there are.\n"
+        f"{waits} waiting tasks on {slots} worker slots",
+        "Shaded: no more task can start, until the files arrive. Grey: slots of other tasks. Dashed: the maximum.\n"
         f"Measured on {race['date']}: Airflow {race['airflow']} with LocalExecutor and SQLite, {race['cores']} cores; "
         f"a sensor checks every {race['interval_seconds']:g} s",
     )
-    grid = figure.add_gridspec(3, len(approaches), height_ratios=(1.25, 1, 1.1))
-    # The same seconds for all, so that they can be compared; 0 is when the files arrive.
-    begin = min(-approach["files_seconds"] for approach in approaches)
-    end = max(approach["over_seconds"] - approach["files_seconds"] for approach in approaches)
-    for column, approach in enumerate(approaches):
-        watched, held = figure.add_subplot(grid[0, column]), figure.add_subplot(grid[1, column])
-        _draw_watched(watched, race, approach)
-        _draw_held(held, race, approach)
+    top, bottom = figure.subfigures(2, 1, height_ratios=(2.2, 1.1))
+    panels = top.subplots(2, len(approaches), sharex=True, sharey="row", squeeze=False, height_ratios=(1.25, 1))
+    for (watched, held), approach in zip(panels.T, approaches, strict=True):
+        watched.set_title(approach["title"])
+        _draw_watched(watched, waits, approach)
+        _draw_held(held, slots, approach)
         for axes in (watched, held):
-            axes.set_xlim(begin, end)
-            shaded = approach["steady_seconds"] - approach["files_seconds"]
-            axes.axvspan(shaded, 0, color=INK, alpha=0.08, zorder=-1, linewidth=0)
+            axes.axvspan(
+                approach["steady_seconds"] - approach["files_seconds"], 0, color=INK, alpha=0.08, zorder=-1, linewidth=0
+            )
             axes.axvline(0, color=INK, linewidth=1)
-            if column:
-                axes.set_yticklabels([])
-        watched.set_xticklabels([])
-        if not column:
-            watched.set_ylabel("waiting tasks watched")
-            held.set_ylabel("worker slots held")
-            held.set_xlabel("seconds, 0: files arrive")
-    _draw_ordinary(figure.add_subplot(grid[2, :]), race, approaches)
+            axes.yaxis.set_major_locator(MaxNLocator(5, integer=True))
+    panels[0][0].set(ylim=(0, waits * 1.12), ylabel="waiting tasks watched")
+    panels[1][0].set(ylim=(0, slots * 1.3), ylabel="worker slots held", xlabel="seconds, 0: files arrive")
+    _draw_ordinary(bottom.subplots(), race, approaches)
     return figure
 
 
-def _draw_watched(axes: Axes, race: dict[str, Any], approach: dict[str, Any]) -> None:
-    waits, samples = race["waits"], approach["samples"]
-    axes.set_title(approach["title"])
-    axes.fill_between(_seconds(approach), samples["watched"], step="post", color=BLUE, linewidth=0)
+def _draw_watched(axes: Axes, waits: int, approach: dict[str, Any]) -> None:
+    axes.fill_between(_seconds(approach), approach["samples"]["watched"], step="post", color=BLUE, linewidth=0)
     axes.axhline(waits, color=INK, **DASHED)
-    axes.set_ylim(0, waits * 1.12)
-    axes.yaxis.set_major_locator(MaxNLocator(5, integer=True))
     notes = {
         f"{approach['never_started']} of {waits}\nnot started before\ntheir files arrived": approach["never_started"],
         f"{approach['failed']} failed": approach["failed"],
@@ -65,14 +55,10 @@ def _draw_watched(axes: Axes, race: dict[str, Any], approach: dict[str, Any]) ->
     _note(axes, 0.84, "\n".join(note for note, applies in notes.items() if applies), INK)
 
 
-def _draw_held(axes: Axes, race: dict[str, Any], approach: dict[str, Any]) -> None:
-    slots, samples, seconds = race["slots"], approach["samples"], _seconds(approach)
-    all_held = [held + other for held, other in zip(samples["held"], samples["other"], strict=True)]
-    axes.fill_between(seconds, all_held, step="post", color=GREY, linewidth=0)
-    axes.fill_between(seconds, samples["held"], step="post", color=VERMILION, linewidth=0)
+def _draw_held(axes: Axes, slots: int, approach: dict[str, Any]) -> None:
+    held, other, seconds = approach["samples"]["held"], approach["samples"]["other"], _seconds(approach)
+    axes.stackplot(seconds, held, other, step="post", colors=(VERMILION, GREY), linewidth=0)
     axes.axhline(slots, color=INK, **DASHED)
-    axes.set_ylim(0, slots * 1.3)
-    axes.yaxis.set_major_locator(MaxNLocator(4, integer=True))
     _note(axes, 0.98, f"{approach['most_slots_held_waiting']} held while they wait", VERMILION)
 
 
