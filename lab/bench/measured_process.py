@@ -60,40 +60,37 @@ class Measurement:
 
     def take(self) -> Result:
         """Measure, and return the result."""
-        job, runner, lag = self._job, self._runner, LoopLag()
+        job, runner, lag, process = self._job, self._runner, LoopLag(), psutil.Process()
         runner.begun.wait()
         runner.loop.call_soon_threadsafe(lambda: runner.loop.create_task(lag.watch()))
         for class_path in {class_path for class_path, _ in self._triggers.values()}:
             runner.get_trigger_by_classpath(class_path)  # its code does not count as memory of a task
-        empty = _memory()
-        self._start_triggers()
+        empty = process.memory_info().rss
+        count, interval = len(self._triggers), job["interval"]
+        runner.start_triggers(self._triggers)
+        doing, have_started = f"starting {count:,} triggers", lambda: len(runner.triggers) == count
+        self._wait(_INTERVALS_TO_START * interval, doing, have_started)
+        self._wait(_INTERVALS_TO_SETTLE * interval, "letting them settle")
         gc.collect()  # a full collection blocks the loop for 0.2 s: those that follow are the contender's own
         self._threads, started = 0, len(runner.triggers)
         begin, used = time.monotonic(), time.process_time()
         self._drop_files_until(begin + job["seconds"])
         cpu = (time.process_time() - used) / (time.monotonic() - begin)
-        memory = (_memory() - empty) / len(self._directories.of_tasks)
-        lags = sorted(lag.between(begin, begin + job["seconds"]))
-        patience = _PATIENCE + _INTERVALS_OF_PATIENCE * job["interval"]
-        self._wait_until(lambda: None not in self._delays(), patience, "waiting for the last events")
+        memory = (process.memory_info().rss - empty) / len(self._directories.of_tasks)
+        threads, lags = self._threads, sorted(lag.between(begin, begin + job["seconds"]))
+        patience = _PATIENCE + _INTERVALS_OF_PATIENCE * interval
+        self._wait(patience, "waiting for the last events", lambda: None not in self._delays())
         return {
             **{name: job[name] for name in ("contender", "setting", "waits", "interval")},
             **{f"lag_{name}": percentile(lags, p) or 0.0 for name, p in (("p50", 50), ("p99", 99), ("max", 100))},
             "cpu": cpu,
             "memory": memory,
-            "threads": self._threads,
+            "threads": threads,
             "delays": self._delays(),
             "started": started,
-            "triggers": len(self._triggers),
+            "triggers": count,
             "failed": len(self._failed()),
         }
-
-    def _start_triggers(self) -> None:
-        self._runner.start_triggers(self._triggers)
-        count, interval = len(self._triggers), self._job["interval"]
-        patience, doing = _INTERVALS_TO_START * interval, f"starting {count:,} triggers"
-        self._wait_until(lambda: len(self._runner.triggers) == count, patience, doing)
-        self._sleep_until(time.monotonic() + _INTERVALS_TO_SETTLE * interval, "letting them settle")
 
     def _drop_files_until(self, end: float) -> None:
         """Let files arrive at times that are not related to the interval."""
@@ -101,10 +98,10 @@ class Measurement:
         tasks = [task for task in self._directories.of_tasks if task.inbox]
         moments = sorted((chance.uniform(begin, end), number) for number in range(len(tasks)))
         for moment, number in moments:
-            self._sleep_until(moment, "measuring")
+            self._wait(moment - time.monotonic(), "measuring")
             self._dropped[tasks[number].inbox] = time.monotonic()
             self._directories.drop_file(tasks[number])
-        self._sleep_until(end, "measuring")
+        self._wait(end - time.monotonic(), "measuring")
 
     def _delays(self) -> list[float | None]:
         fired = {self._inboxes[number]: at for number, at in self._runner.fired.copy().items()}
@@ -117,33 +114,16 @@ class Measurement:
         early = {number for number, at in self._runner.fired.copy().items() if at < dropped[number]}
         return self._runner.failed | early
 
-    def _sleep_until(self, moment: float, doing: str) -> None:
-        while (left := moment - time.monotonic()) > 0:
+    def _wait(self, seconds: float, doing: str, is_done: Callable[[], bool] = lambda: False) -> None:
+        end = time.monotonic() + seconds
+        while not is_done() and (left := end - time.monotonic()) > 0:
             self._say(doing)
             self._threads = max(self._threads, threading.active_count())
             time.sleep(min(left, _PAUSE))
 
-    def _wait_until(self, is_done: Callable[[], bool], patience: float, doing: str) -> None:
-        end = time.monotonic() + patience
-        while not is_done() and time.monotonic() < end:
-            self._say(doing)
-            time.sleep(_PAUSE)
-
-
-def _memory() -> int:
-    return psutil.Process().memory_info().rss
-
 
 def _directories(job: Job) -> WatchedDirectories:
     return WatchedDirectories(Path(job["folder"]), SETTINGS[job["setting"]], job["waits"])
-
-
-def _make_directories_late(job: Job) -> None:
-    setting = SETTINGS[job["setting"]]
-    if setting.latency:
-        answer_late(Path(job["folder"]), partial(time.sleep, setting.latency))
-    if setting.hung:
-        answer_late(_directories(job).hung_folder, threading.Event().wait)
 
 
 def _measure_and_exit(job: Job, runner: StandaloneTriggerRunner) -> None:
@@ -166,7 +146,11 @@ def main() -> None:
         reset_logging()
         # As in a triggerer: as JSON, which the supervisor would read.
         configure_logging(json_output=True, output=nowhere, sending_to_supervisor=True)
-        _make_directories_late(job)
+        setting = SETTINGS[job["setting"]]
+        if setting.latency:
+            answer_late(Path(job["folder"]), partial(time.sleep, setting.latency))
+        if setting.hung:
+            answer_late(_directories(job).hung_folder, threading.Event().wait)
         runner = StandaloneTriggerRunner()
         threading.Thread(target=_measure_and_exit, args=[job, runner], daemon=True).start()
         runner.run()

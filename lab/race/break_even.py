@@ -21,21 +21,29 @@ from __future__ import annotations
 
 import json
 import statistics
+import time
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 
+from kata.airflow.arriving_files import drop
+from kata.airflow.local.airflow import LocalAirflow
 from kata.airflow.local.loading import NEEDS_STEP_4, wait_until_loaded
 from kata.airflow.local.own_airflow import own_airflow
 from kata.core.console import Saying
 from kata.core.environment import circumstances
+from kata.core.errors import BrokenSetup
 from kata.core.files import write_whole
 from kata.core.paths import shown
+from kata.core.rest_api import look_until
+from kata.live.dag_run import DagRun, Task
+from lab.race.figures import slot_seconds
+from lab.race.monitor import Sample
 from lab.race.regression import WAYS, Waited, break_even, means, spread
-from lab.race.resources import ComponentUsage
-from lab.race.waiting_task import run_waiting_task
+from lab.race.resources import WORKERS, ComponentUsage
 from lab.tables import terminal
 
 # Seconds between two checks of the sensors in dags/break_even.py.
@@ -52,6 +60,8 @@ _SETTINGS = {
     # Airflow's own default: nobody changes a DAG here.
     "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "30",
 }
+_LOOK_INTERVAL = (0.1, 0.2)  # seconds
+_PATIENCE = 60.0  # seconds for a task to start and to end
 _COLUMNS = ("file after", "slot-seconds", "of them running", "task ends late", "CPU seconds")
 
 
@@ -82,16 +92,62 @@ def measure_break_even(tree: Path, repeats: int, folder: Path, console: Console,
 def measure(tree: Path, repeats: int, say: Callable[[str], None]) -> Iterator[Waited]:
     """Run the tasks in an Airflow of its own, of which nothing is left, and yield the figures of each."""
     with own_airflow(tree, say, **_SETTINGS) as airflow:
-        wait_until_loaded(airflow, "dags/break_even.py", {_dag_id(way) for way in WAYS}, say, NEEDS_STEP_4)
+        wait_until_loaded(airflow, "dags/break_even.py", {f"break_even_{way}" for way in WAYS}, say, NEEDS_STEP_4)
         usage = ComponentUsage(airflow.pids)
         say("running the first tasks, which are not counted")
         for number, (way, file_after) in enumerate(_WARM_UP):
-            run_waiting_task(airflow, usage, _dag_id(way), airflow.data / f"warm_up_{number}", file_after)
+            _run_task(airflow, usage, way, airflow.data / f"warm_up_{number}", file_after)
         tasks = list(planned(repeats))
         for number, (way, length, file_after) in enumerate(tasks):
             say(f"task {number + 1} of {len(tasks)}: {way}, its file after {file_after:.1f} s")
-            task = run_waiting_task(airflow, usage, _dag_id(way), airflow.data / f"wait_{number}", file_after)
+            task = _run_task(airflow, usage, way, airflow.data / f"wait_{number}", file_after)
             yield {"way": way, "length_seconds": length, **task}
+
+
+def _run_task(
+    airflow: LocalAirflow, usage: ComponentUsage, way: str, directory: Path, file_after: float
+) -> dict[str, float]:
+    """Run one task, from its submission until it no longer holds a slot.
+
+    :param directory: where the file arrives; a new directory.
+    :param file_after: seconds from the start of the task to the file. At 0, the file exists beforehand.
+    :return: its figures, as in break_even.json.
+    :raises BrokenSetup: if the task does not succeed, or a component of Airflow ends by itself.
+    """
+    file, samples = directory / "orders.csv", list[Sample]()
+    directory.mkdir(parents=True)
+    used = usage.cpu()[WORKERS]
+    if not file_after:
+        drop(file)
+    dag_run = DagRun(airflow.api, f"break_even_{way}", {"directory": str(directory)})
+    task: Task | None = None
+    file_at: float | None = None
+
+    def is_over() -> bool:
+        """Drop the file if it is due, and return whether the task has ended and its slots are free."""
+        nonlocal task, file_at
+        airflow.check_alive()
+        task, now = dag_run.tasks()[0], time.time()
+        if file_after and file_at is None and task.began and now >= task.began + file_after:
+            drop(file)
+            file_at = now
+        held = usage.slot_holders()[task.id]
+        samples.append(Sample(time.monotonic(), held=held, running=int(task.state == "running")))
+        return task.has_ended and not held
+
+    over = look_until(is_over, file_after + _PATIENCE, _LOOK_INTERVAL)
+    if not over or not task or task.state != "success":
+        how = f"has ended as {task.state}" if over and task else "has not ended"
+        raise BrokenSetup(f"A {way} task with a file after {file_after:g} seconds {how}.")
+    began, ended = task.began or 0.0, task.ended or 0.0
+    waited_until = file_at or began
+    return {
+        "waited_seconds": round(waited_until - began, 3),
+        "slot_seconds": round(slot_seconds(samples), 2),
+        "running_seconds": round(sum(now.running * (then.at - now.at) for now, then in pairwise(samples)), 2),
+        "late_seconds": round(ended - waited_until, 3),
+        "task_cpu_seconds": round(usage.cpu()[WORKERS] - used, 2),
+    }
 
 
 def planned(repeats: int) -> Iterator[tuple[str, float, float]]:
@@ -139,7 +195,3 @@ def conclusion(tasks: list[Waited]) -> str:
 def more(name: str, waited: list[dict[str, tuple[float, float]]]) -> float:
     """Return by how much a figure of the deferrable tasks is larger, on average over the lengths."""
     return statistics.mean(deferrable - poke for poke, deferrable in (figures[name] for figures in waited))
-
-
-def _dag_id(way: str) -> str:
-    return f"break_even_{way}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from kata.core.console import Saying
 from kata.core.environment import circumstances
 from kata.core.rest_api import look_until
 from lab.race.approach_run import ApproachRun, Plan
-from lab.race.approaches import APPROACHES, ORDINARY_DAG, Approach
+from lab.race.approaches import APPROACHES, ORDINARY_DAG
 from lab.race.figures import figures, lateness, usage
 from lab.race.monitor import Monitor, Sample
 from lab.race.ordinary_tasks import OrdinaryTasks
@@ -48,13 +48,7 @@ def run_race(tree: Path, plan: Plan, folder: Path, console: Console, progress: C
             write(race, folder, console)
 
 
-def measure(
-    race: dict[str, Any],
-    tree: Path,
-    plan: Plan,
-    say: Callable[[str], None],
-    approaches: Sequence[Approach] = APPROACHES,
-) -> None:
+def measure(race: dict[str, Any], tree: Path, plan: Plan, say: Callable[[str], None]) -> None:
     """Run the approaches in an Airflow of its own, of which nothing is left.
 
     :param race: gets the contents of race.json, with the figures of each approach as soon as it is finished.
@@ -76,13 +70,13 @@ def measure(
         # Airflow's own default: nobody changes a DAG here.
         "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "30",
     }
-    dag_ids = {ORDINARY_DAG, *(approach.dag_id for approach in approaches)}
+    dag_ids = {ORDINARY_DAG, *(approach.dag_id for approach in APPROACHES)}
     with own_airflow(tree, say, **settings) as airflow:
         wait_until_loaded(airflow, "dags/race.py", dag_ids, say, NEEDS_STEP_4)
         with commit_counter(airflow.database) as count_commits:
             monitor = Monitor(ComponentUsage(airflow.pids), count_commits)
             race["idle"] = _measure_idle(airflow, monitor, max(_IDLE_AT_LEAST, plan.hold), say)
-            for approach in approaches:
+            for approach in APPROACHES:
                 run = ApproachRun(approach, plan)
                 run.execute(airflow, monitor, say)
                 race["approaches"][approach.key] = figures(run, race["idle"]["ordinary_start_seconds"])

@@ -89,12 +89,12 @@ def result_rows(race: dict[str, Any]) -> list[list[str]]:
         row("deferred at most", lambda way: f"{way['most_deferred']}"),
         row("slot-seconds meanwhile", lambda way: f"{way['slot_seconds_waiting']:.0f}"),
         row("slot-seconds in all", lambda way: f"{way['slot_seconds']:.0f}"),
-        row("ordinary task is late", lambda way: _seconds(way["ordinary_start_seconds"])),
-        row(f"  times the idle {_seconds(idle)}", lambda way: _times(way["ordinary_start_ratio"])),
+        row("ordinary task is late", lambda way: _number(way["ordinary_start_seconds"])),
+        row(f"  times the idle {_number(idle)}", lambda way: _number(way["ordinary_start_ratio"], "{:.2f} ×")),
         row("  at worst", lambda way: _worst(way["ordinary"]["waiting"])),
-        row("start-up takes", lambda way: _seconds(way["steady_seconds"])),
-        row("half ended after the files", lambda way: _seconds(way["median_ended_seconds"])),
-        row("all ended after the files", lambda way: _seconds(way["last_ended_seconds"])),
+        row("start-up takes", lambda way: _number(way["steady_seconds"])),
+        row("half ended after the files", lambda way: _number(way["median_ended_seconds"])),
+        row("all ended after the files", lambda way: _number(way["last_ended_seconds"])),
         row("ended", lambda way: f"{way['ended']} of {waits}{_lost(way)}"),
         row("CPU seconds in all", lambda way: f"{sum(way['cpu_seconds'].values()):.0f}"),
         row("  of that the workers", lambda way: f"{way['cpu_seconds']['workers']:.0f}"),
@@ -119,16 +119,12 @@ def _usage(used: dict[str, Any], component: str) -> str:
     return f"{used['cpu_cores'][component]:.2f} · {memory}"
 
 
-def _seconds(value: float | None) -> str:
-    return _UNKNOWN if value is None else f"{value:.1f} s"
-
-
-def _times(value: float | None) -> str:
-    return _UNKNOWN if value is None else f"{value:.2f} ×"
+def _number(value: float | None, unit: str = "{:.1f} s") -> str:
+    return _UNKNOWN if value is None else unit.format(value)
 
 
 def _worst(late: dict[str, Any]) -> str:
-    return f"{late['never_started']} never did" if late["never_started"] else _seconds(late["worst_seconds"])
+    return f"{late['never_started']} never did" if late["never_started"] else _number(late["worst_seconds"])
 
 
 def _lost(way: dict[str, Any]) -> str:
