@@ -30,7 +30,7 @@ def _number(value: float) -> float:
 
 
 Submission = Annotated[str, Option("--tree", help="exercise, solution, or a folder")]
-Folder = Annotated[Path, Option(metavar="FOLDER", help="where the results go")]
+Folder = Annotated[Path, Option(metavar="FOLDER", show_default="data/monitoring", help="where the results go")]
 
 app = command_line("python -m lab", "Measure what deferring saves, and what a trigger costs.")
 
