@@ -8,8 +8,8 @@ VENV := .venv
 READY := $(VENV)/.ready
 KATA := $(VENV)/bin/python -m kata
 LAB := $(VENV)/bin/python -m lab
-# What is measured is the worked answer, where nobody names a tree.
-worked_unless_given = $(if $(filter file,$(origin TREE)),solution,$(1))
+# Measurements take the reference solution, unless TREE is given.
+solution_unless_given = $(if $(filter file,$(origin TREE)),solution,$(1))
 
 # make takes any word for a variable: `make grade step=3` would grade all.
 ifneq ($(filter tree=% step=% level=% name=% results=% waits=% client=% service=% backup=% stack=% only=%,$(MAKEOVERRIDES)),)
@@ -18,7 +18,7 @@ endif
 
 .DEFAULT_GOAL := help
 .PHONY: help setup grade watch hint diff reset restore run up down ps logs standalone trigger drop live pitfall race breakeven \
-  bench test quality mutants reliability screenshots versions lint clean
+  bench test quality mutants reliability screenshots versions requirements lint clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -34,7 +34,7 @@ watch: $(READY) ## grade the step you work on at every save  [TREE=exercise|PATH
 hint: $(READY) ## help with a step, in three levels  STEP=1..7|3a..3d|c1..c3 [LEVEL=1..3]
 	@$(KATA) hint --step "$(STEP)" $(if $(LEVEL),--level "$(LEVEL)")
 
-diff: $(READY) ## your step beside the worked answer, once it is green  STEP=1..7|c1..c3 [PEEK=1]
+diff: $(READY) ## your step beside the reference solution, once it is green  STEP=1..7|c1..c3 [PEEK=1]
 	@$(KATA) diff --tree "$(TREE)" --step "$(STEP)" $(if $(PEEK),--peek)
 
 reset: $(READY) ## put the starter back; a copy of your work is kept  [STEP=1..7|c1..c3]
@@ -75,11 +75,11 @@ pitfall: $(READY) ## run a mistake on a real Airflow, then its fix; without NAME
 	@$(KATA) pitfall $(if $(filter command,$(origin NAME)),"$(NAME)" $(if $(WRITE),--write))
 
 race: $(READY) ## measure what deferring saves, on a real Airflow; ten minutes  [WAITS=100] [SLOTS=8] [HOLD=60]
-	@$(LAB) race --tree "$(call worked_unless_given,$(TREE))" \
+	@$(LAB) race --tree "$(call solution_unless_given,$(TREE))" \
 	  $(if $(WAITS),--waits "$(WAITS)") $(if $(SLOTS),--slots "$(SLOTS)") $(if $(HOLD),--hold "$(HOLD)")
 
 breakeven: $(READY) ## measure from which length of wait on deferring pays; nine minutes  [REPEATS=4]
-	@$(LAB) breakeven --tree "$(call worked_unless_given,$(TREE))" $(if $(REPEATS),--repeats "$(REPEATS)")
+	@$(LAB) breakeven --tree "$(call solution_unless_given,$(TREE))" $(if $(REPEATS),--repeats "$(REPEATS)")
 
 test: lint ## test the kata itself
 	@$(VENV)/bin/python -m pytest quality --numprocesses 2 --dist loadfile --no-loadscope-reorder
@@ -88,14 +88,14 @@ quality: $(READY) ## measure how far the grade can be trusted; about an hour  [R
 	@$(VENV)/bin/python -m quality.measure $(if $(REPEATS),--repeats "$(REPEATS)")
 
 bench: $(READY) ## what a trigger costs on one event loop; an hour  [TREE=solution] [WAITS=100,1000] [SECONDS=20] [ONLY=slow,scaled]
-	@$(LAB) bench --tree "$(call worked_unless_given,$(TREE))" \
+	@$(LAB) bench --tree "$(call solution_unless_given,$(TREE))" \
 	  $(if $(WAITS),--waits "$(WAITS)") $(if $(SECONDS),--seconds "$(SECONDS)") $(if $(ONLY),--only "$(ONLY)")
 
-mutants: $(READY) ## change the worked answer mechanically and list what no check notices; half an hour  [STEP=1..7|c1..c3]
+mutants: $(READY) ## change the reference solution mechanically and list what no check notices; half an hour  [STEP=1..7|c1..c3]
 	@$(VENV)/bin/python -m quality.mutants.run $(if $(STEP),--step "$(STEP)")
 
 reliability: $(READY) ## inject faults into the running compose stack and write docs/reliability.md  [TREE=solution]
-	@$(KATA) live --stack compose --tree "$(call worked_unless_given,$(TREE))" --results .kata/reliability.json
+	@$(KATA) live --stack compose --tree "$(call solution_unless_given,$(TREE))" --results .kata/reliability.json
 	@$(VENV)/bin/python -m quality.reliability .kata/reliability.json
 
 screenshots: $(READY) ## take the pictures of the README again; needs Chromium
@@ -104,9 +104,18 @@ screenshots: $(READY) ## take the pictures of the README again; needs Chromium
 versions: $(READY) ## grade the solution on Airflow 3.0, 3.1, 3.2 and 3.3  [ONLY=3.1]
 	@$(VENV)/bin/python -m quality.versions $(if $(ONLY),--only "$(ONLY)")
 
-lint: $(READY) ## check the style of all code
+requirements: $(READY) ## pin the newest packages for requirements.in, which names the version of Airflow
+	@$(VENV)/bin/uv pip compile --upgrade --universal --python-version 3.10 --generate-hashes --no-emit-index-url \
+	  --no-emit-find-links --no-annotate --no-header requirements.in --output-file requirements.txt > /dev/null
+	@airflow=$$(sed -n 's/^apache-airflow==//p' requirements.in) && \
+	  sed -i.old "s#apache/airflow:[0-9.]*#apache/airflow:$$airflow#" docker-compose.yaml && rm docker-compose.yaml.old
+
+lint: $(READY) ## check the style of all code and texts
 	@$(VENV)/bin/ruff check .
 	@$(VENV)/bin/ruff format --check .
+	@! grep --recursive --line-number --ignore-case --extended-regexp --file .ci/phrases.txt --include='*.py' --include='*.md' \
+	  --include='*.toml' --exclude=phrases.txt --exclude=CHANGELOG.md --exclude-dir=.venv --exclude-dir=.kata --exclude-dir=right . || \
+	  { echo "These phrases are hard to understand: see Style in CONTRIBUTING.md." >&2; exit 1; }
 
 clean: ## remove .venv and .kata: all that was made, but not the copies of your work
 	@rm -rf $(VENV)
@@ -116,8 +125,9 @@ clean: ## remove .venv and .kata: all that was made, but not the copies of your 
 $(READY): requirements.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \
 	  { echo "The kata needs Python 3.10 or later, and $(PYTHON) is older or missing. Try: make setup PYTHON=python3.12" >&2; exit 2; }
-	@echo "Installing Airflow into $(VENV) (once, a few minutes) …"
+	@echo "Installing Airflow into $(VENV) (once) …"
 	@$(PYTHON) -m venv $(VENV)
-	@set -o pipefail; $(VENV)/bin/python -m pip install --disable-pip-version-check --progress-bar off --require-hashes \
-	  --requirement requirements.txt | awk '/^ *(Downloading|Installing)/ { print substr($$0, 1, 78); fflush() }'
+	@awk '/^uv==/ { found = 1 } found; found && !/\\$$/ { exit }' requirements.txt > $(VENV)/uv.txt
+	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement $(VENV)/uv.txt
+	@$(VENV)/bin/python -m uv pip sync --python $(VENV)/bin/python --require-hashes --compile-bytecode --link-mode copy requirements.txt
 	@touch $(READY)

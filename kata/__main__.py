@@ -208,9 +208,9 @@ def pitfall(
 
 def _grade(tree: str, step: str | None) -> Grade:
     from kata.grading.grader import Grader
-    from kata.grading.progress import progress_on
+    from kata.grading.progress import GradeProgress
 
-    with progress_on(Console(stderr=True)) as progress:
+    with GradeProgress(Console(stderr=True)) as progress:
         return Grader(progress).grade(tree, step)
 
 

@@ -92,7 +92,7 @@ def test_a_whole_grade(workshop: Workshop, tmp_path: Path):
     done = subprocess.run(a_grade(workshop, "--results", str(results)), cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 1, done.stderr
     assert "grading Step 1" in done.stderr
-    assert "first to mend" in done.stdout
+    assert "fix this first" in done.stdout
     assert "waits for Step 1" in done.stdout
     written = json.loads(results.read_text())
     assert (written["points"], written["possible"]) == (30, 100)

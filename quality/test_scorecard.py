@@ -40,7 +40,7 @@ def test_the_first_failing_step_and_what_waits_for_it():
     text = printed(grade_of(grades(s3b=2, s4=1)))
     lines = {line.split()[2]: line for line in text.splitlines() if " Step " in line and "/" in line}
     assert lines["3b"].split()[0] == "✗"
-    assert "first to mend" in lines["3b"]
+    assert "fix this first" in lines["3b"]
     assert "5/10" in lines["3b"]
     assert "waits for Step 3b" in lines["4"]
     assert "Step 3b: Sentence 2." in text
@@ -100,7 +100,7 @@ def test_nothing_is_blamed_when_the_file_cannot_be_imported():
     text = printed(grade)
     assert text.count("not graded") == len(STEPS)
     assert "✗ " in text
-    assert "first to mend" not in text
+    assert "fix this first" not in text
 
 
 def test_notes_are_shown_beside_a_failure():
@@ -117,7 +117,7 @@ def test_an_essential_check_says_what_it_decides():
     essential(neighbor, 2)
     essential(neighbor, 3)
     text = printed(grade_of(found))
-    assert "0/10 1/4 first to mend" in " ".join(text.split())
+    assert "0/10 1/4 fix this first" in " ".join(text.split())
     assert "Step 3c: Sentence 2." in text  # before Sentence 1, which is not essential
     assert "essential   Step 3c scores 0 points while this check fails." in text
     assert "✗ (essential) Sentence 3." in text

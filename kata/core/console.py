@@ -11,7 +11,7 @@ from rich.text import Text
 
 
 def plain(text: str, style: str = "") -> Text:
-    """The text as it is: no markup is read in it, and no control character reaches the terminal."""
+    """Return the text without reading markup in it; control characters are escaped."""
     return Text("".join(_shown(character) for character in text.replace("\r\n", "\n")), style=style)
 
 
@@ -26,7 +26,7 @@ def _shown(character: str) -> str:
 
 
 def show_printed(printed: str, console: Console, printed_by: str = "Your code printed") -> None:
-    """What the learner's code printed, marked line by line as not the grader's."""
+    """Print what the learner's code printed, each line with a mark that tells it from the grader's."""
     if not printed.strip():
         return
     console.print(Text(f"\n {printed_by}:", "bold"))

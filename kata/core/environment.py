@@ -35,11 +35,12 @@ _FILE_SYSTEM = '{"conn_type": "fs", "extra": {"path": "/"}}'
 
 
 def airflow_version() -> str:
+    """Return the version of the installed Airflow, such as "3.3.2"."""
     return version("apache-airflow")
 
 
 def circumstances() -> dict[str, Any]:
-    """When something is measured, with what, and on what kind of machine."""
+    """Describe a measurement: its date, the versions, the machine."""
     return {
         "date": str(date.today()),
         "airflow": airflow_version(),
@@ -50,12 +51,12 @@ def circumstances() -> dict[str, Any]:
 
 
 def airflow_home() -> Path:
-    """One for each version: the settings that one Airflow has written down there would rule the next."""
+    """Return AIRFLOW_HOME, one for each version: Airflow writes settings there that another version would read."""
     return STATE / "airflow" / airflow_version()
 
 
 def child_environment(tree: Path, *, database: Path, data: Path) -> dict[str, str]:
-    """All variables of a child process that works on `tree`.
+    """Return all variables of a child process that works on `tree`.
 
     :param tree: folder of the learner's module: on the import path, and the folder of the DAGs.
     :param database: the SQLite file that is Airflow's metadata database.
@@ -76,11 +77,15 @@ def child_environment(tree: Path, *, database: Path, data: Path) -> dict[str, st
 
 
 def template_file() -> Path:
+    """Return where the migrated database is kept, whether or not it is there."""
     return airflow_home() / "template.db"
 
 
 def make_template() -> None:
-    """Make the template; a half-made one is never left behind. Raises `BrokenSetup` when Airflow cannot."""
+    """Migrate a new SQLite database; an incomplete one is never left behind.
+
+    :raises BrokenSetup: if Airflow fails to.
+    """
     template = template_file()
     template.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=template.parent) as folder:
@@ -100,6 +105,7 @@ def make_template() -> None:
 
 
 def copy_template(to: Path) -> None:
+    """Put a migrated database there, in place of any other."""
     if not template_file().exists():
         make_template()
     # What SQLite has left beside a database that was there before belongs to that one.

@@ -1,11 +1,11 @@
-"""What ends a command early, with the exit code that it stands for."""
+"""The errors that end a command with one message and exit code 2."""
 
 from __future__ import annotations
 
 
 class WrongUsage(Exception):
-    """The command cannot do what it was asked for. Its text is one line that says what to do instead; exit code 2."""
+    """The command cannot do what the user asked for. The text is one line that says what to do instead."""
 
 
 class BrokenSetup(Exception):
-    """Python, Airflow or the machine does not do its part. Its text says what and what to try; exit code 2."""
+    """Python, Airflow or the machine fails. The text says what failed and what to try."""

@@ -5,18 +5,27 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
+from kata.core.environment import airflow_version
 from kata.core.paths import STATE
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib  # a requirement of pytest on Python 3.10
 
 
 def write_whole(file: Path, content: str | bytes, mode: int = 0o644) -> None:
-    """Write it, a text in UTF-8, in the place of what was there.
+    """Replace a file, completely or not at all.
 
+    :param content: a text is written in UTF-8.
     :param mode: the permissions of the file.
-    :raises OSError: if it cannot; what was there is left.
+    :raises OSError: if it cannot be written; the old file is still there.
     """
     handle, unfinished = tempfile.mkstemp(dir=file.absolute().parent, prefix=f".{file.name}.")
     try:
@@ -35,7 +44,7 @@ _FORGOTTEN_AFTER = 3600.0  # seconds
 
 
 def scratch_folder() -> tempfile.TemporaryDirectory[str]:
-    """A new folder, removed with all that is in it at the end of the `with` block."""
+    """Create a folder that is removed, with its content, at the end of the `with` block."""
     _SCRATCH.mkdir(parents=True, exist_ok=True)
     for left in _SCRATCH.iterdir():
         if time.time() - left.stat().st_mtime > _FORGOTTEN_AFTER:
@@ -44,8 +53,13 @@ def scratch_folder() -> tempfile.TemporaryDirectory[str]:
 
 
 def write_between_marks(name: str, text: str, page: Path) -> None:
-    """Put a text between the marks of this name in the page, in the place of the one that stands there."""
+    """Replace the text between the two marks of this name in a Markdown page."""
     begin, end = f"<!-- {name}: begin -->", f"<!-- {name}: end -->"
     part = f"{begin}\n{text}\n{end}"
     new = re.sub(f"{begin}.*{end}", lambda _: part, page.read_text(encoding="utf-8"), flags=re.DOTALL)
     page.write_text(new, encoding="utf-8")
+
+
+def read_toml(file: Path) -> dict[str, Any]:
+    """Return the content of a TOML file; "{airflow}" in it stands for the version of the installed Airflow."""
+    return tomllib.loads(file.read_text(encoding="utf-8").replace("{airflow}", airflow_version()))

@@ -1,4 +1,4 @@
-"""Where things lie in the clone."""
+"""The folders and files of the clone."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ MODULE = "trigger_implementation_exercise"
 ROOT = Path(__file__).resolve().parents[2]
 STATE = ROOT / ".kata"
 SUITE = ROOT / "tests"
-# Further DAGs, which a running Airflow has beside those of the tree.
+# DAGs that a running Airflow has besides those of the submission.
 DAGS = ROOT / "dags"
 # What the DAGs of a running Airflow read and write.
 DATA = ROOT / "data"
@@ -20,7 +20,7 @@ STARTER = ROOT / "kata" / "starter" / f"{MODULE}.py"
 
 
 def shown(path: Path) -> str:
-    """The path as a learner would type it: relative to the clone where it lies inside."""
+    """Return the path as a learner would type it: relative to the clone if it is inside."""
     try:
         return str(path.resolve().relative_to(ROOT))
     except ValueError:

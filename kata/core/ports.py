@@ -1,4 +1,4 @@
-"""Ports of this machine, on loopback: nothing here listens anywhere else."""
+"""Ports on loopback: no server of the kata listens anywhere else."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ DEFAULT_PORT = 8080  # Airflow's own
 
 
 def wanted_port(otherwise: int = DEFAULT_PORT) -> int:
-    """`KATA_PORT`, if it is set. Raises `WrongUsage` if it is no port."""
+    """Return `KATA_PORT`, or `otherwise` if it is not set. Raises `WrongUsage` if it is not a port number."""
     text = os.environ.get("KATA_PORT") or str(otherwise)
     if not (text.isdecimal() and 0 < int(text) < 65536):
         raise WrongUsage(f"KATA_PORT={text} is no port. Take a number from 1024 to 65535, such as KATA_PORT=8081.")
@@ -21,16 +21,16 @@ def wanted_port(otherwise: int = DEFAULT_PORT) -> int:
 
 
 def free_port() -> int:
-    """Some port that is free."""
+    """Return a port that is free now."""
     with contextlib.closing(socket.socket()) as found:
         found.bind((LOOPBACK, 0))
         return found.getsockname()[1]
 
 
 def is_free(port: int) -> bool:
-    """Whether a server could listen on the port."""
+    """Return whether a server could listen on the port."""
     with contextlib.closing(socket.socket()) as tried:
-        # Connections that ended a moment ago do not count.
+        # Connections that ended a moment ago still occupy the port, but do not keep a server from listening.
         tried.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             tried.bind((LOOPBACK, port))

@@ -1,4 +1,4 @@
-"""How processes depend on each other: Linux only, elsewhere these do nothing."""
+"""Linux's ways to tie processes together; on other systems these functions do nothing."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ _PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36
 
 
 def die_with_parent(by: signal.Signals = signal.SIGKILL) -> None:
-    """Have this process sent a signal when its parent is gone."""
+    """Have the kernel send this process a signal when its parent ends."""
     _prctl(_PR_SET_PDEATHSIG, by)
 
 
 def adopt_orphans() -> None:
-    """Make this process the parent of what its children leave behind, so that it can end it."""
+    """Make this process the parent of the processes that its children leave behind, so that it can end them."""
     _prctl(_PR_SET_CHILD_SUBREAPER, 1)
 
 

@@ -13,11 +13,11 @@ _TIMEOUT = 20.0  # seconds
 
 
 class ApiUnavailable(Exception):
-    """Nobody answers, or not as Airflow would."""
+    """Nothing answers at the address, or not as Airflow does."""
 
 
 class AirflowApi:
-    """The public REST API of an Airflow that is open without a password.
+    """The public REST API of an Airflow without a password.
 
     :ivar address: such as `http://127.0.0.1:8080`.
     """
@@ -28,30 +28,31 @@ class AirflowApi:
         self._token = ""
 
     def get(self, path: str, **query: Any) -> Any:
-        """What a GET of `/api/v2` and the path answers, decoded. Raises `ApiUnavailable`."""
+        """Return the decoded answer to a GET of `/api/v2` + path. Raises `ApiUnavailable`."""
         return self._send("GET", path, params=query)
 
     def post(self, path: str, body: dict[str, Any]) -> Any:
-        """What a POST answers, decoded. Raises `ApiUnavailable`."""
+        """Return the decoded answer to a POST. Raises `ApiUnavailable`."""
         return self._send("POST", path, json=body)
 
     def patch(self, path: str, body: dict[str, Any]) -> Any:
-        """What a PATCH answers, decoded. Raises `ApiUnavailable`."""
+        """Return the decoded answer to a PATCH. Raises `ApiUnavailable`."""
         return self._send("PATCH", path, json=body)
 
     def health(self) -> dict[str, str | None]:
-        """The status of each component, such as "healthy"; None for one that has never been there."""
+        """Return the status of each component, such as "healthy"; None for one that never started."""
         return {name: about.get("status") for name, about in self.get("/monitor/health").items()}
 
     def import_errors(self) -> dict[str, str]:
-        """The traceback of each DAG file that cannot be imported, by file name."""
+        """Return the traceback of each DAG file that cannot be imported, by file name."""
         return {each["filename"]: each["stack_trace"] for each in self.get("/importErrors")["import_errors"]}
 
     def dag_ids(self) -> set[str]:
-        """The DAGs that can be run now."""
+        """Return the ids of the DAGs that Airflow knows."""
         return {dag["dag_id"] for dag in self.get("/dags", limit=100)["dags"]}
 
     def pools(self) -> list[dict[str, Any]]:
+        """Return the pools, each with its slots as Airflow reports them."""
         return self.get("/pools")["pools"]
 
     def _send(self, method: str, path: str, **what: Any) -> Any:
@@ -61,7 +62,7 @@ class AirflowApi:
             headers = {"Authorization": f"Bearer {self._token}", "Accept": "application/json"}
             answer = self._client.request(method, f"/api/v2{path}", headers=headers, **what)
             if answer.status_code == httpx.codes.UNAUTHORIZED:
-                self._token = ""  # an api-server that was started anew does not know the old one
+                self._token = ""  # a restarted api-server does not know the old one
             return answer.raise_for_status().json()
         except (httpx.HTTPError, ValueError, KeyError) as error:
             raise ApiUnavailable(f"{method} {self.address}/api/v2{path}: {error}") from error

@@ -41,11 +41,16 @@ class Problem:
 
     @property
     def place(self) -> str:
+        """The file, and the line if there is one, as an editor opens it."""
         return f"{self.path}:{self.line}" if self.line else self.path
 
 
 def find_tree(name: str) -> Path:
-    """The folder that is meant: a name in the clone or any path. Raises `WrongUsage` when it is no folder."""
+    """Return the folder of a submission.
+
+    :param name: a folder of the clone, or any path.
+    :raises WrongUsage: if it is not a folder.
+    """
     tree = Path(name).expanduser()
     if not tree.is_absolute():
         tree = tree if tree.is_dir() else ROOT / tree
@@ -56,12 +61,12 @@ def find_tree(name: str) -> Path:
 
 
 def tree_option(name: str) -> str:
-    """What is added to a command of make so that it works on this tree: nothing for the exercise."""
+    """Return what a make command needs for this submission, such as " TREE=solution"; "" for the exercise."""
     return "" if name == "exercise" else f" TREE={name}"
 
 
 def read_module(file: Path) -> tuple[str, Problem | None]:
-    """The text of the learner's file, and what keeps it from being Python code, if anything does."""
+    """Return the text of the learner's file, and the problem if it is not Python code."""
     path = shown(file)
     if not file.is_file():
         return "", Problem("The file to grade is not there.", path, f"Put your work into {path}.")
@@ -94,7 +99,7 @@ def _syntax_problem(text: str, file: Path) -> Problem | None:
         line, column = (error.lineno or 0, error.offset or 0) if isinstance(error, SyntaxError) else (0, 0)
         lines = text.splitlines()
         source = lines[line - 1] if 0 < line <= len(lines) else ""
-        return Problem(f"Python cannot parse the file: {message}.", path, "Mend this line first.", line, source, column)
+        return Problem(f"Python cannot parse the file: {message}.", path, "Fix this line first.", line, source, column)
     if not parsed.body:
         tree = tree_option(shown(file.parent))
         return Problem("The file is empty.", path, f"Bring the starter back with: make reset{tree}.")
@@ -102,7 +107,7 @@ def _syntax_problem(text: str, file: Path) -> Problem | None:
 
 
 def show_problem(problem: Problem, console: Console) -> None:
-    """Why nothing could be graded, with the line and a caret where they are known."""
+    """Print why the file cannot be graded, with the line and a caret if they are known."""
     console.print(Text.assemble((" ✗ ", "bold red"), plain(problem.what, "bold")), soft_wrap=True)
     console.print(Text.assemble("   ", plain(problem.place)), soft_wrap=True)
     if problem.source:

@@ -1,4 +1,4 @@
-"""Tools that only a target or two need, each set in an environment of its own."""
+"""Environments for tools that only one or two commands need: they are installed when first needed."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from kata.core.paths import STATE
 
 
 def python_with(name: str, *pinned: str) -> Path:
-    """The interpreter of the environment, which is made if it is not there.
+    """Return the interpreter of an environment; create it if it does not exist.
 
     :param name: of the environment, below `.kata`.
     :param pinned: what is installed, such as `cosmic-ray==8.7.0`.
@@ -28,7 +28,7 @@ def python_with(name: str, *pinned: str) -> Path:
             venv.create(folder, with_pip=True)
             subprocess.run([python, "-m", "pip", "--disable-pip-version-check", "-q", "install", *pinned], check=True)
         except BaseException as error:
-            # What is half made would be taken for whole the next time.
+            # The next call would take an incomplete environment for a complete one.
             shutil.rmtree(folder, ignore_errors=True)
             if isinstance(error, subprocess.CalledProcessError):
                 raise BrokenSetup(f"{', '.join(pinned)} cannot be installed; what pip says stands above.") from error

@@ -1,1 +1,1 @@
-"""The grade: the checks run in children that learner code may take down, and the verdicts on them."""
+"""The grade: checks run in child processes, which a submission may crash; their verdicts, and the scorecard."""

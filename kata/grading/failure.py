@@ -1,4 +1,4 @@
-"""What is said about a failing check: taken from the exception, in the child."""
+"""What the exception of a failing check says, as plain JSON: made in the child, shown by the parent."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _LONGEST = 2000
 
 
 def explain(error: BaseException, learner_file: Path) -> dict[str, Any]:
-    """The parts of the explanation, all plain JSON.
+    """Take the parts of an explanation from an exception, all plain JSON.
 
     A check that knows its contract carries `called`, `got`, `contract` and `mistake`; of any other exception the type
     and the text are told, and if it came out of the learner's own code, that is the mistake. `path`, `line` and

@@ -1,9 +1,9 @@
 """The process that has imported Airflow once and forks a child for every job.
 
-It stays single-threaded and never imports the learner's module. One JSON object a line goes each way over the
-connection: `{"job": …}` with the child's report channel attached, then `{"forked": pid}`, later
-`{"exited": pid, "status": …}`; or `{"warm up": true}`, then `{"warm": true}`. The end of the connection is the end of
-the server and of all that it forked.
+It stays single-threaded and never imports the learner's module. JSON objects go each way over the connection:
+`{"job": …}`, followed by the file descriptor of the child's report channel, then `{"forked": pid}`, later
+`{"exited": pid, "status": …}`; or `{"warm up": true}`, then `{"warm": true}`. When the connection ends, the server ends
+with all that it forked.
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ import select
 import signal
 import socket
 import sys
+from multiprocessing import reduction
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -54,7 +56,7 @@ _IMPORTED_FROM_ONE_OF = (
 )
 
 
-def serve(connection: socket.socket) -> None:
+def serve(connection: Connection) -> None:
     """Fork a child for every job until the other side closes the connection."""
     server = _Server(connection)
     try:
@@ -65,10 +67,9 @@ def serve(connection: socket.socket) -> None:
 
 
 class _Server:
-    def __init__(self, connection: socket.socket) -> None:
+    def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._children: set[int] = set()
-        self._unread = b""
         # A finished child wakes the loop through this pair.
         self._wake_up, self._woken = socket.socketpair()
         for end in (self._wake_up, self._woken):
@@ -93,24 +94,16 @@ class _Server:
         _kill_adopted(set())
 
     def _take_request(self) -> bool:
-        """Do what is asked; False when the other side is gone."""
-        text, channels, _, _ = socket.recv_fds(self._connection, 65536, 1)
-        if not text:
+        """Carry out a request; return False if the other side is gone."""
+        try:
+            request = json.loads(self._connection.recv_bytes())
+            if "job" in request:
+                self._fork(request["job"], reduction.recv_handle(self._connection))
+            else:
+                _warm_up()
+                self._send({"warm": True})
+        except (EOFError, ConnectionError):
             return False
-        self._unread += text
-        while b"\n" not in self._unread:
-            more = self._connection.recv(65536)
-            if not more:
-                return False
-            self._unread += more
-        line, self._unread = self._unread.split(b"\n", 1)
-        request = json.loads(line)
-        if "job" in request:
-            [channel] = channels
-            self._fork(request["job"], channel)
-        else:
-            _warm_up()
-            self._send({"warm": True})
         return True
 
     def _fork(self, job: dict[str, Any], channel: int) -> None:
@@ -145,7 +138,7 @@ class _Server:
     def _send(self, message: dict[str, Any]) -> None:
         # The other side may be gone; the loop notices that by itself.
         with contextlib.suppress(OSError):
-            self._connection.sendall(json.dumps(message).encode() + b"\n")
+            self._connection.send_bytes(json.dumps(message).encode())
 
 
 def _kill_group(pid: int) -> None:
@@ -177,7 +170,7 @@ def _warm_up() -> None:
 
 
 def _main() -> None:
-    connection = socket.socket(fileno=int(sys.argv[1]))
+    connection = Connection(int(sys.argv[1]))
     adopt_orphans()
     for module in _IMPORTED_ONCE:
         importlib.import_module(module)

@@ -85,7 +85,7 @@ class Guard:
         gc.freeze()
 
     def changed(self) -> str:
-        """The name of something that is not as it was, "" when all is."""
+        """Return the name of something that has changed, "" if nothing has."""
         if (sys.gettrace(), sys.getprofile()) != self._tracing:
             return "sys.settrace or sys.setprofile"
         if self._rewritten:

@@ -33,7 +33,7 @@ class KeptFiles:
                 _write(Path(cache_from_source(str(copy))), compiled)
 
     def changed(self) -> list[Path]:
-        """The files that are not what they were, are gone, or are new."""
+        """Return the files that have changed, are gone, or are new."""
         there = {path: path.read_bytes() for path in _files_below(self._folder)}
         paths = sorted(self._content.keys() | there.keys())
         return [path for path in paths if self._content.get(path) != there.get(path)]
@@ -41,7 +41,7 @@ class KeptFiles:
 
 @cache
 def _compiled(source: bytes) -> bytes | None:
-    """What Python would keep in its cache of the module; None if it is no Python."""
+    """Return what Python would cache of the module; None if it is not Python code."""
     with tempfile.TemporaryDirectory() as scratch:
         file, made = Path(scratch) / "source.py", Path(scratch) / "made.pyc"
         file.write_bytes(source)

@@ -1,16 +1,11 @@
-"""Mistakes that the checks recognize: what each does on a real Airflow 3.3.2, and where to read about it."""
+"""Mistakes that the checks recognize: what each does on a real Airflow, and where to read about it."""
 
 from __future__ import annotations
 
-import sys
 from dataclasses import dataclass
 
+from kata.core.files import read_toml
 from kata.core.paths import SUITE
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib  # a requirement of pytest on Python 3.10
 
 
 @dataclass(frozen=True)
@@ -28,7 +23,7 @@ class MistakeDescription:
 
 
 # Read from the clone when this module is imported, before any code of a learner's can write into the file.
-_DATA = tomllib.loads((SUITE / "support" / "mistakes.toml").read_text(encoding="utf-8"))
+_DATA = read_toml(SUITE / "support" / "mistakes.toml")
 
 MISTAKES: dict[str, MistakeDescription] = {entry["name"]: MistakeDescription(**entry) for entry in _DATA.values()}
 

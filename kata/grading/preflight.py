@@ -10,8 +10,7 @@ from kata.core.errors import BrokenSetup
 from kata.core.paths import MODULE, shown
 from kata.core.steps import Step
 from kata.core.submission import Problem
-from kata.grading.ending import how_it_ended, line_of_hang
-from kata.grading.supervisor import Ending
+from kata.grading.running_child import Ending, Work, how_it_ended, line_of_hang
 from kata.grading.verdict import Check
 
 CHECK_DEADLINE = 15.0
@@ -19,7 +18,7 @@ IMPORT_DEADLINE = 10.0
 _COLLECTION_DEADLINE = 60.0
 
 
-class CollectWork:
+class CollectWork(Work):
     """Collects the suite in a child. Collecting does not import the learner's module.
 
     :param job: what every job of this grade is told.
@@ -35,7 +34,7 @@ class CollectWork:
         self._is_over = False
 
     def checks(self, step: Step) -> list[Check]:
-        """The checks of this step in the order of its file. Raises `BrokenSetup` when there are none."""
+        """Return the checks of this step in the order of its file. Raises `BrokenSetup` if there are none."""
         found = [check for check in self._checks if check.id.split("::")[0].endswith(step.test_file)]
         if self._complaints or not found:
             why = self._complaints[0] if self._complaints else "it has no checks"
@@ -59,9 +58,6 @@ class CollectWork:
         elif message["event"] == "not collected":
             self._complaints.append(f"{message['where']}\n{message['error']}")
 
-    def overdue(self) -> None:
-        pass
-
     def interrupted(self) -> None:
         self._checks, self._complaints = [], []
 
@@ -71,7 +67,7 @@ class CollectWork:
             self._complaints.append(ending.printed.strip() or "pytest said nothing")
 
 
-class ImportWork:
+class ImportWork(Work):
     """Imports the learner's module once in a child of its own.
 
     :param job: what every job of this grade is told.
@@ -100,12 +96,6 @@ class ImportWork:
             self._since = time.monotonic()
         self._said = message
 
-    def overdue(self) -> None:
-        pass
-
-    def interrupted(self) -> None:
-        pass
-
     def ended(self, ending: Ending) -> None:
         self._is_over = True
         event = self._said.get("event")
@@ -118,7 +108,7 @@ class ImportWork:
         what = f"Importing the file fails: {told['error'] or told['got']}"
         if told["error"].startswith("SystemExit"):
             what = "Importing the file ends the process: it calls sys.exit() at module level."
-        return self._problem(what, "The file must import without an error; mend this first.", told, ending)
+        return self._problem(what, "The file must import without an error; fix this first.", told, ending)
 
     def _hung(self, ending: Ending) -> Problem:
         what = f"Importing it did not end within {self._deadline:g} seconds."

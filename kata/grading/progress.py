@@ -1,30 +1,38 @@
-"""What is shown while a grade is worked on: a bar on a terminal, plain lines elsewhere."""
+"""The progress of a grade: a bar on a terminal, plain lines elsewhere."""
 
 from __future__ import annotations
 
+from collections import Counter
 from types import TracebackType
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, SpinnerColumn, TextColumn, TimeElapsedColumn
-from rich.progress import Progress as Bars
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from kata.core.steps import Step
 from kata.grading.verdict import Verdict
 
 
-class LiveProgress:
-    """A bar over all checks, on standard error.
+class GradeProgress:
+    """A context manager, so that a terminal is left as it was.
 
-    Use it as a context manager: it cleans up after itself.
+    :param console: a bar is drawn if it is a terminal; otherwise every beginning and end of a step is a line.
     """
 
     def __init__(self, console: Console) -> None:
+        self._console = console
         columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(20))
-        self._bars = Bars(*columns, MofNCompleteColumn(), TimeElapsedColumn(), console=console, transient=True)
-        self._task = self._bars.add_task("looking at the tree …", total=None)
-        self._expected = 0
+        self._bars = Progress(
+            *columns,
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            console=console,
+            transient=True,
+            disable=not console.is_terminal,
+        )
+        self._task = self._bars.add_task("checking the submission …", total=None)
+        self._open: Counter[str] = Counter()
 
-    def __enter__(self) -> LiveProgress:
+    def __enter__(self) -> GradeProgress:
         self._bars.start()
         return self
 
@@ -32,42 +40,23 @@ class LiveProgress:
         self._bars.stop()
 
     def working_on(self, what: str) -> None:
+        """Show what is done before the checks run."""
         self._bars.update(self._task, description=f"{what} …", refresh=True)
+        self._say(f"{what} …")
 
     def expects(self, step: Step, checks: int) -> None:
-        self._expected += checks
-        self._bars.update(self._task, total=self._expected, description="grading")
-
-    def heard(self, step: Step, verdict: Verdict) -> None:
-        self._bars.update(self._task, advance=1, description=f"grading {step.name}")
-
-
-class PlainProgress:
-    """A line for everything that begins or ends, for logs and pipes."""
-
-    def __init__(self, console: Console) -> None:
-        self._console = console
-        self._open: dict[str, int] = {}
-
-    def __enter__(self) -> PlainProgress:
-        return self
-
-    def __exit__(self, kind: type | None, error: BaseException | None, traceback: TracebackType | None) -> None:
-        pass
-
-    def working_on(self, what: str) -> None:
-        self._console.print(f"{what} …", highlight=False)
-
-    def expects(self, step: Step, checks: int) -> None:
+        """Show that a step with this number of checks will be graded."""
         self._open[step.id] = checks
-        self._console.print(f"grading {step.name} … {checks} checks", highlight=False)
+        self._bars.update(self._task, total=(self._bars.tasks[0].total or 0) + checks, description="grading")
+        self._say(f"grading {step.name} … {checks} checks")
 
     def heard(self, step: Step, verdict: Verdict) -> None:
+        """Count a verdict."""
         self._open[step.id] -= 1
-        if self._open[step.id] == 0:
-            self._console.print(f"graded {step.name}", highlight=False)
+        self._bars.update(self._task, advance=1, description=f"grading {step.name}")
+        if not self._open[step.id]:
+            self._say(f"graded {step.name}")
 
-
-def progress_on(console: Console) -> LiveProgress | PlainProgress:
-    """The kind that suits the console."""
-    return LiveProgress(console) if console.is_terminal else PlainProgress(console)
+    def _say(self, line: str) -> None:
+        if not self._console.is_terminal:
+            self._console.print(line, highlight=False)

@@ -1,4 +1,4 @@
-"""The pytest plugin of the children: it says what starts and how it ends, and judges nothing."""
+"""The pytest plugin of the child processes: it reports what starts and how it ends, and judges nothing."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Reporter:
         self._guard: Guard | None = None
 
     def pytest_configure(self, config: pytest.Config) -> None:
-        config.addinivalue_line("markers", "deadline(seconds): how long the check may take, instead of 15 seconds")
+        config.addinivalue_line("markers", "deadline(seconds): how long the check may take, instead of the default")
         config.addinivalue_line("markers", "essential: while the check fails, its step scores 0 points")
 
     @pytest.hookimpl(trylast=True)

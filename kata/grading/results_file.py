@@ -1,4 +1,4 @@
-"""The machine-readable results: the Exercism v3 shape, with points, kinds and durations."""
+"""The machine-readable results: version 3 of Exercism's format, with points, kinds and durations."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from kata.grading.verdict import WRONG, Grade, StepGrade, Verdict
 
 
 def check_results_file(file: Path) -> None:
-    """Raises `WrongUsage` when the file cannot be written: known before the grading, not after it."""
+    """Raise `WrongUsage` if the file cannot be written: before the grade, not after it."""
     folder = file.absolute().parent
     if not folder.is_dir():
         raise WrongUsage(f"RESULTS={file}: the folder {folder} does not exist. Make it first.")
@@ -25,12 +25,12 @@ def check_results_file(file: Path) -> None:
 
 
 def write_results(grade: Grade, file: Path) -> None:
-    """Write the whole file or nothing."""
+    """Write the results of a grade, completely or not at all."""
     write_whole(file, json.dumps(as_dict(grade), indent=2) + "\n")
 
 
 def as_dict(grade: Grade) -> dict[str, Any]:
-    """The results as plain JSON."""
+    """Return the results as plain JSON."""
     status = "error" if grade.problem else "pass" if grade.succeeded else "fail"
     message = f"{grade.problem.place}: {grade.problem.what} {grade.problem.todo}" if grade.problem else None
     return {
@@ -81,7 +81,7 @@ def _test(grade: StepGrade, verdict: Verdict) -> dict[str, Any]:
 
 
 def message_of(grade: StepGrade, verdict: Verdict) -> str:
-    """The explanation as plain text, a line a part."""
+    """Return the explanation as plain text, one line for each part."""
     place = f"{verdict.path}:{verdict.line}" if verdict.line else ""
     parts = (
         ("", verdict.error),

@@ -23,9 +23,9 @@ _MOST_OTHERS = 8
 
 
 def show_step(grade: StepGrade, console: Console, printed_by: str = "Your code printed") -> None:
-    """The first failing check in full, an essential one before the others; these by name.
+    """Print the first failing check in full, an essential one before the others; the others by name.
 
-    :param printed_by: what stands above the lines that are not the grader's.
+    :param printed_by: the heading of the lines that are not the grader's.
     """
     first = min(grade.failing, key=lambda verdict: (verdict.kind == NOT_RUN, not verdict.check.essential))
     case = f" [{first.check.case}]" if first.check.case else ""
@@ -40,7 +40,7 @@ def show_step(grade: StepGrade, console: Console, printed_by: str = "Your code p
 
 
 def _list_of(others: Counter[tuple[str, str]]) -> Table:
-    """The first of them; the rest, which mostly has the same cause, as a number."""
+    """List the first of them; the rest mostly has the same cause and is only counted."""
     table = Table.grid(padding=(0, 1, 0, 0))
     for (title, kind), count in [*others.items()][:_MOST_OTHERS]:
         times = f"{count} × " if count > 1 else ""
@@ -51,7 +51,7 @@ def _list_of(others: Counter[tuple[str, str]]) -> Table:
 
 
 def show_notes(notes: list[str], console: Console) -> None:
-    """What differs from the exercise's skeleton, a line each."""
+    """Print what differs from the skeleton of the exercise, one line each."""
     if not notes:
         return
     console.print(Text(" Noticed in your file:", "bold"))
@@ -117,7 +117,7 @@ def show_scorecard(grade: Grade, console: Console) -> None:
 
 
 def table_of(grade: Grade) -> Table:
-    """A line a step."""
+    """Return a table with a line for each step."""
     table = Table.grid(padding=(0, 1, 0, 0))
     table.add_column(min_width=14, no_wrap=True)
     table.add_column(no_wrap=True, overflow="ellipsis")
@@ -135,7 +135,7 @@ def table_of(grade: Grade) -> Table:
 
 
 def _state(each: StepGrade, grade: Grade) -> tuple[str, str, str]:
-    """The mark, the words beside it and the style of both."""
+    """Return the mark, the words beside it and the style of both."""
     if each.is_green:
         return "✓", "green", "green"
     if grade.problem is not None:
@@ -143,12 +143,12 @@ def _state(each: StepGrade, grade: Grade) -> tuple[str, str, str]:
     if each.waits_for is not None:
         return "·", f"waits for {each.waits_for.name}", "dim"
     if each is grade.first_failing:
-        return "✗", "first to mend", "bold red"
+        return "✗", "fix this first", "bold red"
     return "✗", "failing", "red"
 
 
 def sum_of(grade: Grade) -> Text:
-    """The points, and how long it took."""
+    """Return the points, and the seconds that the grade took."""
     steps = [each for each in grade.counted if not each.step.is_challenge]
     challenges = [each for each in grade.counted if each.step.is_challenge]
     parts = [f"{_points(each)} points" for each in (steps,) if each]
@@ -174,7 +174,7 @@ def _show_success(grade: Grade, console: Console) -> None:
 
 
 def show_next(todo: str, command: str, console: Console) -> None:
-    """What to do, with the command on a line of its own, whole, so that it can be copied."""
+    """Print what to do next; the command has a line of its own, so that it can be copied."""
     console.print(Text.assemble((" Next: ", "bold"), plain(todo)), soft_wrap=True)
     console.print(Text.assemble("   ", plain(command, "bold")), soft_wrap=True)
     console.print()

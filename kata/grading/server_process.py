@@ -5,11 +5,10 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import select
 import signal
-import socket
 import subprocess
 import sys
+from multiprocessing import Pipe, reduction
 from pathlib import Path
 from typing import Any
 
@@ -33,10 +32,9 @@ class ServerProcess:
 
     def __init__(self, environment: dict[str, str], log: Path) -> None:
         self._log = log
-        self._unread = b""
         self._waiting: list[dict[str, Any]] = []
         self._is_warm = False
-        self._connection, theirs = socket.socketpair()
+        self._connection, theirs = Pipe()
         # The server has Airflow from its own environment only; the tree is put on the path in the children.
         own = {name: value for name, value in environment.items() if name != "PYTHONPATH"}
         with theirs, log.open("ab") as output:
@@ -67,35 +65,28 @@ class ServerProcess:
         return self._process.pid
 
     def fork(self, job: dict[str, Any], channel: int) -> int:
-        """Have a child forked for `job` that reports to `channel`; its process id, which is its group's too."""
+        """Have a child forked for `job` that reports to `channel`; return its process id, which is its group's too.
+
+        :raises ServerLost: if the server does not answer.
+        """
+        self._send({"job": job})
         try:
-            socket.send_fds(self._connection, [json.dumps({"job": job}).encode() + b"\n"], [channel])
+            reduction.send_handle(self._connection, channel, self.pid)
         except OSError:
             raise ServerLost from None
-        while True:
-            message = self._next_message(patience=_PATIENCE)
-            if "forked" in message:
-                return int(message["forked"])
-            self._waiting.append(message)
+        return int(self._answer("forked", patience=_PATIENCE))
 
     def warm_up(self) -> None:
         """Return when the server has prepared itself for running DAGs, which it does once. Raises `ServerLost`."""
-        if self._is_warm:
-            return
-        try:
-            self._connection.sendall(b'{"warm up": true}\n')
-        except OSError:
-            raise ServerLost from None
-        while "warm" not in (message := self._next_message()):
-            self._waiting.append(message)
-        self._is_warm = True
+        if not self._is_warm:
+            self._send({"warm up": True})
+            self._is_warm = self._answer("warm")
 
     def exited(self) -> list[tuple[int, int]]:
-        """Process id and wait status of the children that ended since the last call. Raises `ServerLost`."""
+        """Return process id and wait status of the children that ended since the last call. Raises `ServerLost`."""
         messages, self._waiting = self._waiting, []
-        with contextlib.suppress(BlockingIOError):
-            while True:
-                messages.append(self._next_message(block=False))
+        while self._connection.poll():
+            messages.append(self._next_message())
         return [(message["exited"], message["status"]) for message in messages]
 
     @property
@@ -112,17 +103,22 @@ class ServerProcess:
                 os.killpg(self._process.pid, signal.SIGKILL)
             self._process.wait()
 
-    def _next_message(self, block: bool = True, patience: float | None = None) -> dict[str, Any]:
-        while b"\n" not in self._unread:
-            if block and not select.select([self._connection], [], [], patience)[0]:
+    def _send(self, request: dict[str, Any]) -> None:
+        try:
+            self._connection.send_bytes(json.dumps(request).encode())
+        except OSError:
+            raise ServerLost from None
+
+    def _answer(self, name: str, patience: float | None = None) -> Any:
+        """Return the next message of this name; the others are for `exited`."""
+        while name not in (message := self._next_message(patience)):
+            self._waiting.append(message)
+        return message[name]
+
+    def _next_message(self, patience: float | None = None) -> dict[str, Any]:
+        try:
+            if not self._connection.poll(patience):
                 raise ServerLost
-            try:
-                more = self._connection.recv(65536, 0 if block else socket.MSG_DONTWAIT)
-            except ConnectionError:
-                raise ServerLost from None
-            if not more:
-                raise ServerLost
-            self._unread += more
-        line, self._unread = self._unread.split(b"\n", 1)
-        message: dict[str, Any] = json.loads(line)
-        return message
+            return json.loads(self._connection.recv_bytes())
+        except (EOFError, OSError):
+            raise ServerLost from None

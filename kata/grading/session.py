@@ -1,4 +1,4 @@
-"""A fork server that stays for as many grades as are asked for, and what it is asked."""
+"""A session: one fork server for any number of grades."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _AT_ONCE = max(2, os.cpu_count() or 2)
 
 
 class Progress(Protocol):
-    """Is told what goes on, to show it."""
+    """Shows the progress of a grade."""
 
     def working_on(self, what: str) -> None: ...
 
@@ -78,7 +78,7 @@ class Session:
         self._scratch.cleanup()
 
     def look_at(self, tree: Path, steps: list[Step]) -> Problem | None:
-        """Import the tree's module once; say what keeps it from being graded. Collects what checks `steps` have."""
+        """Import the submission once and collect the checks of `steps`; return the problem if it cannot be graded."""
         kept = [self._supervisor.keep(self.suite.resolve()), KeptFiles(ROOT / "kata")]
         unknown = [step for step in steps if step.id not in self._checks]
         collect = CollectWork(self._job(tree), unknown, self.deadlines.check)
@@ -89,7 +89,7 @@ class Session:
         return importing.problem or self.changed_files(tree)
 
     def changed_files(self, tree: Path) -> Problem | None:
-        """Whether the tree's code has written into the grader's files since it was looked at."""
+        """Return a problem if the submission has changed the grader's files since `look_at`."""
         changed = [path for kept in self._kept for path in kept.changed()]
         if not changed:
             return None
@@ -97,11 +97,11 @@ class Session:
         return Problem(what, shown(tree / f"{MODULE}.py"), "Put them back with: git checkout -- tests kata")
 
     def checks(self, step: Step) -> list[Check]:
-        """The checks of a step that was looked at before."""
+        """Return the checks of a step that `look_at` was called for."""
         return self._checks[step.id]
 
     def grade(self, tree: Path, steps: list[Step]) -> list[StepGrade]:
-        """Grade steps of a tree that was looked at before."""
+        """Grade steps of a submission that `look_at` was called for."""
         copy_template(self._database)
         # A step on its own is shared out; several keep all cores busy as they are.
         shares = _AT_ONCE if len(steps) == 1 else 1
@@ -114,15 +114,15 @@ class Session:
         return [self._put_together(step, shared) for step, shared in works.items()]
 
     def run(self, works: Sequence[StepWork]) -> None:
-        """Run any work."""
+        """Run any work on the fork server."""
         self._supervisor.run(works)
 
     def work(self, tree: Path, step: Step, checks: list[Check], kind: type[_Work] = StepWork) -> _Work:
-        """The work of running these checks of a step."""
+        """Return the work of running these checks of a step."""
         return kind(step, checks, self._job(tree), self.progress.heard, deadline=self.deadlines.step)
 
     def warm_up(self) -> None:
-        """Let the server do what makes the first run of a DAG slow."""
+        """Let the server prepare what makes the first run of a DAG slow."""
         self._supervisor.warm_up()
 
     def _share_out(self, tree: Path, step: Step, shares: int) -> list[StepWork]:

@@ -26,12 +26,12 @@ class Name:
 
 
 def skeleton(source: str) -> dict[str, Name]:
-    """The public names at module level and the methods of the public classes, in order. Raises `SyntaxError`."""
+    """Return the public names of a module and the methods of its public classes, in order. Raises `SyntaxError`."""
     return {name.name: name for name in _names(ast.parse(source).body)}
 
 
 def differences(source: str, expected: str) -> list[str]:
-    """What `source` lacks of the names and signatures in `expected`, a sentence each.
+    """List what `source` lacks of the names and signatures in `expected`, a sentence each.
 
     Further names, further optional parameters and methods that may be inherited are no difference.
     """
@@ -76,7 +76,7 @@ def _doc(node: ast.ClassDef | _Function) -> str:
 
 
 def _signature(arguments: ast.arguments) -> str:
-    """The arguments as written, less their types."""
+    """Return the arguments as written, without their types."""
     bare = ast.parse(f"def f({ast.unparse(arguments)}): ...").body[0]
     assert isinstance(bare, ast.FunctionDef)
     for node in ast.walk(bare.args):
@@ -86,7 +86,7 @@ def _signature(arguments: ast.arguments) -> str:
 
 
 def _accepts(their_signature: str, our_signature: str) -> bool:
-    """Whether every call that our signature allows is one that theirs allows as well."""
+    """Return whether their signature allows every call that ours allows."""
     theirs, ours = _arguments(their_signature), _arguments(our_signature)
     if (ours.vararg and not theirs.vararg) or (ours.kwarg and not theirs.kwarg):
         return False

@@ -1,4 +1,4 @@
-"""The checks of one step, run in a child, and in further ones where a check takes its child down."""
+"""The checks of one step, run in a child process, and in further ones after a check that ends its process."""
 
 from __future__ import annotations
 
@@ -8,9 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from kata.core.steps import Step
-from kata.grading.ending import how_it_ended, line_of_hang
 from kata.grading.mistakes import NEVER_ENDS
-from kata.grading.supervisor import Ending
+from kata.grading.running_child import Ending, Work, how_it_ended, line_of_hang
 from kata.grading.verdict import CRASHED, HUNG, NOT_RUN, TAMPERED, WRONG, Check, Verdict, verdict_of
 
 STEP_DEADLINE = 120.0
@@ -19,7 +18,7 @@ _MOST_RESTARTS = 3
 _GRACE = 5.0
 
 
-class StepWork:
+class StepWork(Work):
     """Collects a verdict for every expected check of a step.
 
     :param job: what every job of this grade is told (tree, suite, learner's file).
@@ -52,14 +51,14 @@ class StepWork:
         self._last: Verdict | None = None
 
     def verdicts(self) -> list[Verdict]:
-        """One for every expected check, in the order of the suite."""
+        """Return one verdict for every expected check, in the order of the suite."""
         return [
             self._verdicts.get(check.id) or Verdict(check, NOT_RUN, error="The check was not run.")
             for check in self._checks.values()
         ]
 
     def longest_check(self) -> float:
-        """The most seconds that one of the checks may take."""
+        """Return the seconds that the slowest of the checks may take."""
         return max((check.deadline for check in self._checks.values()), default=0.0)
 
     def next_job(self) -> dict[str, Any] | None:

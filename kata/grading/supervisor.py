@@ -1,9 +1,8 @@
-"""Runs jobs in children of the fork server, some at once, and ends each at its deadline."""
+"""The supervisor: runs jobs in children of the fork server, several at once, and ends each at its deadline."""
 
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import secrets
 import selectors
@@ -12,83 +11,19 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from kata.grading import limits
 from kata.grading.kept_files import KeptFiles
+from kata.grading.running_child import Ending, RunningChild, Work
 from kata.grading.server_process import ServerLost, ServerProcess
 
-# From the request to write the stack down to the end.
-_LAST_WORDS = 0.3
-# Between two looks at what the children use up.
-_LOOK_EVERY = 0.25
-_MOST_PRINTED = 64 * 1024
-_LONGEST_MESSAGE = 2**20
-
-
-@dataclass(frozen=True)
-class Ending:
-    """How a child ended.
-
-    :param killed: it was ended at its deadline.
-    :param status: wait status of the process, None when the whole server was lost.
-    :param stack: what its threads were doing at the deadline.
-    :param printed: the start of what it printed outside of any test.
-    :param excess: the limit that it went beyond, and was ended for.
-    :param stopped: it had been halted by a signal at its deadline.
-    """
-
-    killed: bool
-    status: int | None
-    stack: str = ""
-    printed: str = ""
-    excess: str = ""
-    stopped: bool = False
+# Seconds between two checks of what the children use up.
+_CHECK_EVERY = 0.25
 
 
 class Interrupted(Exception):
-    """There was something more urgent to do; the children that ran are ended, the server is not."""
-
-
-class Work(Protocol):
-    """Something that is done in a child, or in several one after the other."""
-
-    def next_job(self) -> dict[str, Any] | None:
-        """What the next child is to do; None when the work is over."""
-
-    def reported(self, message: dict[str, Any]) -> None:
-        """The child said something."""
-
-    def kill_at(self) -> float:
-        """When the child's time is over, on the monotonic clock in seconds."""
-
-    def overdue(self) -> None:
-        """Its time is over; the child will be ended."""
-
-    def ended(self, ending: Ending) -> None:
-        """The child is gone."""
-
-    def interrupted(self) -> None:
-        """The child is gone and it may not be its own fault."""
-
-
-@dataclass
-class _Child:
-    work: Work
-    pid: int
-    seal: str
-    channel: int
-    folder: Path
-    unread: bytes = b""
-    silent: bool = False
-    last_words_end: float | None = None
-    status: int | None = None
-    excess: str = ""
-    stopped: bool = False
-    had_company: bool = False
-
-    def due(self) -> float:
-        return self.work.kill_at() if self.last_words_end is None else self.last_words_end
+    """The wake-up descriptor became readable; the running children are ended, the server is not."""
 
 
 @dataclass
@@ -106,7 +41,7 @@ class Supervisor:
     at_once: int
     wake: int | None = None
     _server: ServerProcess | None = None
-    _children: list[_Child] = field(default_factory=list)
+    _children: list[RunningChild] = field(default_factory=list)
     _forked: int = 0
     _look_at: float = 0.0
     _alone: bool = False
@@ -126,9 +61,7 @@ class Supervisor:
                     lost, self._children = self._children, []
                     waiting[:0] = [child.work for child in lost]
                     for child in lost:
-                        _kill_group(child.pid)
-                        self._read(child)
-                        self._let_go(child)
+                        child.bury()
                         if self._alone:
                             child.work.ended(Ending(killed=False, status=None))
                         else:
@@ -161,8 +94,8 @@ class Supervisor:
 
     def _end_children(self) -> None:
         for child in self._children:
-            _kill_group(child.pid)
-            self._let_go(child)
+            child.kill()
+            os.close(child.channel)
         self._children = []
 
     def _end_server(self) -> None:
@@ -181,7 +114,7 @@ class Supervisor:
             for child in self._children:
                 child.had_company = True
 
-    def _fork(self, work: Work, job: dict[str, Any]) -> _Child:
+    def _fork(self, work: Work, job: dict[str, Any]) -> RunningChild:
         if self._server is None:
             self._server = self.start_server()
         self._forked += 1
@@ -205,7 +138,7 @@ class Supervisor:
         finally:
             os.close(theirs)
         os.set_blocking(channel, False)
-        return _Child(work, pid, seal, channel, folder)
+        return RunningChild(work, pid, seal, channel, folder)
 
     def _copy_of(self, suite: Path, folder: Path) -> Path:
         kept = self._suites.get(str(suite)) or self.keep(suite)
@@ -213,7 +146,7 @@ class Supervisor:
         return folder
 
     def _watch(self) -> list[Work]:
-        """Wait for news and take it; what has to go on in a new child comes back."""
+        """Wait for messages and ends, and handle them; return the work that needs another child."""
         if not self._children:
             return []
         assert self._server is not None
@@ -230,106 +163,32 @@ class Supervisor:
             raise Interrupted
         exited = dict(self._server.exited())
         for child in self._children:
-            self._read(child)
+            child.read()
             child.status = exited.get(child.pid)
             if child.status is None and child.due() <= time.monotonic():
-                _end_at_deadline(child)
+                child.end_at_deadline()
         if self._look_at <= time.monotonic():
             self._look_after(self._server.pid)
         gone = [child for child in self._children if child.status is not None]
         self._children = [child for child in self._children if child.status is None]
         for child in gone:
-            _kill_group(child.pid)
-            self._read(child)
-            self._let_go(child)
-            if _was_killed(child) and child.had_company:
+            child.bury()
+            if child.was_killed_by_another() and child.had_company:
                 # Perhaps by another child, gone or not. Which one it was shows when they run one at a time.
                 self._alone = True
                 child.work.interrupted()
             else:
-                child.work.ended(_ending(child))
+                child.work.ended(child.ending())
         return [child.work for child in gone]
 
     def _look_after(self, server: int) -> None:
         """End what uses up too much, and let the server go on if somebody halted it."""
-        self._look_at = time.monotonic() + _LOOK_EVERY
+        self._look_at = time.monotonic() + _CHECK_EVERY
         if limits.is_stopped(server):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(server, signal.SIGCONT)
         for child in self._children:
             if child.status is None and (excess := limits.excess(child.pid, server)):
                 child.excess = child.excess or excess
-                _kill_group(child.pid)
+                child.kill()
         limits.end_orphans(server, {child.pid for child in self._children})
-
-    def _read(self, child: _Child) -> None:
-        with contextlib.suppress(BlockingIOError):
-            # No more at a time: a child may write without end.
-            for _ in range(16):
-                more = os.read(child.channel, 65536)
-                child.silent = not more
-                if child.silent:
-                    break
-                child.unread += more
-        *lines, child.unread = child.unread.split(b"\n")
-        child.unread = child.unread[:_LONGEST_MESSAGE]
-        for line in lines:
-            message = _genuine(line, child.seal)
-            if message is not None:
-                # One with the right seal and the wrong shape is not the reporter's either.
-                with contextlib.suppress(KeyError, TypeError, ValueError, AttributeError):
-                    child.work.reported(message)
-
-    def _let_go(self, child: _Child) -> None:
-        os.close(child.channel)
-
-
-def _genuine(line: bytes, seal: str) -> dict[str, Any] | None:
-    """The message, if the reporter wrote it: learner code may write to any file descriptor."""
-    try:
-        message = json.loads(line)
-    except ValueError:
-        return None
-    return message if isinstance(message, dict) and message.get("seal") == seal else None
-
-
-def _end_at_deadline(child: _Child) -> None:
-    if child.last_words_end is None:
-        child.work.overdue()
-        child.stopped = limits.is_stopped(child.pid)
-        child.last_words_end = time.monotonic() + _LAST_WORDS
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(child.pid, signal.SIGUSR1)
-    else:
-        _kill_group(child.pid)
-        child.last_words_end = time.monotonic() + 1
-
-
-def _was_killed(child: _Child) -> bool:
-    """Whether somebody else than this process has ended it with a signal."""
-    own = child.excess or child.last_words_end is not None
-    return not own and child.status in (signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
-
-
-def _kill_group(pid: int) -> None:
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(pid, signal.SIGKILL)
-
-
-def _ending(child: _Child) -> Ending:
-    return Ending(
-        killed=child.last_words_end is not None,
-        status=child.status,
-        stack=_start_of(child.folder / "stack"),
-        printed=_start_of(child.folder / "printed"),
-        excess=child.excess,
-        stopped=child.stopped,
-    )
-
-
-def _start_of(file: Path) -> str:
-    try:
-        with file.open("rb") as opened:
-            return opened.read(_MOST_PRINTED).decode(errors="replace")
-    except OSError:
-        return ""

@@ -1,4 +1,4 @@
-"""What is known about checks and steps: data and arithmetic, nothing that runs or prints."""
+"""Checks, verdicts and grades: data and arithmetic, nothing that runs or prints."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ class StepGrade:
         return any(verdict.check.essential for verdict in self.failing)
 
     def essential_note(self, verdict: Verdict) -> str:
-        """What a failing check costs if it is essential, otherwise ""."""
+        """Return what a failing check costs if it is essential, otherwise ""."""
         return f"{self.step.name} scores 0 points while this check fails." if verdict.check.essential else ""
 
     @property
@@ -173,7 +173,7 @@ def mark_blocked(grades: list[StepGrade]) -> None:
 
 
 def verdict_of(check: Check, kind: str | None, told: dict[str, Any], **more: Any) -> Verdict:
-    """A verdict from what a child told; parts that it did not tell stay empty."""
+    """Return a verdict from what a child reported; missing parts stay empty."""
     names = ("called", "got", "contract", "mistake", "error", "path", "source")
     texts = {name: str(told.get(name) or "") for name in names}
     return Verdict(check, kind, **texts, line=int(told.get("line") or 0), **more)

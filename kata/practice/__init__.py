@@ -1,1 +1,1 @@
-"""What a learner works with besides the grade: watch, hints, diff, reset."""
+"""What a learner uses besides the grade: watch, hints, diff, reset."""

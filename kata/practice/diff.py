@@ -1,4 +1,4 @@
-"""`make diff`: your code for a step beside the worked answer."""
+"""`make diff`: your code for a step beside the reference solution."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _WIDE = 140  # columns from which two codes fit beside each other
 def show_diff(tree: Path, step: Step, console: Console) -> bool:
     """Print both, less the docstrings that they share; False when one of the two cannot be read."""
     if not SOLUTION.is_file():
-        console.print("The worked answer is not in this copy of the kata.")
+        console.print("The reference solution is not in this copy of the kata.")
         return False
     text, problem = read_module(tree / f"{MODULE}.py")
     if problem is not None:
@@ -35,7 +35,7 @@ def show_diff(tree: Path, step: Step, console: Console) -> bool:
     # Of the DAGs no more than the step's: the next ones are still to be found.
     if dags := dags_of(step, sections(worked)[THE_DAGS]):
         _show_beside(THE_DAGS, sections(text).get(THE_DAGS), dedent(dags), console)
-    console.print(Text(" The worked answer is one of many: yours may be as good.", "dim"))
+    console.print(Text(" The reference solution is one of many: yours may be as good.", "dim"))
     return True
 
 
@@ -48,18 +48,18 @@ def _show_beside(name: str, yours: str | None, worked: str, console: Console) ->
     )
     right = Syntax(worked, "python", word_wrap=True)
     if console.width >= _WIDE:
-        table = Table(f"{name}: yours", "worked answer", expand=True)
+        table = Table(f"{name}: yours", "reference solution", expand=True)
         table.columns[0].ratio = table.columns[1].ratio = 1
         table.add_row(left, right)
         console.print(table)
         return
-    for title, code in ((f"{name}: yours", left), (f"{name}: worked answer", right)):
+    for title, code in ((f"{name}: yours", left), (f"{name}: reference solution", right)):
         console.print(Rule(title, align="left"))
         console.print(code)
 
 
 def bare(section: str) -> str:
-    """The section less its heading and its docstrings; with them when it does not parse."""
+    """Return the section without its heading and docstrings; with them if it does not parse."""
     code = section.partition("\n")[2].strip("\n")
     try:
         tree = ast.parse(code)

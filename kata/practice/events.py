@@ -17,7 +17,7 @@ import watchfiles
 
 
 class Inbox:
-    """A queue with a file descriptor that can be read as long as something is in it."""
+    """A queue with a file descriptor that is readable as long as the queue is not empty."""
 
     def __init__(self) -> None:
         self._news: queue.SimpleQueue[str] = queue.SimpleQueue()
@@ -38,7 +38,7 @@ class Inbox:
         os.write(self._writable, b"!")
 
     def get(self) -> str:
-        """The oldest news; waits for some."""
+        """Return the oldest news; wait if there is none."""
         os.read(self._readable, 1)
         return self._news.get()
 

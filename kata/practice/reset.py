@@ -34,12 +34,12 @@ def replace_file(file: Path, content: bytes) -> Path | None:
 
 
 def backups() -> list[Path]:
-    """All copies, the latest first."""
+    """Return all copies, the latest first."""
     return sorted(BACKUPS.glob("*.py"), reverse=True) if BACKUPS.is_dir() else []
 
 
 def find_backup(name: str) -> Path:
-    """The copy of this name. Raises `WrongUsage` when there is none."""
+    """Return the copy of this name. Raises `WrongUsage` if there is none."""
     for copy in backups():
         if name in (copy.name, copy.stem):
             return copy

@@ -13,7 +13,7 @@ _HEADING = re.compile(r"^# ── (?P<name>[^:─]+?)(?::.*?)? ─*\s*$")
 
 
 def sections(text: str) -> dict[str, str]:
-    """The sections by name ("Step 3", "The DAGs"), each with its heading; what stands before the first is under ""."""
+    """Return the sections by name ("Step 3", "The DAGs"), each with its heading; "" is the part before the first."""
     found: dict[str, list[str]] = {"": []}
     name = ""
     for line in text.splitlines(keepends=True):
@@ -25,8 +25,10 @@ def sections(text: str) -> dict[str, str]:
 
 
 def dags_of(step: Step, dags: str) -> str:
-    """What of the worked DAGs is this step's, by comments such as `# Steps 4 and 6`; a DAG's own arguments are the
-    first step's, and the second DAG is the third challenge's."""
+    """Return the lines of the reference DAGs that belong to a step, by comments such as `# Steps 4 and 6`.
+
+    The arguments of the first DAG belong to Step 1, those of the second to Challenge 3.
+    """
     of_step, owners, heads = [], {"1"}, iter(("1", "c3"))
     for line in dags.splitlines(keepends=True)[1:]:
         if line.startswith("with DAG("):
@@ -39,12 +41,12 @@ def dags_of(step: Step, dags: str) -> str:
 
 
 def section_of(step: Step, text: str) -> str | None:
-    """The section that a step is written in; None when its heading is not there any more."""
+    """Return the section that a step is written in; None if its heading is gone."""
     return sections(text).get(step.section)
 
 
 def with_section(step: Step, text: str, section: str) -> str:
-    """The text with this section replaced for a step. Raises `KeyError` if the text has none for the step."""
+    """Return the text with the section of a step replaced. Raises `KeyError` if the text has no such section."""
     parts = sections(text)
     if step.section not in parts:
         raise KeyError(step.section)

@@ -11,7 +11,7 @@ from rich.text import Text
 from kata.core.paths import MODULE, shown
 from kata.core.steps import STEPS, Step, read_hints
 from kata.core.submission import Problem, find_tree, read_module, show_problem
-from kata.grading.progress import progress_on
+from kata.grading.progress import GradeProgress
 from kata.grading.scorecard import show_scorecard, show_step
 from kata.grading.session import Session
 from kata.grading.supervisor import Interrupted
@@ -30,7 +30,7 @@ def watch(tree_name: str, console: Console) -> None:
         Inbox() as inbox,
         Saves(tree / f"{MODULE}.py", lambda: inbox.put(SAVED)),
         Keys(inbox.put) as keys,
-        Session(progress_on(console), wake=inbox.fileno()) as session,
+        Session(GradeProgress(console), wake=inbox.fileno()) as session,
     ):
         Watch(tree_name, tree, inbox, session, console, keys.are_there).run()
 
@@ -113,7 +113,7 @@ class Watch:
 
     def _grade(self, steps: list[Step]) -> list[StepGrade] | Problem:
         names = " and ".join(step.name for step in steps) if len(steps) <= 2 else f"{len(steps)} steps"
-        with progress_on(self.console) as progress:
+        with GradeProgress(self.console) as progress:
             self.session.progress = progress
             progress.working_on(f"checking {names}")
             problem = self.session.look_at(self.tree, steps)
@@ -166,7 +166,7 @@ class Watch:
         done = [step for step in STEPS if step.section not in open_sections]
         if not done:
             self.console.print(
-                " The worked answer of a step is shown once the step is green. Before: make diff STEP=n PEEK=1"
+                " The reference solution of a step is shown once the step is green. Before: make diff STEP=n PEEK=1"
             )
             return
         show_diff(self.tree, done[-1], self.console)
@@ -182,6 +182,6 @@ class Watch:
     def _say_keys(self) -> None:
         if self.step is None:
             self.console.print(Text(" Everything is green. Well done!", "bold green"))
-        keys = "h hint · d worked answer of the last green step · a all · c check again · q quit"
+        keys = "h hint · d reference solution of the last green step · a all · c check again · q quit"
         waiting = " Save the file to have it checked."
         self.console.print(Text(f"{waiting}  {keys}" if self.has_keys else f"{waiting}  Ctrl-C ends this.", "dim"))

@@ -23,9 +23,9 @@ from kata.core.files import scratch_folder
 from kata.core.paths import MODULE, SOLUTION
 from kata.core.steps import STEPS, Step, find_steps
 from kata.core.tool_environment import python_with
+from kata.grading.running_child import Ending
 from kata.grading.session import Session
 from kata.grading.step_work import StepWork
-from kata.grading.supervisor import Ending
 from kata.practice.sections import sections
 from quality.silence import Silence
 
