@@ -16,6 +16,6 @@ def where_measured() -> str:
 
 
 def write_table(columns: Iterable[str], rows: Iterable[Iterable[str]], page: Path) -> None:
-    """Put the table in the place of the one that stands in the page."""
+    """Replace the measured table in a page."""
     table = markdown(columns, rows)
     write_between_marks("measured", f"{where_measured()}:\n\n{table}", page)
