@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import math
 import os
 import sys
 from pathlib import Path
 from typing import Annotated
 
 from rich.console import Console
-from typer import BadParameter, Option
+from typer import Option
 
 from kata.core.command import command, command_line
 from kata.core.errors import WrongUsage
@@ -22,13 +21,6 @@ from lab.race.race import run_race
 
 _MOST_WAITS = 10_000
 
-
-def _number(value: float) -> float:
-    if math.isnan(value):  # not less than any minimum
-        raise BadParameter("nan is not a number.")
-    return value
-
-
 Submission = Annotated[str, Option("--tree", help="exercise, solution, or a folder")]
 Folder = Annotated[Path, Option(metavar="FOLDER", show_default="data/monitoring", help="where the results go")]
 
@@ -40,7 +32,7 @@ def race(
     # A triggerer takes 1,000 triggers. A slot is a process of some 140 MB; Airflow's default pool has 128 slots.
     waits: Annotated[int, Option(min=1, max=1000, help="the number of waiting tasks")] = 100,
     slots: Annotated[int, Option(min=1, max=128, help="the number of tasks that can run at once")] = 8,
-    hold: Annotated[float, Option(min=1, max=3600, callback=_number, help="seconds until the files arrive")] = 60,
+    hold: Annotated[float, Option(min=1, max=3600, help="seconds until the files arrive")] = 60,
     tree: Submission = "solution",
     folder: Folder = MONITORING,
 ) -> None:
@@ -61,8 +53,8 @@ def break_even(
 @command(app, "bench")
 def bench(
     waits: Annotated[str, Option(help="the numbers of waiting tasks")] = "100,1000,5000",
-    seconds: Annotated[float, Option(min=0.1, max=3600, callback=_number, help="how long each is measured")] = 20,
-    interval: Annotated[float, Option(min=0.1, max=3600, callback=_number, help="seconds between two checks")] = 5,
+    seconds: Annotated[float, Option(min=0.1, max=3600, help="how long each is measured")] = 20,
+    interval: Annotated[float, Option(min=0.1, max=3600, help="seconds between two checks")] = 5,
     only: Annotated[str, Option(metavar="NAMES", help="such as full,FileTriggers")] = "",
     tree: Submission = "solution",
     folder: Folder = MONITORING,

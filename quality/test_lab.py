@@ -21,7 +21,7 @@ def lab(*arguments: str) -> subprocess.CompletedProcess[str]:
         ("race --waits 0", "'--waits': Input should be greater than or equal to 1"),
         ("race --waits ten", "'--waits': Input should be a valid integer"),
         ("race --slots 129", "'--slots': Input should be less than or equal to 128"),
-        ("race --hold nan", "'--hold': nan is not a number."),
+        ("race --hold nan", "'--hold': Input should be less than or equal to 3600"),
         ("race --tree nowhere", "TREE=nowhere does not exist"),
         ("breakeven --repeats 21", "'--repeats': Input should be less than or equal to 20"),
         ("breakeven --tree docs", "The file to grade is not there."),
