@@ -7,6 +7,7 @@ TREE ?= $(KATA_TREE)
 VENV := .venv
 READY := $(VENV)/.ready
 KATA := $(VENV)/bin/python -m kata
+LAB := $(VENV)/bin/python -m lab
 # Measurements take the reference solution, unless TREE is given.
 solution_unless_given = $(if $(filter file,$(origin TREE)),solution,$(1))
 
@@ -74,11 +75,11 @@ pitfall: $(READY) ## run a mistake on a real Airflow, then its fix; without NAME
 	@$(KATA) pitfall $(if $(filter command,$(origin NAME)),"$(NAME)" $(if $(WRITE),--write))
 
 race: $(READY) ## measure what deferring saves, on a real Airflow; ten minutes  [WAITS=100] [SLOTS=8] [HOLD=60]
-	@$(KATA) race --tree "$(call solution_unless_given,$(TREE))" \
+	@$(LAB) race --tree "$(call solution_unless_given,$(TREE))" \
 	  $(if $(WAITS),--waits "$(WAITS)") $(if $(SLOTS),--slots "$(SLOTS)") $(if $(HOLD),--hold "$(HOLD)")
 
 breakeven: $(READY) ## measure from which length of wait on deferring pays; nine minutes  [REPEATS=4]
-	@$(KATA) breakeven --tree "$(call solution_unless_given,$(TREE))" $(if $(REPEATS),--repeats "$(REPEATS)")
+	@$(LAB) breakeven --tree "$(call solution_unless_given,$(TREE))" $(if $(REPEATS),--repeats "$(REPEATS)")
 
 test: lint ## test the kata itself
 	@$(VENV)/bin/python -m pytest quality --numprocesses 2 --dist loadgroup --no-loadscope-reorder
@@ -87,7 +88,7 @@ quality: $(READY) ## measure how far the grade can be trusted; about an hour  [R
 	@$(VENV)/bin/python -m quality.measure $(if $(REPEATS),--repeats "$(REPEATS)")
 
 bench: $(READY) ## what a trigger costs on one event loop; an hour  [TREE=solution] [WAITS=100,1000] [SECONDS=20] [ONLY=slow,scaled]
-	@$(KATA) bench --tree "$(call solution_unless_given,$(TREE))" \
+	@$(LAB) bench --tree "$(call solution_unless_given,$(TREE))" \
 	  $(if $(WAITS),--waits "$(WAITS)") $(if $(SECONDS),--seconds "$(SECONDS)") $(if $(ONLY),--only "$(ONLY)")
 
 mutants: $(READY) ## change the reference solution mechanically and list what no check notices; half an hour  [STEP=1..7|c1..c3]

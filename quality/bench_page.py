@@ -8,10 +8,9 @@ from typing import Any
 
 from kata.core.files import write_between_marks
 from kata.core.paths import MONITORING, ROOT, shown
-from lab.bench.measurement import Died, Measured
-from lab.bench.setting import HUNG, SETTINGS
-from lab.bench.table import contenders, rows
-from quality.measured_table import markdown
+from lab.bench import results
+from lab.bench.directories import HUNG
+from lab.tables import markdown
 
 PAGE = ROOT / "docs" / "measurements.md"
 KEPT = ROOT / "docs" / "bench.json"
@@ -20,19 +19,16 @@ _SHOWN = ("loop lag p99", "CPU", "memory a wait", "threads", "to event max", "in
 
 
 def tables(bench: dict[str, Any]) -> str:
-    """A table for each setting, as Markdown; where there are several numbers of waits, of the 1,000."""
-    results = [Measured(**each) if "cpu" in each else Died(**each) for each in bench["results"]]
-    results = [each for each in results if each.waits == _WAITS or each.setting == HUNG.name]
+    """Return a table for each setting, as Markdown: where there are several numbers of waiting tasks, that of 1,000."""
+    chosen = [each for each in bench["results"] if each["waits"] == _WAITS or each["setting"] == HUNG.name]
     blocks = []
-    for setting, waits in dict.fromkeys((each.setting, each.waits) for each in results):
-        of_table = [each for each in results if (each.setting, each.waits) == (setting, waits)]
-        title = f"**{SETTINGS[setting].title}; {waits:,} waits**"
-        shown_rows = (row for row in rows(of_table) if row[0] in _SHOWN)
-        blocks.append(f"{title}\n\n{markdown(['', *contenders(of_table)], shown_rows)}")
+    for title, columns, rows in results.tables(chosen):
+        blocks.append(f"**{title}**\n\n{markdown(columns, [row for row in rows if row[0] in _SHOWN])}")
     return "\n\n".join(blocks)
 
 
 def main() -> None:
+    """Copy the bench into docs/, and write its tables."""
     shutil.copyfile(MONITORING / "bench.json", KEPT)
     shutil.copyfile(MONITORING / "bench.png", ROOT / "docs" / "pictures" / "bench.png")
     write_between_marks("bench", tables(json.loads(KEPT.read_text(encoding="utf-8"))), PAGE)

@@ -16,7 +16,7 @@ from jinja2 import Environment
 from kata.core.files import write_between_marks
 from kata.core.paths import ROOT
 from kata.core.steps import STEPS, Step, find_step
-from quality.measured_table import markdown
+from lab.tables import markdown
 
 README = ROOT / "README.md"
 WORKFLOW = ROOT / ".github" / "workflows" / "classroom.yml"

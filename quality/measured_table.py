@@ -7,6 +7,7 @@ from pathlib import Path
 
 from kata.core.environment import circumstances
 from kata.core.files import write_between_marks
+from lab.tables import markdown
 
 
 def where_measured() -> str:
@@ -15,13 +16,6 @@ def where_measured() -> str:
 
 
 def write_table(columns: Iterable[str], rows: Iterable[Iterable[str]], page: Path) -> None:
-    """Put the table in the place of the one that stands in the page."""
+    """Replace the measured table in a page."""
     table = markdown(columns, rows)
     write_between_marks("measured", f"{where_measured()}:\n\n{table}", page)
-
-
-def markdown(columns: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
-    """A table as a Markdown page has it."""
-    header = list(columns)
-    lines = [header, ["---"] * len(header), *rows]
-    return "\n".join("| " + " | ".join(cells) + " |" for cells in lines)

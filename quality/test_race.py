@@ -1,13 +1,15 @@
-"""The race: its figures from what was seen, what is shown of it, its DAGs, and a small one on a real Airflow."""
+"""The race: its figures, what is shown of them, its DAGs, and a small race on a real Airflow."""
 
 from __future__ import annotations
 
 import io
 import json
 import os
+import shutil
 import sqlite3
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,25 +18,19 @@ from rich.console import Console
 
 from kata.core.dag_run import Task
 from kata.core.environment import child_environment
-from kata.core.errors import BrokenSetup, WrongUsage
+from kata.core.errors import BrokenSetup
 from kata.core.paths import ROOT, SOLUTION, STATE
 from kata.core.rest_api import ApiUnavailable, look_until
 from lab.charts.drawing import draw
-from lab.race import command
-from lab.race.approach import APPROACHES, DEFERRABLE, ORDINARY_DAG, POKE, RESCHEDULE, Approach
-from lab.race.component_usage import WORKERS, ComponentUsage
-from lab.race.database_commits import DatabaseCommits
-from lab.race.figures import by_phase, figures, slot_seconds, window
-from lab.race.heat import Outcome
-from lab.race.ordinary_tasks import OrdinaryTask, OrdinaryTasks, lateness
-from lab.race.page import page
-from lab.race.plan import INTERVAL, Plan, plan_of
-from lab.race.race import Race
-from lab.race.sample import Sample
-from lab.race.settling import Settling
-from lab.race.slots import holders
-from lab.race.table import show
-from quality.test_command_line import kata
+from lab.race import race as race_module
+from lab.race.approach_run import ApproachRun, Plan, is_steady
+from lab.race.approaches import APPROACHES, DEFERRABLE, ORDINARY_DAG, POKE, RESCHEDULE, Approach
+from lab.race.figures import figures, lateness, slot_seconds, window
+from lab.race.monitor import Sample
+from lab.race.ordinary_tasks import OrdinaryTask, OrdinaryTasks
+from lab.race.race import INTERVAL, measure, run_race
+from lab.race.report import page, show
+from lab.race.resources import WORKERS, ComponentUsage, commit_counter, holders
 
 PLAN = Plan(waits=4, slots=2, hold=10)
 MEASURED = ROOT / "docs" / "race.json"
@@ -45,7 +41,7 @@ def sample(at: float, **counts: int) -> Sample:
 
 
 # Two slots for four waits: the start-up, a moment at which no more can start, the files after ten seconds, the wake-up.
-POKED = Outcome(
+POKED = ApproachRun(
     approach=POKE,
     plan=PLAN,
     steady_at=12.2,
@@ -63,7 +59,7 @@ POKED = Outcome(
     ended_at=[22.7, 22.9, 24.1, 24.5],
     ordinary=[OrdinaryTask(0.1, 1.0), OrdinaryTask(13.0, 12.0), OrdinaryTask(17.0, 8.0), OrdinaryTask(23.0, 2.0)],
 )
-DEFERRED = Outcome(
+DEFERRED = ApproachRun(
     approach=DEFERRABLE,
     plan=PLAN,
     steady_at=12.2,
@@ -83,11 +79,7 @@ DEFERRED = Outcome(
 )
 
 
-def changed(outcome: Outcome, **changes: Any) -> Outcome:
-    return Outcome(**{**vars(outcome), **changes})
-
-
-def race_of(*outcomes: Outcome) -> dict[str, Any]:
+def race_of(*runs: ApproachRun) -> dict[str, Any]:
     late = lateness([OrdinaryTask(0, 1.0)])
     used = {"cpu_cores": {WORKERS: 0.1}, "memory_bytes": {WORKERS: 1024 * 1024}, "commits_per_second": 1.0}
     return {
@@ -99,7 +91,7 @@ def race_of(*outcomes: Outcome) -> dict[str, Any]:
         "interval_seconds": INTERVAL,
         "interrupted": False,
         "idle": {"ordinary_start_seconds": 1.0, "ordinary": late, **used},
-        "approaches": {each.approach.key: figures(each, 1.0) for each in outcomes},
+        "approaches": {each.approach.key: figures(each, 1.0) for each in runs},
     }
 
 
@@ -126,12 +118,8 @@ def test_start_up_and_wake_up_do_not_count_as_waiting():
 
 
 def test_an_ordinary_task_belongs_to_the_phase_in_which_it_was_submitted():
-    phases = by_phase(POKED)
-    assert [[task.submitted for task in phases[name]] for name in ("starting", "waiting", "ending")] == [
-        [0.1],
-        [13.0, 17.0],
-        [23.0],
-    ]
+    late = figures(POKED, 1.0)["ordinary"]
+    assert {phase: figure["submitted"] for phase, figure in late.items()} == {"starting": 1, "waiting": 2, "ending": 1}
 
 
 def test_the_ratio_is_that_of_the_tasks_submitted_while_they_wait():
@@ -155,12 +143,12 @@ def test_a_wait_that_never_started_is_counted_and_shown():
 
 def test_when_the_last_wait_ended_is_known_only_if_all_have():
     assert figures(POKED, 1.0)["last_ended_seconds"] == 2.0
-    assert figures(changed(POKED, ended_at=[22.7]), 1.0)["last_ended_seconds"] is None
+    assert figures(replace(POKED, ended_at=[22.7]), 1.0)["last_ended_seconds"] is None
 
 
 def test_what_was_cut_off_and_what_failed_is_shown_with_how_many_got_through():
     samples = [*POKED.samples[:-1], sample(25.0, begun=3, succeeded=1, failed=1)]
-    text = shown(race_of(changed(POKED, cut_off=True, ended_at=[22.7], samples=samples)))
+    text = shown(race_of(replace(POKED, cut_off=True, ended_at=[22.7], samples=samples)))
     assert "1 of 4, 1 failed, cut off" in " ".join(text.split()).replace(" ,", ",")
 
 
@@ -184,14 +172,13 @@ def test_a_deferred_wait_has_settled_when_its_slot_is_free():
     assert not RESCHEDULE.has_settled(Task("wait", -1, "queued", 1, "", None), holds_slot=False)
 
 
-def test_the_waits_are_steady_when_all_have_settled_or_no_more_can():
-    assert Settling(2).is_over(sample(1, settled=2))
-    settling = Settling(4)
-    assert not settling.is_over(sample(1))
-    assert not settling.is_over(sample(30))  # nothing has begun yet: there is more to come
-    assert not settling.is_over(sample(31, settled=2))
-    assert not settling.is_over(sample(40, settled=1))
-    assert settling.is_over(sample(41, settled=1))
+def test_the_tasks_are_steady_when_all_have_settled_or_no_more_can():
+    assert is_steady([sample(1, settled=2)], waits=2)
+    samples = [sample(1), sample(30)]
+    assert not is_steady(samples, waits=4)  # nothing has begun yet: more can
+    samples += [sample(31, settled=2), sample(40, settled=1)]
+    assert not is_steady(samples, waits=4)
+    assert is_steady([*samples, sample(41, settled=1)], waits=4)
 
 
 def test_a_slot_is_held_by_the_task_whose_id_its_process_bears():
@@ -234,12 +221,12 @@ def test_commits_are_those_that_others_have_written(tmp_path: Path):
     other = sqlite3.connect(tmp_path / "airflow.db", isolation_level=None)
     other.execute("PRAGMA journal_mode=WAL")
     other.execute("CREATE TABLE t (x)")
-    with DatabaseCommits(tmp_path / "airflow.db") as commits:
-        before = commits.count()
+    with commit_counter(tmp_path / "airflow.db") as count_commits:
+        before = count_commits()
         for _ in range(3):
             other.execute("INSERT INTO t VALUES (1)")
         other.execute("SELECT * FROM t").fetchall()
-        assert commits.count() - before == 3
+        assert count_commits() - before == 3
     other.close()
 
 
@@ -255,85 +242,58 @@ def test_what_a_process_of_the_scheduler_uses_is_the_workers():
 def test_the_page_needs_nothing_else_and_takes_no_text_for_markup():
     race = race_of(POKED)
     race["approaches"]["poke"]["title"] = "<script>alert(1)</script>"
-    text = page(race, "<svg></svg>")
+    text = page(race, "<?xml?><svg></svg>")
     assert "&lt;script&gt;" in text
     for outside in ("<script", "<link", "src=", "href=", "@import", "url("):
         assert outside not in text
-    assert "There is no chart. &lt;no&gt;" in page(race, "There is no chart. <no>")
 
 
-def test_the_page_says_what_its_words_mean_and_when_a_race_was_ended_early():
-    text = page(race_of(POKED), "")
-    assert "<em>never started</em>" in text
+def test_the_page_begins_with_the_finding():
+    text = " ".join(page(race_of(POKED, DEFERRED), "<svg></svg>").split())
+    assert '<p class="figure">0 of 2 slots</p> <p class="finding">are held while 4 deferrable tasks wait' in text
+    assert "<b>poke</b>: 2 of 2 slots held, 2 of 4 tasks watched; an ordinary task starts 10.0 seconds late." in text
     assert "ended early" not in text
-    assert "ended early" in page({**race_of(POKED), "interrupted": True}, "")
-
-
-class GivenUp:
-    """A race that somebody ends after its first approach."""
-
-    def __init__(self, tree: Path, plan: Plan) -> None:
-        self.results = {**race_of(POKED), "interrupted": True}
-
-    def run(self, say: Any) -> None:
-        raise KeyboardInterrupt
+    assert "ended early" in page({**race_of(POKED), "interrupted": True}, "", "There is no chart.")
 
 
 def test_a_race_that_is_ended_early_keeps_what_it_has_measured(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ):
-    def no_network(*how: Any) -> None:
+    def interrupted(race: dict[str, Any], *_: Any) -> None:
+        race |= {**race_of(POKED), "interrupted": True}
+        raise KeyboardInterrupt
+
+    def no_network(*_: str) -> Path:
         raise BrokenSetup("matplotlib==0 cannot be installed.")
 
-    monkeypatch.setattr(command, "Race", GivenUp)
-    monkeypatch.setattr(command, "draw", no_network)
-    folder = tmp_path / "monitoring"
-    folder.mkdir()
-    (folder / "race.json").write_text('{"date": "2020-02-02"}')
-    (folder / "race.png").write_bytes(b"of another race")
+    monkeypatch.setattr(race_module, "measure", interrupted)
+    monkeypatch.setattr("lab.charts.drawing.python_with", no_network)
+    (tmp_path / "race.json").write_text('{"date": "2020-02-02"}')
+    (tmp_path / "race.png").write_bytes(b"of another race")
     with pytest.raises(KeyboardInterrupt):
-        command.race("solution", PLAN, folder, Console(), Console(stderr=True))
+        run_race(SOLUTION.parent, PLAN, tmp_path, Console(), Console(stderr=True))
     said = capsys.readouterr().out
     assert "There is no chart. matplotlib==0 cannot be installed." in said
-    assert "in the place of the race of 2020-02-02" in said
-    assert json.loads((folder / "race.json").read_text())["interrupted"]
-    assert sorted(file.name for file in folder.iterdir()) == ["race.html", "race.json"]
+    assert "in place of the race of 2020-02-02" in said
+    assert json.loads((tmp_path / "race.json").read_text())["interrupted"]
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["race.html", "race.json"]
 
 
 def test_a_chart_that_cannot_be_drawn_is_explained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    # The kata's own Python has no matplotlib: it must not become a part of what a learner installs.
-    monkeypatch.setattr("lab.charts.drawing.python_with", lambda *how: sys.executable)
-    with pytest.raises(BrokenSetup, match=r"race\.json cannot be drawn: .*matplotlib"):
-        draw("race", MEASURED, tmp_path)
+    # The kata's own Python has no matplotlib: no learner needs it.
+    monkeypatch.setattr("lab.charts.drawing.python_with", lambda *_: sys.executable)
+    assert "race.json cannot be drawn: ModuleNotFoundError: No module named 'matplotlib'" in draw(
+        tmp_path / "race.json"
+    )
 
 
 @pytest.mark.skipif(not (STATE / "charts").exists(), reason="make race makes the environment that draws")
-def test_the_chart_is_drawn(tmp_path: Path):
-    draw("race", MEASURED, tmp_path)
-    assert (tmp_path / "race.png").read_bytes().startswith(b"\x89PNG")
-    assert "<svg" in (tmp_path / "race.svg").read_text()
-
-
-@pytest.mark.parametrize(
-    ("wanted", "told"),
-    [
-        (("0", "8", "60"), "WAITS=0 does not do: take a whole number from 1 to 1000."),
-        (("ten", "8", "60"), "WAITS=ten"),
-        (("100", "0", "60"), "SLOTS=0 does not do: take a whole number from 1 to 128."),
-        (("100", "1.5", "60"), "SLOTS=1.5"),
-        (("100", "8", "-1"), "HOLD=-1 does not do: take a number of seconds from 1 to 3600."),
-        (("100", "8", "nan"), "HOLD=nan"),
-    ],
-)
-def test_a_number_that_does_not_do_is_refused(wanted: tuple[str, str, str], told: str):
-    with pytest.raises(WrongUsage, match=told):
-        plan_of(*wanted)
-
-
-def test_wrong_usage_is_refused_before_anything_is_started():
-    for arguments in (["--waits", "0"], ["--tree", "nowhere"], ["--folder", "Makefile/x"]):
-        ended = kata("race", *arguments)
-        assert (ended.returncode, ended.stdout, ended.stderr.count("\n")) == (2, "", 1)
+@pytest.mark.parametrize("name", ["race", "bench"])
+def test_the_chart_is_drawn(name: str, tmp_path: Path):
+    results = Path(shutil.copy(MEASURED.with_name(f"{name}.json"), tmp_path))
+    assert draw(results) == ""
+    assert results.with_suffix(".png").read_bytes().startswith(b"\x89PNG")
+    assert "<svg" in results.with_suffix(".svg").read_text()
 
 
 _LOAD = """
@@ -366,46 +326,19 @@ def test_the_dags_load_with_as_many_waits_as_are_asked_for(count: str, tmp_path:
     assert loaded["from_trigger"] == ["race_start_from_trigger"]
 
 
-def test_the_readme_says_what_was_measured():
-    race = json.loads(MEASURED.read_text())
-    poke, deferrable = race["approaches"]["poke"], race["approaches"]["deferrable"]
-    readme = " ".join((ROOT / "README.md").read_text().split())
-    assert f"{race['waits']} waiting tasks on {race['slots']} slots" in readme
-    assert f"{poke['never_started']} of {race['waits']} have not even started" in readme
-    assert f"an ordinary task starts {poke['ordinary_start_seconds']:.0f} seconds late" in readme
-    assert deferrable["most_slots_held_waiting"] == 0
-    assert "hold no slot" in readme
-    assert f"the ordinary task starts after {deferrable['ordinary_start_seconds']:.1f} seconds" in readme
-    assert f"on an idle Airflow after {race['idle']['ordinary_start_seconds']:.1f}" in readme
-
-
-def test_what_was_measured_holds_what_is_said_of_deferring():
-    race = json.loads(MEASURED.read_text())
-    assert (race["waits"], race["slots"], race["hold_seconds"], race["interrupted"]) == (100, 8, 60.0, False)
-    for key in ("deferrable", "start_from_trigger"):
-        way = race["approaches"][key]
-        assert (way["most_slots_held_waiting"], way["watched_waiting"], way["ended"]) == (0, 100, 100)
-        assert way["ordinary_start_ratio"] <= 1.5
-    assert race["approaches"]["poke"]["most_slots_held_waiting"] == 8
-
-
-def test_a_small_race_on_a_real_airflow():
-    race = Race(SOLUTION.parent, Plan(waits=6, slots=2, hold=5), (POKE, DEFERRABLE))
-    race.run(lambda what: None)
-    poke, deferrable = race.results["approaches"]["poke"], race.results["approaches"]["deferrable"]
-    assert not race.results["interrupted"]
-    assert (poke["most_slots_held_waiting"], poke["watched_waiting"], poke["never_started"]) == (2, 2, 4)
-    assert (deferrable["most_slots_held_waiting"], deferrable["watched_waiting"], deferrable["never_started"]) == (
-        0,
-        6,
-        0,
-    )
-    for way in (poke, deferrable):
+def test_a_small_race_on_a_real_airflow(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(race_module, "APPROACHES", (POKE, DEFERRABLE))
+    race: dict[str, Any] = {}
+    measure(race, SOLUTION.parent, Plan(waits=6, slots=2, hold=5), lambda doing: None)
+    assert not race["interrupted"]
+    expected = {"poke": (2, 2, 4), "deferrable": (0, 6, 0)}
+    for key, way in race["approaches"].items():
+        assert (way["most_slots_held_waiting"], way["watched_waiting"], way["never_started"]) == expected[key]
         assert (way["ended"], way["failed"], way["cut_off"]) == (6, 0, False)
         assert way["ordinary"]["waiting"]["submitted"] > 0
         assert way["cpu_seconds"][WORKERS] > 0
         assert way["commits"] > 0
         assert way["slot_seconds"] > 0
-    assert json.loads(json.dumps(race.results)) == race.results
-    assert "deferrable" in shown(race.results)
-    assert "deferrable" in page(race.results, "")
+    assert json.loads(json.dumps(race)) == race
+    assert "deferrable" in shown(race)
+    assert "deferrable" in page(race, "")

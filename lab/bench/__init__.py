@@ -1,1 +1,1 @@
-"""What a trigger costs the triggerer that it shares with all others, measured through Airflow's own `TriggerRunner`."""
+"""`make bench`: what a trigger costs the triggerer that it shares, measured through Airflow's own `TriggerRunner`."""

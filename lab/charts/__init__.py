@@ -1,5 +1,5 @@
-"""Charts of what was measured: drawn by a process of its own, with matplotlib in an environment of its own.
+"""Charts of what was measured, drawn by matplotlib in an environment of its own, which no learner needs.
 
-Not plotly: that needs a browser for a picture, and some megabytes of script in every page. matplotlib writes the
-picture for a README and the drawing within a page from the same code, and no learner installs it to be graded.
+Not plotly, which needs a browser to make a picture, and megabytes of script in every page. matplotlib makes the
+picture for a README and the drawing in a page from the same code.
 """

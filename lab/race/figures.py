@@ -1,120 +1,116 @@
-"""The figures of an approach, from what was seen of it."""
+"""From what was seen of an approach to its figures in race.json."""
 
 from __future__ import annotations
 
+import math
 import statistics
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from typing import Any
 
-from lab.race.heat import Outcome
-from lab.race.ordinary_tasks import OrdinaryTask, lateness
-from lab.race.sample import Sample
+from lab.race.approach_run import ApproachRun
+from lab.race.monitor import Sample
+from lab.race.ordinary_tasks import OrdinaryTask
+
+_SAMPLED = ("held", "other", "queued", "running", "deferred", "watched", "begun", "succeeded", "failed", "commits")
 
 
-def figures(outcome: Outcome, idle_start: float | None) -> dict[str, Any]:
-    """What goes into race.json.
+def figures(run: ApproachRun, idle_start: float | None) -> dict[str, Any]:
+    """Return what race.json has of an approach.
 
-    :param idle_start: the median of how late an ordinary task starts on the idle Airflow, in seconds.
+    :param idle_start: how late an ordinary task starts in an idle Airflow, the median in seconds.
     """
-    waiting = window(outcome)
-    last = outcome.samples[-1]
-    before_files = [sample for sample in outcome.samples if sample.at < outcome.files_at][-1]
-    late = {phase: lateness(tasks) for phase, tasks in by_phase(outcome).items()}
+    samples, waiting = run.samples, window(run)
+    first, last = samples[0], samples[-1]
+    before_files = [sample for sample in samples if sample.at < run.files_at][-1]
+    phases = {
+        "starting": (0, run.steady_at),
+        "waiting": (run.steady_at, run.files_at),
+        "ending": (run.files_at, math.inf),
+    }
+    late = {
+        phase: lateness(task for task in run.ordinary if since <= task.submitted < until)
+        for phase, (since, until) in phases.items()
+    }
     start = late["waiting"]["median_seconds"]
-    after_files = [round(ended - outcome.files_at, 3) for ended in outcome.ended_at]
-    whole = len(after_files) == outcome.plan.waits
+    after_files = [round(ended - run.files_at, 3) for ended in run.ended_at]
+    all_ended = len(after_files) == run.plan.waits
     return {
-        "title": outcome.approach.title,
-        "steady_seconds": round(outcome.steady_at, 3),
-        "files_seconds": round(outcome.files_at, 3),
-        "over_seconds": round(outcome.over_at, 3),
-        "never_started": outcome.plan.waits - before_files.begun,
+        "title": run.approach.title,
+        "steady_seconds": round(run.steady_at, 3),
+        "files_seconds": round(run.files_at, 3),
+        "over_seconds": round(run.over_at, 3),
+        "never_started": run.plan.waits - before_files.begun,
         "most_watched_waiting": max(sample.watched for sample in waiting),
         "watched_waiting": statistics.median(sample.watched for sample in waiting),
-        "most_deferred": max(sample.deferred for sample in outcome.samples),
-        "slot_seconds": round(slot_seconds(outcome.samples), 1),
+        "most_deferred": max(sample.deferred for sample in samples),
+        "slot_seconds": round(slot_seconds(samples), 1),
         "slot_seconds_waiting": round(slot_seconds(waiting), 1),
-        "most_slots_held": max(sample.held for sample in outcome.samples),
+        "most_slots_held": max(sample.held for sample in samples),
         "most_slots_held_waiting": max(sample.held for sample in waiting),
         "ordinary_start_seconds": start,
         "ordinary_start_ratio": round(start / idle_start, 3) if start is not None and idle_start else None,
         "ordinary": late,
-        "ordinary_refused": outcome.refused,
+        "ordinary_refused": run.refused,
         "ended": len(after_files),
         "failed": last.failed,
-        "state_mismatches": outcome.mismatches,
-        "cut_off": outcome.cut_off,
-        "last_ended_seconds": after_files[-1] if whole else None,
-        "median_ended_seconds": round(statistics.median(after_files), 3) if whole else None,
-        "cpu_seconds": {name: round(last.cpu[name] - used, 2) for name, used in outcome.samples[0].cpu.items()},
-        "commits": last.commits - outcome.samples[0].commits,
+        "state_mismatches": run.mismatches,
+        "cut_off": run.cut_off,
+        "last_ended_seconds": after_files[-1] if all_ended else None,
+        "median_ended_seconds": round(statistics.median(after_files), 3) if all_ended else None,
+        "cpu_seconds": {name: round(last.cpu[name] - used, 2) for name, used in first.cpu.items()},
+        "commits": last.commits - first.commits,
         "waiting": usage(waiting),
-        "samples": _columns(outcome.samples),
-        "ordinary_tasks": [[round(task.submitted, 2), _rounded(task.late)] for task in outcome.ordinary],
+        "samples": {
+            "seconds": [sample.at for sample in samples],
+            **{name: [getattr(sample, name) for sample in samples] for name in _SAMPLED},
+        },
+        "ordinary_tasks": [[round(task.submitted, 2), task.late and round(task.late, 3)] for task in run.ordinary],
         "ended_seconds": after_files,
     }
 
 
-def window(outcome: Outcome) -> list[Sample]:
-    """The samples from the one that has found the waits steady to the last before the files."""
-    steady = [sample for sample in outcome.samples if sample.at <= outcome.steady_at][-1:]
-    held = [sample for sample in outcome.samples if outcome.steady_at < sample.at < outcome.files_at]
-    return steady + held
+def window(run: ApproachRun) -> list[Sample]:
+    """Return the samples from the one at which the tasks were steady to the last one before the files."""
+    steady = [sample for sample in run.samples if sample.at <= run.steady_at][-1:]
+    return steady + [sample for sample in run.samples if run.steady_at < sample.at < run.files_at]
 
 
-def by_phase(outcome: Outcome) -> dict[str, list[OrdinaryTask]]:
-    """The ordinary tasks, by what the waits did when they were submitted."""
+def lateness(tasks: Iterable[OrdinaryTask]) -> dict[str, Any]:
+    """Return how late the tasks started, in seconds.
 
-    def submitted(since: float, until: float) -> list[OrdinaryTask]:
-        return [task for task in outcome.ordinary if since <= task.submitted < until]
-
+    A task that did not start is later than any other. None if that makes a figure infinite, or there are no tasks.
+    """
+    late = [math.inf if task.late is None else task.late for task in tasks]
     return {
-        "starting": submitted(0.0, outcome.steady_at),
-        "waiting": submitted(outcome.steady_at, outcome.files_at),
-        "ending": submitted(outcome.files_at, float("inf")),
+        "submitted": len(late),
+        "never_started": late.count(math.inf),
+        "median_seconds": _finite(statistics.median(late)) if late else None,
+        "worst_seconds": _finite(max(late)) if late else None,
     }
 
 
 def slot_seconds(samples: Sequence[Sample]) -> float:
-    """The slots held, times how long: each sample counts up to the next."""
+    """Return the slots held, times how long. Each sample counts until the next one."""
     return sum(sample.held * (following.at - sample.at) for sample, following in pairwise(samples))
 
 
 def usage(samples: Sequence[Sample]) -> dict[str, Any]:
-    """What the components used between the first and the last sample, by component.
+    """Return what the components used between the first and the last sample.
 
-    `cpu_cores` is seconds of CPU a second, `memory_bytes` a median.
+    :return: ``cpu_cores``, CPU seconds per second, and ``memory_bytes``, a median, by component; None for memory that
+        was not measured; ``commits_per_second``.
     """
     first, last = samples[0], samples[-1]
     seconds = max(last.at - first.at, 0.001)
     memories = [sample.memory for sample in samples if sample.memory is not None]
+    medians = {name: round(statistics.median(each[name] for each in memories)) for name in first.cpu if memories}
     return {
         "cpu_cores": {name: round((last.cpu[name] - used) / seconds, 3) for name, used in first.cpu.items()},
-        "memory_bytes": {name: round(statistics.median(each[name] for each in memories)) for name in first.cpu}
-        if memories
-        else None,
+        "memory_bytes": medians or None,
         "commits_per_second": round((last.commits - first.commits) / seconds, 2),
     }
 
 
-def _columns(samples: Sequence[Sample]) -> dict[str, list[Any]]:
-    names = (
-        "at",
-        "held",
-        "other",
-        "queued",
-        "running",
-        "deferred",
-        "watched",
-        "begun",
-        "succeeded",
-        "failed",
-        "commits",
-    )
-    columns = {name: [getattr(sample, name) for sample in samples] for name in names}
-    return {"seconds": columns.pop("at"), **columns}
-
-
-def _rounded(value: float | None) -> float | None:
-    return None if value is None else round(value, 3)
+def _finite(value: float) -> float | None:
+    return round(value, 3) if math.isfinite(value) else None

@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-import math
-import statistics
 import time
-from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 
 from kata.core.dag_run import DagRun, seconds_of, task_instances
 from kata.core.rest_api import AirflowApi, ApiUnavailable
-from lab.race.approach import ORDINARY_DAG
+from lab.race.approaches import ORDINARY_DAG
 
-_EVERY = 4.0  # seconds
+_INTERVAL = 4.0  # seconds
 
 
 @dataclass(frozen=True)
 class OrdinaryTask:
-    """
+    """An ordinary task.
+
     :param submitted: when, in seconds on the clock of its phase.
-    :param late: seconds from then to its start, None if it was not started at all.
+    :param late: seconds from its submission to its start, None if it did not start at all.
     """
 
     submitted: float
@@ -28,7 +25,10 @@ class OrdinaryTask:
 
 
 class OrdinaryTasks:
-    """Those of one phase, from the first submission on."""
+    """Submits them, and knows those that it has submitted.
+
+    :ivar refused: the number of submissions that the API refused.
+    """
 
     def __init__(self, api: AirflowApi) -> None:
         self._api = api
@@ -37,46 +37,31 @@ class OrdinaryTasks:
         self.refused = 0
 
     def submit_if_due(self) -> None:
-        """Submit one if the last was submitted long enough ago; a database that is locked may refuse it."""
+        """Submit a task if the last one was submitted long enough ago. A locked database may refuse it."""
         now = time.time()
         if now < self._due:
             return
-        self._due = now + _EVERY
+        self._due = now + _INTERVAL
         try:
             self._submitted[DagRun(self._api, ORDINARY_DAG).run_id] = now
         except ApiUnavailable:
             self.refused += 1
 
     def all_started(self) -> bool:
-        return None not in self._started().values()
+        """Return whether each task that was submitted has started."""
+        return None not in self._starts().values()
 
     def tasks(self, since: float) -> list[OrdinaryTask]:
-        """All that were submitted.
+        """Return all tasks that were submitted.
 
-        :param since: where their clock begins, in seconds since the epoch.
+        :param since: the zero of their clock, in seconds since the epoch.
         """
-        started = self._started()
         return [
-            OrdinaryTask(at - since, None if started[run_id] is None else started[run_id] - at)
-            for run_id, at in self._submitted.items()
+            OrdinaryTask(self._submitted[run_id] - since, start and start - self._submitted[run_id])
+            for run_id, start in self._starts().items()
         ]
 
-    def _started(self) -> dict[str, float | None]:
-        told = task_instances(self._api, f"/dags/{ORDINARY_DAG}/dagRuns/~")
-        starts = {each["dag_run_id"]: seconds_of(each["start_date"]) for each in told}
+    def _starts(self) -> dict[str, float | None]:
+        instances = task_instances(self._api, f"/dags/{ORDINARY_DAG}/dagRuns/~")
+        starts = {each["dag_run_id"]: seconds_of(each["start_date"]) for each in instances}
         return {run_id: starts.get(run_id) for run_id in self._submitted}
-
-
-def lateness(tasks: Iterable[OrdinaryTask]) -> dict[str, Any]:
-    """How late they started, in seconds. One that never did is later than any other; what it makes endless is None."""
-    late = [math.inf if task.late is None else task.late for task in tasks]
-    return {
-        "submitted": len(late),
-        "never_started": late.count(math.inf),
-        "median_seconds": _finite(statistics.median(late)) if late else None,
-        "worst_seconds": _finite(max(late)) if late else None,
-    }
-
-
-def _finite(value: float) -> float | None:
-    return round(value, 3) if math.isfinite(value) else None

@@ -1,4 +1,4 @@
-"""The ways of waiting that run against each other."""
+"""The ways of waiting that the race compares."""
 
 from __future__ import annotations
 
@@ -6,31 +6,33 @@ from dataclasses import dataclass
 
 from kata.core.dag_run import Task
 
+ORDINARY_DAG = "race_ordinary_task"
+
 
 @dataclass(frozen=True)
 class Approach:
     """A way of waiting.
 
-    :param key: its name in race.json; its DAG is called after it.
-    :param watched_in: the states of a task in which somebody looks for its file.
+    :param key: its name in race.json and in the id of its DAG.
+    :param watched_states: the states of a task in which Airflow checks for its file.
     """
 
     key: str
     title: str
-    watched_in: tuple[str, ...]
+    watched_states: tuple[str, ...]
 
     @property
     def dag_id(self) -> str:
         return f"race_{self.key}"
 
     def watches(self, task: Task) -> bool:
-        """Whether somebody looks for this wait's file. A deferred one needs a triggerer for that."""
-        return task.state in self.watched_in and (task.state != "deferred" or task.is_watched)
+        """Return whether a worker or a triggerer checks for the file of this task."""
+        return task.state in self.watched_states and (task.state != "deferred" or task.is_watched)
 
     def has_settled(self, task: Task, holds_slot: bool) -> bool:
-        """Whether the start of this wait is behind it.
+        """Return whether the start of this task is over.
 
-        :param holds_slot: a deferred one may still do so for a moment, until its process has gone.
+        :param holds_slot: a deferred task may hold its slot for a moment longer, until its process has ended.
         """
         if self is RESCHEDULE:
             return task.began is not None
@@ -43,4 +45,3 @@ DEFERRABLE = Approach("deferrable", "deferrable", ("deferred",))
 START_FROM_TRIGGER = Approach("start_from_trigger", "start from trigger", ("deferred",))
 
 APPROACHES = (POKE, RESCHEDULE, DEFERRABLE, START_FROM_TRIGGER)
-ORDINARY_DAG = "race_ordinary_task"
