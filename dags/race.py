@@ -1,7 +1,7 @@
 """
 The same waits in four ways, and an ordinary task that wants a worker slot beside them: what `make race` runs.
 
-Each way is a DAG with so many sensors side by side, every one for a file in a directory of its own. It is the same
+Each way is a DAG with a number of sensors side by side, every one for a file in a directory of its own. It is the same
 sensor in all of them, that of the tree, so that nothing but the way of waiting differs. They are tasks of their own,
 not mapped ones: Airflow 3 starts a mapped task in a worker, whatever `start_from_trigger` says.
 """

@@ -138,7 +138,7 @@ class MomentTrigger(BaseTrigger):
     Fire when a moment has come.
 
     A trigger may be built again by another triggerer at any time, and knows nothing then but its arguments. `Pause`
-    begins anew with its seconds; a moment stays where it is.
+    starts its seconds again; a moment stays where it is.
 
     :param moment: in ISO 8601 with an offset, as a `datetime` is no plain JSON.
     """

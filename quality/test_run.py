@@ -1,4 +1,4 @@
-"""`make run` says at once what a run lacks to come to its end. That of the worked answer: test_worked_answer.py."""
+"""`make run` says at once why a run cannot come to its end."""
 
 from __future__ import annotations
 

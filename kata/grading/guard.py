@@ -1,6 +1,6 @@
 """Whether the learner's code has changed what the checks are made of.
 
-Learner code runs in the interpreter that checks it, so it can put anything in the place of anything there. The guard
+Learner code runs in the interpreter that checks it, so it can replace anything there. The guard
 remembers, before the learner's module is imported, what the checks rely on: the suite's own modules, pytest, the
 reporter, the builtins, and what else the suite refers to. It compares after every check, when fixtures and spies have
 put back what they had replaced for its time.
@@ -169,7 +169,7 @@ def _listener(functions: dict[int, tuple[FunctionType, str]], rewritten: list[st
 
 
 def _comparison() -> Callable[..., str]:
-    # Bound here and now: the learner's module may put something else in the place of a builtin later.
+    # Bound here and now: the learner's module may replace a builtin later.
     all_, len_, map_, zip_, is_, repr_ = all, len, map, zip, operator.is_, repr
 
     def first_changed(space: Mapping[str, Any], keys: Any, values: Any, label: str) -> str:

@@ -24,7 +24,7 @@ class KeptFiles:
         self._content = {path: path.read_bytes() for path in _files_below(folder)}
 
     def write_to(self, folder: Path) -> None:
-        """Write them anew, below another folder, with what Python would have to compile of them in every child."""
+        """Write them below another folder, with what Python would have to compile of them in every child."""
         for path, content in self._content.items():
             copy = folder / path.relative_to(self._folder)
             _write(copy, content)

@@ -69,7 +69,7 @@ def _show_parts(verdict: Verdict, grade: StepGrade, console: Console) -> None:
     mistake = MISTAKES.get(verdict.mistake)
     for label, text in (
         ("called", verdict.called),
-        ("came back", verdict.got),
+        ("got", verdict.got),
         ("went wrong", verdict.error),
         ("contract", verdict.contract if verdict.contract != verdict.check.title else ""),
         ("mistake", verdict.mistake),

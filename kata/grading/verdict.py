@@ -41,7 +41,7 @@ class Verdict:
     """How a check ended.
 
     :param kind: why it did not pass, None when it did.
-    :param called: what was called; `got` what came back; `contract` what it should be; `mistake` its short name.
+    :param called: what was called; `got` what it returned; `contract` what it should be; `mistake` its short name.
     :param error: type and text of an exception that tells none of these.
     :param path: file of the line to look at, `line` its number (0 for none), `source` its text.
     :param printed: what the learner's code printed meanwhile.

@@ -84,7 +84,7 @@ class Watch:
             self._walk()
             self._unfinished = False
         except Interrupted:
-            # What interrupted lies in the inbox; the check begins anew after it.
+            # What interrupted lies in the inbox; the check starts again after it.
             self._unfinished = True
 
     def _walk(self) -> None:

@@ -43,7 +43,7 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
         return self._clock()
 
     def jump(self, seconds: float) -> None:
-        """Move the clock forward, as if nothing happened for so many seconds."""
+        """Move the clock forward, as if nothing happened for that number of seconds."""
         self._tick(math.ceil(seconds * MICROSECONDS) / MICROSECONDS)
         self._turns = 0
 
