@@ -18,7 +18,7 @@ INTERVAL = 1.0
 
 
 def one_wait(way: str, **how: Any) -> None:
-    """A DAG of a single wait."""
+    """Define a DAG with a single waiting task."""
     with DAG(
         dag_id=f"break_even_{way}",
         description=f"One wait for a file: {way}",

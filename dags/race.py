@@ -28,10 +28,10 @@ TAGS = ["kata", "race"]
 
 class SensorStartedFromTrigger(MultiDirectorySensorAsync):
     """
-    The same sensor without its first look: the scheduler itself hands the trigger to the triggerer, and the task needs
-    a worker only after the file has come.
+    The same sensor without its first check.
 
-    All that the trigger is made of has to be known while the DAG is parsed, as `execute` is never called.
+    The scheduler itself passes the trigger to the triggerer, and the task needs a worker only after the file has
+    arrived. All arguments of the trigger have to be known while the DAG is parsed, as `execute` is never called.
     """
 
     def __init__(self, **kwargs: Any) -> None:
@@ -50,7 +50,7 @@ class SensorStartedFromTrigger(MultiDirectorySensorAsync):
 
 
 def race_dag(way: str, sensor: type[MultiDirectorySensorAsync], **how: Any) -> None:
-    """A DAG of nothing but waits, all of which may run at once."""
+    """Define a DAG of waiting tasks only; all may run at once."""
     dag_id = f"race_{way}"
     # A worker that runs one task of this file has no use for the hundreds of its other DAGs.
     if get_parsing_context().dag_id not in (None, dag_id):

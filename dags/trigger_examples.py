@@ -87,7 +87,7 @@ class HeartbeatTrigger(BaseTrigger):
         return "trigger_examples.HeartbeatTrigger", {"url": self.url, "since": self.since}
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
-        """The client is opened here, not in `__init__`, and closed however this ends, by a cancellation too."""
+        """Open the client here, not in `__init__`, and close it however this ends, also by a cancellation."""
         async with httpx.AsyncClient(timeout=5) as client:
             while True:
                 await asyncio.sleep(CHECK_INTERVAL)  # first of all, so that no way round the loop leaves it out

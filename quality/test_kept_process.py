@@ -46,7 +46,7 @@ def kept(log: Path, code: str = STUBBORN) -> KeptProcess:
 
 
 def started(log: Path) -> list[int]:
-    """The ids of the two processes, which have written theirs down."""
+    """Return the ids of the two processes, which have written theirs down."""
     patience = time.monotonic() + 20
     while time.monotonic() < patience:
         pids = [int(line) for line in log.read_text().split()] if log.exists() else []

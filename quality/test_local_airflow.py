@@ -93,7 +93,7 @@ def test_a_proof_that_is_ended_leaves_no_process(number: signal.Signals):
 
 
 def _components_of(pid: int) -> list[psutil.Process]:
-    """The keepers and all components, once they are there."""
+    """Return the keepers and all components, once they are there."""
     patience = time.monotonic() + 60
     while time.monotonic() < patience:
         children = psutil.Process(pid).children(recursive=True)

@@ -408,7 +408,7 @@ class MultiDirectorySensorAsync(BaseSensorOperator):
         self, context: Context, event: dict[str, Any] | None = None, started_at: Any = None
     ) -> dict[str, Any]:
         """
-        Resume after the trigger has fired. (After a timeout or trigger crash, Airflow fails the task instead.)
+        Resume after the trigger has fired (after a timeout or trigger crash, Airflow fails the task instead).
 
         :param event: the event's payload.
         :param started_at: the value passed by ``execute``; may be missing. You may rename this parameter.

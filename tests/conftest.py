@@ -46,7 +46,7 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 @pytest.fixture(autouse=True)
 def _sentence(request: pytest.FixtureRequest) -> None:
-    """A check's docstring is the sentence of the contract that it checks."""
+    """Take the docstring of the check as the sentence of the contract that it checks."""
     from support import contract
 
     contract.set_sentence(" ".join((request.function.__doc__ or "").split()))
@@ -54,7 +54,7 @@ def _sentence(request: pytest.FixtureRequest) -> None:
 
 @pytest.fixture(scope="session")
 def submission(pytestconfig: pytest.Config):
-    """The learner's module."""
+    """Return the learner's module."""
     from airflow.sdk.bases.operator import ExecutorSafeguard
     from support.submission import Submission
 
@@ -65,7 +65,7 @@ def submission(pytestconfig: pytest.Config):
 
 @pytest.fixture(scope="session")
 def fresh_process(pytestconfig: pytest.Config):
-    """Runs functions in processes that have never imported the learner's module."""
+    """Run functions in processes that have never imported the learner's module."""
     return pytestconfig.kata_fresh_process
 
 
@@ -103,7 +103,7 @@ def trigger(submission, clients):
 
 @pytest.fixture(scope="module")
 def crowded(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """A directory of 10,000 CSV files."""
+    """Return a directory of 10,000 CSV files."""
     directory = tmp_path_factory.mktemp("crowded").resolve()
     first = directory / "00000.csv"
     first.touch()

@@ -20,7 +20,7 @@ class Clients:
             os.makedirs(directory)
 
     def __getitem__(self, number: int) -> str:
-        """Return the directory of client 1, 2, …"""
+        """Return the directory of a client, from 1 on."""
         return self.directories[number - 1]
 
     def path(self, number: int, name: str) -> str:

@@ -81,7 +81,7 @@ class RestApi(ThreadingHTTPServer):
         threading.Thread(target=self.serve_forever, args=(0.01,), daemon=True).start()
 
     def handle_error(self, *args: Any) -> None:
-        """A client that disconnects is no error."""
+        """Ignore a client that disconnects."""
 
     def __exit__(self, *args: Any) -> None:
         """End all responses and the server."""
