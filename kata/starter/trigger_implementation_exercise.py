@@ -363,7 +363,7 @@ REPORT_TEMPLATE = jinja2.Environment(autoescape=True).from_string("""<!doctype h
 <style>
   :root { color-scheme: light dark; }
   body { max-width: 42rem; margin: auto; padding: 1rem; font: 1rem/1.5 system-ui, sans-serif; overflow-wrap: anywhere; }
-  .figure { margin: 0; font-size: 3.5rem; font-weight: 700; line-height: 1.1; }
+  .figure { margin: 0; font-size: clamp(2.5rem, 12vw, 3.5rem); font-weight: 700; line-height: 1.1; }
   .bar { height: 1rem; min-width: 2px; border-radius: 3px; background: #c2570c; }
   .bar.free { background: #2f9e44; }
 </style>
