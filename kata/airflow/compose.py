@@ -24,7 +24,7 @@ from kata.core.ports import DEFAULT_PORT, LOOPBACK
 
 WITHOUT_DOCKER = "Or do without Docker: make standalone"
 
-_UP_WITHIN = "300"  # seconds; it takes about 70 on two cores
+_UP_WITHIN = 300  # seconds; it takes about 70 on two cores
 
 # What Docker's own words for a failure mean, and what to do.
 _MEANINGS = (
@@ -147,16 +147,7 @@ class ComposeStack(Deployment):
         # A service that was scaled up stays so.
         counts = Counter(container.service for container in before)
         scale = [f"--scale={service}={count}" for service, count in counts.items() if count > 1]
-        wait = ["--detach", "--wait", "--wait-timeout", _UP_WITHIN]
-        try:
-            compose("up", "--remove-orphans", *wait, *scale, settings=settings, say=say)
-        except BrokenSetup as error:
-            for each in self.containers():
-                is_meant = each.service in str(error) or "not healthy after" in str(error)
-                if is_meant and not each.is_ready and each.state != "created":
-                    why = self.failure_of(each.service, f"did not come up: {each.condition}")
-                    raise BrokenSetup(f"{error}\n{why}\nTo end what runs: make down") from error
-            raise
+        self._up(_UP_WITHIN, "--remove-orphans", *scale, settings=settings, say=say)
 
     def start(self, component: str) -> None:
         compose("start", component, settings=self._settings())
@@ -168,18 +159,19 @@ class ComposeStack(Deployment):
     def restart(self, service: str) -> None:
         compose("restart", "--no-deps", service, settings=self._settings())
 
-    def scale(self, service: str, containers: int, *options: str) -> None:
+    def scale(self, service: str, containers: int) -> None:
         """Have this many containers of the service; those that run and remain are left alone.
 
         Quick, for it does not check what the service depends on. So Compose takes the new ones for changed: the next
         `make up` makes them again.
         """
         scale = ["--no-recreate", "--no-deps", f"--scale={service}={containers}"]
-        compose("up", "--detach", *scale, *options, service, settings=self._settings())
+        compose("up", "--detach", *scale, service, settings=self._settings())
 
     def wait_healthy(self, service: str, timeout: float) -> None:
         """Return when every container of the service is healthy; after `timeout` seconds raise `BrokenSetup`."""
-        self.scale(service, len(self.containers(service)), "--wait", f"--wait-timeout={timeout:.0f}")
+        scale = ["--no-recreate", "--no-deps", f"--scale={service}={len(self.containers(service))}"]
+        self._up(timeout, *scale, service, settings=self._settings())
 
     def log_of(self, component: str) -> str:
         log = compose("logs", "--no-color", "--no-log-prefix", *self._since, component)
@@ -187,6 +179,18 @@ class ComposeStack(Deployment):
 
     def ended(self) -> dict[str, int]:
         return {}  # the restart policy starts each again
+
+    def _up(self, seconds: float, *options: str, **how: Any) -> None:
+        """Let Compose start what is not there and wait. If that fails, name the service and show the end of its log."""
+        try:
+            compose("up", "--detach", "--wait", f"--wait-timeout={seconds:.0f}", *options, **how)
+        except BrokenSetup as error:
+            for each in self.containers():
+                is_meant = each.service in str(error) or "not healthy after" in str(error)
+                if is_meant and not each.is_ready and each.state != "created":
+                    why = self.failure_of(each.service, f"did not come up: {each.condition}")
+                    raise BrokenSetup(f"{error}\n{why}\nTo end what runs: make down") from error
+            raise
 
     def _settings(self) -> dict[str, str]:
         """Return what the stack was started with, so that what is started now gets the same."""
