@@ -27,8 +27,10 @@ from kata.live.proof import Proof
 
 PARTS = (Loaded, Deferred, Resumed, TimedOut, Survived)
 
-# By default, the health endpoint reports a dead triggerer after 30 seconds.
-_EARLY_HEALTH = {
+_SETTINGS = {
+    # By default 5 seconds: on a busy machine the API server's first answer takes longer, and the task would fail.
+    "AIRFLOW__WORKERS__EXECUTION_API_TIMEOUT": "60",
+    # By default, the health endpoint reports a dead triggerer after 30 seconds.
     "AIRFLOW__TRIGGERER__JOB_HEARTBEAT_SEC": "2",
     "AIRFLOW__TRIGGERER__TRIGGERER_HEALTH_CHECK_THRESHOLD": "10",
 }
@@ -49,7 +51,7 @@ def live(tree_name: str, stack: str, results: Path | None, console: Console, pro
     with Saying(progress) as say:
         proof = Proof(PARTS if stack == "own" or problem else (*PARTS, Faults), say)
         if problem is None and stack == "own":
-            with own_airflow(tree, say, **_EARLY_HEALTH) as airflow:
+            with own_airflow(tree, say, **_SETTINGS) as airflow:
                 proof.carry_out(airflow)
         elif problem is None:
             _prove_on_compose(proof, tree, tree_name)

@@ -16,13 +16,13 @@ class Pitfall:
     """A mistake that has a lesson.
 
     :param name: of the file of the lesson, and the start of the ids of its DAGs, `<name>_wrong` and `<name>_right`.
-    :param signs: patterns of the lines that show the mistake, in the log of the triggerer or of the task.
+    :param signs: pattern of the lines that show the mistake, in the log of the triggerer or of the task.
     :param seconds: how long a run is observed if its tasks do not end.
     :param seconds_after: how long a run is observed after the end of its tasks.
     """
 
     name: str
-    signs: tuple[str, ...] = ()
+    signs: str = r"(?!)"  # no line
     seconds: float = 60.0
     seconds_after: float = 3.0
 
@@ -39,15 +39,15 @@ class Pitfall:
 
 
 PITFALLS = (
-    Pitfall("blocking_call", (r"async thread was blocked",)),
-    Pitfall("serialization", (r"Trigger failed to inflate", r"^TypeError", r"^TaskDeferralError")),
-    Pitfall("missing_error_handling", (r"^PermissionError", r"^TaskDeferralError", r"^AirflowException")),
+    Pitfall("blocking_call", r"async thread was blocked"),
+    Pitfall("serialization", r"Trigger failed to inflate|^TypeError|^TaskDeferralError"),
+    Pitfall("missing_error_handling", r"^PermissionError|^TaskDeferralError|^AirflowException"),
     Pitfall("resource_leak"),
-    Pitfall("class_path", (r"Trigger failed to load code", r"^ModuleNotFoundError", r"^TaskDeferralError")),
-    Pitfall("yields_a_dict", (r"^\w+Error", r"xit"), seconds=40.0),
-    Pitfall("swallowed_cancellation", (r"Continuing after", r"^TaskDeferralTimeout"), seconds_after=15.0),
-    Pitfall("no_timeout", (r"^AirflowSensorTimeout",), seconds=40.0),
-    Pitfall("state_on_self", (r"^AttributeError",)),
+    Pitfall("class_path", r"Trigger failed to load code|^ModuleNotFoundError|^TaskDeferralError"),
+    Pitfall("yields_a_dict", r"^\w+Error|xit", seconds=40.0),
+    Pitfall("swallowed_cancellation", r"Continuing after|^TaskDeferralTimeout", seconds_after=15.0),
+    Pitfall("no_timeout", r"^AirflowSensorTimeout", seconds=40.0),
+    Pitfall("state_on_self", r"^AttributeError"),
 )
 
 

@@ -25,8 +25,9 @@ from kata.pitfalls.metrics import Metrics, received_metrics
 _SETTINGS = {
     # Nobody changes a lesson meanwhile, and SQLite has one writer at a time.
     "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "300",
-    # At most two tasks start at once.
+    # At most two tasks start at once, and on a busy machine the API server's first answer to them takes long.
     "AIRFLOW__CORE__PARALLELISM": "2",
+    "AIRFLOW__WORKERS__EXECUTION_API_TIMEOUT": "60",
     # A slot is released this late at most. The default, 5 seconds, can coincide with the end of so short a waiting
     # time, and then Airflow 3.3.2 treats the task as killed.
     "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL": "1",
@@ -167,10 +168,8 @@ def _observe(airflow: LocalAirflow, metrics: Metrics, pitfall: Pitfall, variant:
     lines = airflow.log_of("triggerer")[log_start:].splitlines()
     with contextlib.suppress(ApiUnavailable):
         lines += [line for task in run.tasks() for text in run.log_lines(task) for line in text.splitlines()]
-    shown_lines = [_shortened(line) for line in lines if any(re.search(sign, line) for sign in pitfall.signs)]
-    observed.log = dict(Counter(shown_lines))
-    with contextlib.suppress(ApiUnavailable):
         observed.returned = run.returned("wait")
+    observed.log = dict(Counter(_shortened(line) for line in lines if re.search(pitfall.signs, line)))
     return observed
 
 
