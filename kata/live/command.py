@@ -28,8 +28,6 @@ from kata.live.proof import Proof
 PARTS = (Loaded, Deferred, Resumed, TimedOut, Survived)
 
 _SETTINGS = {
-    # By default 5 seconds: on a busy machine the API server's first answer takes longer, and the task would fail.
-    "AIRFLOW__WORKERS__EXECUTION_API_TIMEOUT": "60",
     # By default, the health endpoint reports a dead triggerer after 30 seconds.
     "AIRFLOW__TRIGGERER__JOB_HEARTBEAT_SEC": "2",
     "AIRFLOW__TRIGGERER__TRIGGERER_HEALTH_CHECK_THRESHOLD": "10",

@@ -25,9 +25,8 @@ from kata.pitfalls.metrics import Metrics, received_metrics
 _SETTINGS = {
     # Nobody changes a lesson meanwhile, and SQLite has one writer at a time.
     "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "300",
-    # At most two tasks start at once, and on a busy machine the API server's first answer to them takes long.
+    # At most two tasks start at once.
     "AIRFLOW__CORE__PARALLELISM": "2",
-    "AIRFLOW__WORKERS__EXECUTION_API_TIMEOUT": "60",
     # A slot is released this late at most. The default, 5 seconds, can coincide with the end of so short a waiting
     # time, and then Airflow 3.3.2 treats the task as killed.
     "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL": "1",
