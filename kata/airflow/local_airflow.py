@@ -172,7 +172,7 @@ class LocalAirflow(Deployment):
             "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "5",
             "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(self._home / "logs"),
             "AIRFLOW__LOGGING__LOGGING_LEVEL": "INFO",
-            # By default 5 seconds: on a busy machine the API server's first answer takes longer, and the task would fail.
+            # 5 seconds by default: on a busy machine the API server's first answer takes longer, and the task fails.
             "AIRFLOW__WORKERS__EXECUTION_API_TIMEOUT": "60",
         }
 
