@@ -70,10 +70,10 @@ def test_every_contender_gets_the_event_of_every_file(setting: Setting) -> None:
 def test_a_hung_directory_stops_a_contender_that_lists_on_the_event_loop() -> None:
     on_the_loop, *in_threads = results_of(HUNG, [BASELINE, SUBMISSION, SCALED], waits=3)
     assert on_the_loop["delays"] == [None] * 3
+    assert on_the_loop["lag_max"] > 0.4, "the loop hangs for all of the 0.5 seconds that are measured"
     for result in in_threads:
         assert len(result["delays"]) == 3
         assert None not in result["delays"]
-        assert on_the_loop["lag_max"] > result["lag_max"]
 
 
 def test_a_process_that_dies_is_a_result(tmp_path: Path) -> None:

@@ -54,7 +54,10 @@ def page(race: dict[str, Any], svg: str, problem: str = "") -> str:
     :param problem: why there is no chart.
     """
     # Ink and paper of the chart follow the page, in the light and in the dark.
-    chart = svg[svg.find("<svg") :].replace("#333333", "currentColor").replace("#ffffff", "Canvas") if svg else ""
+    colors = {"#333333": "currentColor", "#777777": "var(--quiet)", "#ffffff": "Canvas"}
+    chart = svg[svg.find("<svg") :] if svg else ""
+    for printed, of_page in colors.items():
+        chart = chart.replace(printed, of_page)
     return render(
         _TEMPLATE,
         title=f"{race['waits']} waiting tasks on {race['slots']} worker slots",
