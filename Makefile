@@ -124,9 +124,10 @@ clean: ## remove .venv and .kata: all that was made, but not the copies of your 
 $(READY): requirements.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \
 	  { echo "The kata needs Python 3.10 or later, and $(PYTHON) is older or missing. Try: make setup PYTHON=python3.12" >&2; exit 2; }
-	@echo "Installing Airflow into $(VENV) (once) …"
+	@echo "Installing Airflow into $(VENV) (once, about half a minute) …"
 	@$(PYTHON) -m venv $(VENV)
 	@awk '/^uv==/ { found = 1 } found; found && !/\\$$/ { exit }' requirements.txt > $(VENV)/uv.txt
 	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement $(VENV)/uv.txt
-	@$(VENV)/bin/python -m uv pip sync --python $(VENV)/bin/python --require-hashes --compile-bytecode --link-mode copy requirements.txt
+	@set -o pipefail; $(VENV)/bin/python -m uv pip sync --python $(VENV)/bin/python --require-hashes --compile-bytecode \
+	  --link-mode copy requirements.txt 2>&1 | grep --line-buffered --invert-match '^ [+~-] '
 	@touch $(READY)

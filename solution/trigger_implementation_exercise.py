@@ -143,7 +143,7 @@ DIRECTORY_THREADS = ThreadPoolExecutor(max_workers=64, thread_name_prefix="direc
 
 # The design below is one executor call per directory and round. Where it ends, on 2 cores (docs/measurements.md):
 # 1,000 triggers of five directories every 5 seconds are fine, also if a listing takes 20 ms. With 1,000 files in each
-# directory, the listings take a whole core and files are reported late: use a longer interval or a second triggerer.
+# directory, the listings take more than a core, and files are reported late: use a longer interval or more triggerers.
 # Once 64 directories hang, no other directory is checked. For more on one triggerer, see lab/scaled_trigger.py.
 
 

@@ -108,9 +108,9 @@ class Session:
         works = {step: self._share_out(tree, step, shares) for step in steps}
         for step in steps:
             self.progress.expects(step, len(self._checks[step.id]))
-        # The one that may take longest begins first, so that nothing is left waiting for it alone.
+        # What takes longest begins first, so that no core idles at the end.
         every = [work for shared in works.values() for work in shared]
-        self._supervisor.run(sorted(every, key=lambda work: work.longest_check(), reverse=True))
+        self._supervisor.run(sorted(every, key=StepWork.size, reverse=True))
         return [self._put_together(step, shared) for step, shared in works.items()]
 
     def run(self, works: Sequence[StepWork]) -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import ast
-from dataclasses import dataclass
+import copy
+from dataclasses import dataclass, field
 
 _Function = ast.FunctionDef | ast.AsyncFunctionDef
+_LONGEST_DEFAULT = 60  # characters or digits
 
 
 @dataclass(frozen=True)
@@ -14,7 +16,8 @@ class Name:
 
     :param name: with its class in front where it has one: "MultiDirectoryTrigger.run".
     :param kind: "class", "function", "coroutine" or "variable".
-    :param signature: its arguments as written, without types; "" for what has none.
+    :param signature: its arguments, without types; "" for what has none.
+    :param arguments: the same as syntax.
     :param doc: its docstring without indentation; "" for none.
     """
 
@@ -22,6 +25,7 @@ class Name:
     kind: str
     line: int
     signature: str = ""
+    arguments: ast.arguments | None = field(default=None, compare=False, repr=False)
     doc: str = ""
 
 
@@ -45,7 +49,7 @@ def differences(source: str, expected: str) -> list[str]:
                 found.append(f"{our.kind} {name} is missing")
         elif our.kind != their.kind:
             found.append(f"line {their.line}: {name} should be a {our.kind}, not a {their.kind}")
-        elif not _accepts(their.signature, our.signature):
+        elif their.arguments and our.arguments and not _accepts(their.arguments, our.arguments):
             found.append(f"line {their.line}: {name}({their.signature}) should be {name}({our.signature})")
     return found
 
@@ -55,7 +59,7 @@ def _names(body: list[ast.stmt], owner: str = "") -> list[Name]:
     for node in body:
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)) and _is_public(node.name):
             kind = "coroutine" if isinstance(node, ast.AsyncFunctionDef) else "function"
-            found.append(Name(owner + node.name, kind, node.lineno, _signature(node.args), _doc(node)))
+            found.append(Name(owner + node.name, kind, node.lineno, _signature(node.args), node.args, _doc(node)))
         elif isinstance(node, ast.ClassDef) and _is_public(node.name) and not owner:
             found.append(Name(node.name, "class", node.lineno, doc=_doc(node)))
             found += _names(node.body, f"{node.name}.")
@@ -76,27 +80,31 @@ def _doc(node: ast.ClassDef | _Function) -> str:
 
 
 def _signature(arguments: ast.arguments) -> str:
-    """Return the arguments as written, without their types."""
-    bare = ast.parse(f"def f({ast.unparse(arguments)}): ...").body[0]
-    assert isinstance(bare, ast.FunctionDef)
-    for node in ast.walk(bare.args):
-        if isinstance(node, ast.arg):
-            node.annotation = None
-    return ast.unparse(bare.args)
+    """Return the arguments without types; defaults that are no short constant or name are shown as `...`."""
+    bare = copy.copy(arguments)
+    bare.defaults = [_shown_default(default) for default in arguments.defaults]
+    bare.kw_defaults = [default and _shown_default(default) for default in arguments.kw_defaults]
+    for group in ("posonlyargs", "args", "kwonlyargs"):
+        setattr(bare, group, [ast.arg(argument.arg) for argument in getattr(arguments, group)])
+    for rest in ("vararg", "kwarg"):
+        setattr(bare, rest, getattr(arguments, rest) and ast.arg(getattr(arguments, rest).arg))
+    return ast.unparse(bare)
 
 
-def _accepts(their_signature: str, our_signature: str) -> bool:
+def _shown_default(default: ast.expr) -> ast.expr:
+    # What a learner writes there may be too long to show, or nested too deep for `ast.unparse`.
+    constant = default.value if isinstance(default, ast.Constant) else None
+    short = isinstance(constant, str | bytes) and len(constant) < _LONGEST_DEFAULT
+    number = isinstance(constant, int | float) and abs(constant) < 10**_LONGEST_DEFAULT
+    is_none = isinstance(default, ast.Constant) and constant is None
+    return default if short or number or is_none or isinstance(default, ast.Name) else ast.Constant(...)
+
+
+def _accepts(theirs: ast.arguments, ours: ast.arguments) -> bool:
     """Return whether their signature allows every call that ours allows."""
-    theirs, ours = _arguments(their_signature), _arguments(our_signature)
     if (ours.vararg and not theirs.vararg) or (ours.kwarg and not theirs.kwarg):
         return False
     return _accepts_positional(theirs, ours) and _accepts_keywords(theirs, ours)
-
-
-def _arguments(signature: str) -> ast.arguments:
-    function = ast.parse(f"def f({signature}): ...").body[0]
-    assert isinstance(function, ast.FunctionDef)
-    return function.args
 
 
 def _accepts_positional(theirs: ast.arguments, ours: ast.arguments) -> bool:

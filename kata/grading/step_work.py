@@ -57,9 +57,9 @@ class StepWork(Work):
             for check in self._checks.values()
         ]
 
-    def longest_check(self) -> float:
-        """Return the seconds that the slowest of the checks may take."""
-        return max((check.deadline for check in self._checks.values()), default=0.0)
+    def size(self) -> tuple[float, int]:
+        """Return the longest deadline of a check in seconds, and the number of checks."""
+        return max((check.deadline for check in self._checks.values()), default=0.0), len(self._checks)
 
     def next_job(self) -> dict[str, Any] | None:
         missing = [check_id for check_id in self._checks if check_id not in self._verdicts]

@@ -182,6 +182,6 @@ class Watch:
     def _say_keys(self) -> None:
         if self.step is None:
             self.console.print(Text(" Everything is green. Well done!", "bold green"))
-        keys = "h hint · d reference solution of the last green step · a all · c check again · q quit"
+        keys = "h hint · d diff of the last green step · a all · c check again · q quit"
         waiting = " Save the file to have it checked."
         self.console.print(Text(f"{waiting}  {keys}" if self.has_keys else f"{waiting}  Ctrl-C ends this.", "dim"))
