@@ -82,7 +82,7 @@ breakeven: $(READY) ## measure from which length of wait on deferring pays; nine
 	@$(LAB) breakeven --tree "$(call solution_unless_given,$(TREE))" $(if $(REPEATS),--repeats "$(REPEATS)")
 
 test: lint ## test the kata itself
-	@$(VENV)/bin/python -m pytest quality --numprocesses 2 --dist loadgroup --no-loadscope-reorder
+	@$(VENV)/bin/python -m pytest quality --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 quality: $(READY) ## measure how far the grade can be trusted; about an hour  [REPEATS=100]
 	@$(VENV)/bin/python -m quality.measure $(if $(REPEATS),--repeats "$(REPEATS)")

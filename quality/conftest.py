@@ -37,20 +37,13 @@ def module(pytestconfig):
     return importlib.import_module("{MODULE}")
 """
 
-# Their tests take minutes and need no more than a session, so each may run wherever a worker is idle.
-SPREAD = ("test_unusual_but_right.py", "test_known_wrong.py")
+# Files that take minutes come first, so that with two workers neither is left alone with them at the end.
+LONGEST_FIRST = ("test_unusual_but_right.py", "test_known_wrong.py")
 
 
-@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Share the tests out among the workers: file by file, but for those that take longest, which come first."""
-    items.sort(key=lambda item: item.path.name not in SPREAD)
-    for item in items:
-        wrong = item.callspec.params.get("wrong") if hasattr(item, "callspec") else None
-        if wrong:  # those of a step are graded together
-            item.add_marker(pytest.mark.xdist_group(f"wrong in {wrong.step}"))
-        elif item.path.name not in SPREAD:
-            item.add_marker(pytest.mark.xdist_group(item.path.name))
+    """Let the files that take longest come first."""
+    items.sort(key=lambda item: item.path.name not in LONGEST_FIRST)
 
 
 def function(code: str) -> str:

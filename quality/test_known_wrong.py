@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import cache
-
 import pytest
 
 from kata.core.steps import find_step
@@ -17,30 +14,26 @@ from quality.wrong_form import EditError
 @pytest.fixture(scope="module")
 def verdicts(
     session: Session, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Callable[[str], dict[str, Verdict | Exception]]:
-    """Return what the named check says of each wrong solution of a step, or why it cannot be asked."""
-    asked = [item.callspec.params["wrong"] for item in request.session.items if item.path == request.path]
-
-    @cache
-    def of_step(step_id: str) -> dict[str, Verdict | Exception]:
-        step, folder, works, problems = find_step(step_id), tmp_path_factory.mktemp("wrong"), {}, {}
-        for wrong in (wrong for wrong in asked if wrong.step == step_id):
-            named = [check for check in session.checks(step) if check.id.endswith(f"::{wrong.check}")]
-            try:
-                assert named, f"{wrong.name} names a check that {step.name} does not have: {wrong.check}"
-                works[wrong.name] = session.work(wrong.make(folder), step, named)
-            except (AssertionError, EditError) as error:
-                problems[wrong.name] = error
-        session.warm_up()
-        session.run(list(works.values()))
-        return {**{name: work.verdicts()[0] for name, work in works.items()}, **problems}
-
-    return of_step
+) -> dict[str, Verdict | Exception]:
+    """Return what the named check says of each wrong solution that is to be tested, or why it cannot be asked."""
+    folder = tmp_path_factory.mktemp("wrong")
+    works, problems = {}, {}
+    for wrong in (item.callspec.params["wrong"] for item in request.session.items if item.path == request.path):
+        step = find_step(wrong.step)
+        named = [check for check in session.checks(step) if check.id.endswith(f"::{wrong.check}")]
+        try:
+            assert named, f"{wrong.name} names a check that {step.name} does not have: {wrong.check}"
+            works[wrong.name] = session.work(wrong.make(folder), step, named)
+        except (AssertionError, EditError) as error:
+            problems[wrong.name] = error
+    session.warm_up()
+    session.run(list(works.values()))
+    return {**{name: work.verdicts()[0] for name, work in works.items()}, **problems}
 
 
 @pytest.mark.parametrize("wrong", WRONG, ids=lambda wrong: wrong.name)
-def test_a_wrong_solution_is_caught_by_its_check(verdicts, wrong: Wrong):
-    verdict = verdicts(wrong.step)[wrong.name]
+def test_a_wrong_solution_is_caught_by_its_check(verdicts: dict[str, Verdict | Exception], wrong: Wrong):
+    verdict = verdicts[wrong.name]
     if isinstance(verdict, Exception):
         raise verdict
     assert verdict.kind in ("wrong", "hung", "crashed")
