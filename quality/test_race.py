@@ -20,7 +20,7 @@ from kata.core.dag_run import Task
 from kata.core.environment import child_environment
 from kata.core.errors import BrokenSetup
 from kata.core.paths import ROOT, SOLUTION, STATE
-from kata.core.rest_api import ApiUnavailable, look_until
+from kata.core.rest_api import ApiUnavailable, poll_until
 from lab.charts.drawing import draw
 from lab.race import race as race_module
 from lab.race.approach_run import ApproachRun, Plan, is_steady
@@ -199,7 +199,7 @@ def test_a_busy_api_is_asked_again_but_not_for_ever():
         asked.append(1)
         raise ApiUnavailable("locked")
 
-    assert not look_until(busy, 0.1)
+    assert not poll_until(busy, 0.1)
     assert len(asked) == 2
 
 
@@ -234,7 +234,7 @@ def test_what_a_process_of_the_scheduler_uses_is_the_workers():
     busy = [sys.executable, "-c", "sum(range(10**7)); input()"]
     with subprocess.Popen(busy, stdin=subprocess.PIPE) as child:
         usage = ComponentUsage({"scheduler": os.getpid()})
-        assert look_until(lambda: usage.cpu()[WORKERS] > 0.05, 20)
+        assert poll_until(lambda: usage.cpu()[WORKERS] > 0.05, 20)
         assert usage.memory()[WORKERS] > 1024 * 1024
         child.communicate()
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from kata.core.errors import WrongUsage
-from kata.core.files import write_whole
+from kata.core.files import write_atomically
 from kata.core.steps import STEPS, find_steps
 from kata.core.submission import Problem
 from kata.grading.mistakes import MISTAKES
@@ -75,9 +75,9 @@ def test_a_problem_is_an_error_with_a_message():
 
 def test_a_file_is_replaced_as_a_whole(tmp_path: Path):
     file = tmp_path / "r.json"
-    write_whole(file, "before")
+    write_atomically(file, "before")
     with pytest.raises(UnicodeEncodeError):
-        write_whole(file, "\ud800")
+        write_atomically(file, "\ud800")
     assert file.read_text() == "before"
     assert list(tmp_path.iterdir()) == [file]
 

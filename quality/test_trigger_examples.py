@@ -5,7 +5,7 @@ from __future__ import annotations
 from kata.airflow.local_airflow import own_airflow
 from kata.core.dag_run import DagRun, Task
 from kata.core.paths import DAGS, SOLUTION
-from kata.core.rest_api import look_until
+from kata.core.rest_api import poll_until
 from quality.conftest import Workshop
 
 TRIGGERS = {
@@ -101,7 +101,7 @@ def test_each_keeps_the_rules_of_a_trigger(workshop: Workshop):
 
 def test_all_of_them_are_deferred_at_once_and_resume_on_a_real_airflow():
     with own_airflow(SOLUTION.parent, lambda what: None) as airflow:
-        assert look_until(lambda: "trigger_examples" in airflow.api.dag_ids(), 60)
+        assert poll_until(lambda: "trigger_examples" in airflow.api.dag_ids(), 60)
         assert airflow.api.import_errors() == {}
         run = DagRun(airflow.api, "trigger_examples")
         deferred: dict[str, str] = {}
@@ -111,11 +111,11 @@ def test_all_of_them_are_deferred_at_once_and_resume_on_a_real_airflow():
             deferred.update({task.task_id: task.trigger.rpartition(".")[2] for task in tasks if task.is_watched})
             return tasks
 
-        look_until(look, 45, is_done=lambda tasks: deferred.keys() >= TRIGGERS.keys())
+        poll_until(look, 45, is_done=lambda tasks: deferred.keys() >= TRIGGERS.keys())
         assert deferred == TRIGGERS
         decision = {"key": "trigger_examples_decision", "value": "rejected"}
         airflow.api.patch("/variables/trigger_examples_decision", decision)
-        look_until(lambda: run.state() in ("success", "failed"), 60)
+        poll_until(lambda: run.state() in ("success", "failed"), 60)
         ended = {task.task_id: (task.state, task.try_number) for task in run.tasks()}
         assert {task_id: ended.pop(task_id) for task_id in TRIGGERS} == dict.fromkeys(TRIGGERS, ("success", 1))
         outcomes = {"approved": "skipped", "rejected": "success", "expired": "skipped"}

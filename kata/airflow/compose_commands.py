@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.text import Text
 
 from kata.airflow.compose import WITHOUT_DOCKER, ComposeStack, Container, compose, docker
-from kata.core.console import Saying
+from kata.core.console import StatusLine
 from kata.core.errors import BrokenSetup, WrongUsage
 from kata.core.paths import MODULE, ROOT, shown
 from kata.core.ports import DEFAULT_PORT, is_free, wanted_port
@@ -46,7 +46,7 @@ def up(tree_name: str, console: Console) -> None:
         tell(f"Switching from {shown(stack.tree)} to {shown(tree)}. The history is kept.")
     _fetch_images(console)
     try:
-        with Saying(console) as say:
+        with StatusLine(console) as say:
             stack.up(tree, port, say)
             if stack.is_older_than_its_code:
                 say("The code was saved after the triggerer had imported it: restarting the triggerer")
@@ -100,7 +100,7 @@ def down(volumes: bool, console: Console) -> None:
     if not ComposeStack().containers() and not volumes:
         console.print("Nothing is up.")
         return
-    with Saying(console) as say:
+    with StatusLine(console) as say:
         say("Ending what runs; a worker may end its tasks first")
         compose("down", "--remove-orphans", *(["--volumes"] if volumes else []))
     console.print(_REMOVED if volumes else _KEPT, soft_wrap=True, highlight=False)

@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 
 from kata.core.errors import BrokenSetup
-from kata.core.rest_api import AirflowApi, look_until
+from kata.core.rest_api import AirflowApi, poll_until
 
 _SHOWN_LINES = 15
 _LOADED_AFTER = 60.0  # seconds
@@ -84,5 +84,5 @@ def wait_until_loaded(
                 raise BrokenSetup(f"Airflow cannot import {file}: {trace.strip().splitlines()[-1]}\n{todo}".rstrip())
         return dag_ids <= airflow.api.dag_ids()
 
-    if not look_until(loaded, _LOADED_AFTER):
+    if not poll_until(loaded, _LOADED_AFTER):
         raise BrokenSetup(f"Airflow has not loaded {file} after {_LOADED_AFTER:.0f} seconds.")

@@ -18,7 +18,7 @@ from rich.console import Console
 
 from kata.airflow.deployment import Deployment
 from kata.airflow.kept_process import KeptProcess
-from kata.core.console import Saying
+from kata.core.console import StatusLine
 from kata.core.environment import airflow_home, child_environment, copy_template
 from kata.core.errors import BrokenSetup, WrongUsage
 from kata.core.files import scratch_folder
@@ -226,7 +226,7 @@ def standalone(tree_name: str, console: Console) -> None:
     # If the port is taken, some other.
     port = wanted_port() if is_free(wanted_port()) else None
     with only_one(home / "lock"), LocalAirflow(tree, home, DATA, port) as airflow:
-        with Saying(console) as say:
+        with StatusLine(console) as say:
             airflow.start_all(say)
         ADDRESS.write_text(airflow.address, encoding="utf-8")
         try:

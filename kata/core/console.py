@@ -34,7 +34,7 @@ def show_printed(printed: str, console: Console, printed_by: str = "Your code pr
         console.print(Text.assemble(("   | ", "cyan"), plain(line)), overflow="fold")
 
 
-class Saying:
+class StatusLine:
     """Call it with what is being done now; inside a `with` block, so that a terminal is left as it was."""
 
     def __init__(self, console: Console) -> None:
@@ -43,7 +43,7 @@ class Saying:
         self._began = time.monotonic()
         self._last = ""
 
-    def __enter__(self) -> Saying:
+    def __enter__(self) -> StatusLine:
         if self._status is not None:
             self._status.start()
         return self

@@ -20,7 +20,7 @@ else:
     import tomli as tomllib  # a requirement of pytest on Python 3.10
 
 
-def write_whole(file: Path, content: str | bytes, mode: int = 0o644) -> None:
+def write_atomically(file: Path, content: str | bytes, mode: int = 0o644) -> None:
     """Replace a file, completely or not at all.
 
     :param content: a text is written in UTF-8.

@@ -70,13 +70,13 @@ class AirflowApi:
 
 T = TypeVar("T")
 # Seconds. With a fixed interval, all submissions could coincide with the scheduler's own interval of a second.
-_LOOK_EVERY = (0.75, 1.25)
+_POLL_EVERY = (0.75, 1.25)
 
 
-def look_until(
+def poll_until(
     look: Callable[[], T],
     seconds: float,
-    every: tuple[float, float] = _LOOK_EVERY,
+    every: tuple[float, float] = _POLL_EVERY,
     is_done: Callable[[T], object] = bool,
     while_waiting: Callable[[], object] = lambda: None,
 ) -> T | None:

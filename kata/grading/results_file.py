@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from kata.core.errors import WrongUsage
-from kata.core.files import write_whole
+from kata.core.files import write_atomically
 from kata.grading.mistakes import MISTAKES
 from kata.grading.verdict import WRONG, Grade, StepGrade, Verdict
 
@@ -26,7 +26,7 @@ def check_results_file(file: Path) -> None:
 
 def write_results(grade: Grade, file: Path) -> None:
     """Write the results of a grade, completely or not at all."""
-    write_whole(file, json.dumps(as_dict(grade), indent=2) + "\n")
+    write_atomically(file, json.dumps(as_dict(grade), indent=2) + "\n")
 
 
 def as_dict(grade: Grade) -> dict[str, Any]:

@@ -43,7 +43,7 @@ class Supervisor:
     _server: ServerProcess | None = None
     _children: list[RunningChild] = field(default_factory=list)
     _forked: int = 0
-    _look_at: float = 0.0
+    _check_at: float = 0.0
     _alone: bool = False
     _suites: dict[str, KeptFiles] = field(default_factory=dict)
 
@@ -157,7 +157,7 @@ class Supervisor:
                     selector.register(child.channel, selectors.EVENT_READ)
             if self.wake is not None:
                 selector.register(self.wake, selectors.EVENT_READ)
-            due = min(self._look_at, *(child.due() for child in self._children))
+            due = min(self._check_at, *(child.due() for child in self._children))
             ready = selector.select(0 if self._server.has_news else max(0.0, due - time.monotonic()))
         if any(key.fd == self.wake for key, _ in ready):
             raise Interrupted
@@ -167,8 +167,8 @@ class Supervisor:
             child.status = exited.get(child.pid)
             if child.status is None and child.due() <= time.monotonic():
                 child.end_at_deadline()
-        if self._look_at <= time.monotonic():
-            self._look_after(self._server.pid)
+        if self._check_at <= time.monotonic():
+            self._check_usage(self._server.pid)
         gone = [child for child in self._children if child.status is not None]
         self._children = [child for child in self._children if child.status is None]
         for child in gone:
@@ -181,9 +181,9 @@ class Supervisor:
                 child.work.ended(child.ending())
         return [child.work for child in gone]
 
-    def _look_after(self, server: int) -> None:
+    def _check_usage(self, server: int) -> None:
         """End what uses up too much, and let the server go on if somebody halted it."""
-        self._look_at = time.monotonic() + _CHECK_EVERY
+        self._check_at = time.monotonic() + _CHECK_EVERY
         if limits.is_stopped(server):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(server, signal.SIGCONT)

@@ -12,7 +12,7 @@ from rich.text import Text
 from kata.airflow.arriving_files import files_there
 from kata.airflow.compose import ComposeStack
 from kata.airflow.local_airflow import own_airflow
-from kata.core.console import Saying, plain
+from kata.core.console import StatusLine, plain
 from kata.core.dag_run import active_runs, end_active_runs
 from kata.core.environment import airflow_version
 from kata.core.errors import WrongUsage
@@ -46,7 +46,7 @@ def live(tree_name: str, stack: str, results: Path | None, console: Console, pro
     if results is not None:
         check_results_file(results)
     _, problem = read_module(tree / f"{MODULE}.py")
-    with Saying(progress) as say:
+    with StatusLine(progress) as say:
         proof = Proof(PARTS if stack == "own" or problem else (*PARTS, Faults), say)
         if problem is None and stack == "own":
             with own_airflow(tree, say, **_SETTINGS) as airflow:

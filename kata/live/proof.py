@@ -12,7 +12,7 @@ from typing import TypeVar
 from kata.airflow.arriving_files import drop
 from kata.airflow.deployment import Deployment
 from kata.core.dag_run import DagRun, Task
-from kata.core.rest_api import look_until
+from kata.core.rest_api import poll_until
 from kata.core.steps import Step
 from kata.core.submission import Problem
 from kata.grading.verdict import NOT_RUN, WRONG, Check, Grade, StepGrade, Verdict, mark_blocked
@@ -137,7 +137,7 @@ class Part:
         :raises BrokenSetup: if another component of Airflow has ended.
         :raises ApiUnavailable: if the API does not answer when the time is over.
         """
-        result = look_until(get, seconds, (0.5, 0.5), is_done, while_waiting=self._check_alive)
+        result = poll_until(get, seconds, (0.5, 0.5), is_done, while_waiting=self._check_alive)
         return get() if result is None else result
 
     def _check_alive(self) -> None:

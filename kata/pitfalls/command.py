@@ -5,7 +5,7 @@ from __future__ import annotations
 from rich.console import Console
 from rich.text import Text
 
-from kata.core.console import Saying
+from kata.core.console import StatusLine
 from kata.core.environment import circumstances
 from kata.core.files import write_between_marks
 from kata.core.paths import ROOT, shown
@@ -32,7 +32,7 @@ def show_pitfall(name: str, write: bool, console: Console, progress: Console) ->
     pitfall = find_pitfall(name)
     title, story = pitfall.text()
     console.print(Text.assemble((f"{title}\n\n", "bold"), story, "\n"), soft_wrap=True)
-    with Saying(progress) as say:
+    with StatusLine(progress) as say:
         observed = carry_out(pitfall, say).lines()
     for line in observed:
         console.print(Text(line, "bold" if line in ("wrong", "right") else ""), soft_wrap=True)

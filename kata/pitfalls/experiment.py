@@ -18,7 +18,7 @@ from kata.airflow.local_airflow import LocalAirflow, bundle, own_airflow
 from kata.core.dag_run import DagRun, end_active_runs
 from kata.core.errors import BrokenSetup
 from kata.core.paths import SOLUTION, shown
-from kata.core.rest_api import ApiUnavailable, look_until
+from kata.core.rest_api import ApiUnavailable, poll_until
 from kata.pitfalls.catalog import LESSONS, Pitfall
 from kata.pitfalls.metrics import Metrics, received_metrics
 
@@ -130,9 +130,9 @@ def _restart_triggerer(airflow: LocalAirflow) -> int:
         airflow.kill("triggerer")
     for starts in range(1, _MOST_STARTS + 1):
         airflow.start("triggerer")
-        if not look_until(lambda: "triggerer" in airflow.ended(), _STABLE_AFTER):
+        if not poll_until(lambda: "triggerer" in airflow.ended(), _STABLE_AFTER):
             # On a busy machine, its first heartbeat comes later.
-            look_until(lambda: airflow.api.health().get("triggerer") == "healthy", 60.0)
+            poll_until(lambda: airflow.api.health().get("triggerer") == "healthy", 60.0)
             return starts if had_ended else 0
     raise BrokenSetup(f"The triggerer does not keep running: it was started {_MOST_STARTS} times.")
 

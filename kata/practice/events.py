@@ -85,7 +85,7 @@ class Keys:
 
 
 # Where the file system tells of no changes (some network and container mounts), the file is looked at this often.
-_LOOK_EVERY = 1000  # milliseconds
+_POLL_EVERY = 1000  # milliseconds
 # An editor may save in several steps: what follows within this time is one save.
 _ONE_SAVE = 60  # milliseconds
 
@@ -119,7 +119,7 @@ class Saves:
             if folder is not None:
                 self._watch_folder(folder)
             self._compare()
-            self._stop.wait(_LOOK_EVERY / 1000)
+            self._stop.wait(_POLL_EVERY / 1000)
 
     def _watch_folder(self, folder: int) -> None:
         """Return when the folder is another one, as after a checkout, or gone."""
@@ -128,7 +128,7 @@ class Saves:
             recursive=False,
             debounce=_ONE_SAVE,
             step=_ONE_SAVE // 3,
-            rust_timeout=_LOOK_EVERY,
+            rust_timeout=_POLL_EVERY,
             yield_on_timeout=True,
             raise_interrupt=False,
             stop_event=self._stop,

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.text import Text
 
 from kata.core.errors import WrongUsage
-from kata.core.files import write_whole
+from kata.core.files import write_atomically
 from kata.core.paths import MODULE, STARTER, STATE, shown
 from kata.core.steps import Step
 from kata.core.submission import find_tree
@@ -27,7 +27,7 @@ def replace_file(file: Path, content: bytes) -> Path | None:
     file = file.resolve()
     try:
         copy = _copy(file) if file.exists() else None
-        write_whole(file, content, file.stat().st_mode if copy else 0o644)
+        write_atomically(file, content, file.stat().st_mode if copy else 0o644)
     except OSError as error:
         raise WrongUsage(f"{shown(file)} cannot be replaced: {error.strerror}. Nothing was changed.") from None
     return copy

@@ -12,9 +12,9 @@ from typing import Any, NamedTuple
 
 from rich.console import Console
 
-from kata.core.console import Saying
+from kata.core.console import StatusLine
 from kata.core.environment import child_environment, circumstances
-from kata.core.files import scratch_folder, write_whole
+from kata.core.files import scratch_folder, write_atomically
 from kata.core.paths import ROOT, shown
 from lab.bench.contenders import BASELINE, CONTENDERS
 from lab.bench.directories import COMPARED, HUNG, SETTINGS, Setting, WatchedDirectories
@@ -124,10 +124,10 @@ def run_bench(
     settings = {setting.name: setting.short for setting in COMPARED}
     bench = {**circumstances(), "seconds": seconds, "interval": interval, "settings": settings, "results": results}
     try:
-        with Saying(progress) as say:
+        with StatusLine(progress) as say:
             for result in measure(steps, seconds, interval, tree, say):
                 results.append(result)
-                write_whole(file, json.dumps(bench, indent=1) + "\n")
+                write_atomically(file, json.dumps(bench, indent=1) + "\n")
     finally:
         if results:
             for title, columns, rows in tables(results):

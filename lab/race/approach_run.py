@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from kata.airflow.arriving_files import drop
 from kata.airflow.local_airflow import LocalAirflow
 from kata.core.dag_run import DagRun, Task, end_active_runs
-from kata.core.rest_api import look_until
+from kata.core.rest_api import poll_until
 from lab.race.approaches import Approach
 from lab.race.monitor import Monitor, Sample
 from lab.race.ordinary_tasks import OrdinaryTask, OrdinaryTasks
@@ -94,20 +94,20 @@ class ApproachRun:
             sample = look("ending, at most", self.files_at + plan.patience)
             return sample.succeeded + sample.failed == plan.waits
 
-        look_until(look_whether_steady, plan.patience)
+        poll_until(look_whether_steady, plan.patience)
         self.steady_at = time.time() - began
-        look_until(lambda: look("files in", self.steady_at + plan.hold) is None, plan.hold)
+        poll_until(lambda: look("files in", self.steady_at + plan.hold) is None, plan.hold)
         for directory in directories:
             drop(directory / "orders.csv")
         self.files_at = time.time() - began
-        self.cut_off = not look_until(look_whether_ended, plan.patience)
+        self.cut_off = not poll_until(look_whether_ended, plan.patience)
         self.over_at = time.time() - began
         self.ended_at = sorted(task.ended - began for task in tasks if task.state == "success" and task.ended)
 
         say(f"{approach.title}: waiting for the last ordinary tasks")
-        look_until(ordinary.all_started, _PATIENCE_TO_CLEAR)
-        look_until(lambda: end_active_runs(airflow.api) is None, _PATIENCE_TO_CLEAR)
-        look_until(lambda: not any(pool["occupied_slots"] for pool in airflow.api.pools()), _PATIENCE_TO_CLEAR)
+        poll_until(ordinary.all_started, _PATIENCE_TO_CLEAR)
+        poll_until(lambda: end_active_runs(airflow.api) is None, _PATIENCE_TO_CLEAR)
+        poll_until(lambda: not any(pool["occupied_slots"] for pool in airflow.api.pools()), _PATIENCE_TO_CLEAR)
         self.ordinary, self.refused = ordinary.tasks(began), ordinary.refused
         events = {"dag_id": approach.dag_id, "event": "state mismatch", "limit": 1}
         self.mismatches = airflow.api.get("/eventLogs", **events)["total_entries"]

@@ -32,13 +32,13 @@ from rich.console import Console
 from kata.airflow.arriving_files import drop
 from kata.airflow.deployment import NEEDS_STEP_4, wait_until_loaded
 from kata.airflow.local_airflow import LocalAirflow, own_airflow
-from kata.core.console import Saying
+from kata.core.console import StatusLine
 from kata.core.dag_run import DagRun, Task
 from kata.core.environment import circumstances
 from kata.core.errors import BrokenSetup
-from kata.core.files import write_whole
+from kata.core.files import write_atomically
 from kata.core.paths import shown
-from kata.core.rest_api import look_until
+from kata.core.rest_api import poll_until
 from lab.race.figures import slot_seconds
 from lab.race.monitor import Sample
 from lab.race.regression import WAYS, Waited, break_even, means, spread
@@ -76,7 +76,7 @@ def measure_break_even(tree: Path, repeats: int, folder: Path, console: Console,
     measured: list[Waited] = []
     results = {**circumstances(), "interval_seconds": INTERVAL, "repeats": repeats}
     try:
-        with Saying(progress) as say:
+        with StatusLine(progress) as say:
             for waited in measure(tree, repeats, say):
                 measured.append(waited)
     finally:
@@ -84,7 +84,7 @@ def measure_break_even(tree: Path, repeats: int, folder: Path, console: Console,
             show({**results, "waits": measured}, console)
     results |= {"break_even_seconds": break_even(measured), "break_even_spread": spread(measured), "waits": measured}
     file = folder / "break_even.json"
-    write_whole(file, json.dumps(results, indent=1) + "\n")
+    write_atomically(file, json.dumps(results, indent=1) + "\n")
     console.print(f"Written: {shown(file)}", highlight=False, soft_wrap=True)
 
 
@@ -134,7 +134,7 @@ def _run_task(
         samples.append(Sample(time.monotonic(), held=held, running=int(task.state == "running")))
         return task.has_ended and not held
 
-    over = look_until(is_over, file_after + _PATIENCE, _LOOK_INTERVAL)
+    over = poll_until(is_over, file_after + _PATIENCE, _LOOK_INTERVAL)
     if not over or not task or task.state != "success":
         how = f"has ended as {task.state}" if over and task else "has not ended"
         raise BrokenSetup(f"A {way} task with a file after {file_after:g} seconds {how}.")

@@ -11,9 +11,9 @@ from rich.console import Console
 
 from kata.airflow.deployment import NEEDS_STEP_4, wait_until_loaded
 from kata.airflow.local_airflow import LocalAirflow, own_airflow
-from kata.core.console import Saying
+from kata.core.console import StatusLine
 from kata.core.environment import circumstances
-from kata.core.rest_api import look_until
+from kata.core.rest_api import poll_until
 from lab.race.approach_run import ApproachRun, Plan
 from lab.race.approaches import APPROACHES, ORDINARY_DAG
 from lab.race.figures import figures, lateness, usage
@@ -39,7 +39,7 @@ def run_race(tree: Path, plan: Plan, folder: Path, console: Console, progress: C
     """
     race: dict[str, Any] = {"approaches": {}}
     try:
-        with Saying(progress) as say:
+        with StatusLine(progress) as say:
             measure(race, tree, plan, say)
     finally:
         if race["approaches"]:
@@ -89,7 +89,7 @@ def _measure_idle(
     say("running the first task, which is not counted")
     first = OrdinaryTasks(airflow.api)
     first.submit_if_due()
-    look_until(first.all_started, _STARTED_WITHIN)
+    poll_until(first.all_started, _STARTED_WITHIN)
     ordinary, samples, began = OrdinaryTasks(airflow.api), list[Sample](), time.time()
 
     def look() -> bool:
@@ -100,7 +100,7 @@ def _measure_idle(
         say(f"the idle Airflow: ordinary tasks start, {max(0.0, seconds - at):.0f} s")
         return False
 
-    look_until(look, seconds)
-    look_until(ordinary.all_started, _STARTED_WITHIN)
+    poll_until(look, seconds)
+    poll_until(ordinary.all_started, _STARTED_WITHIN)
     late = lateness(ordinary.tasks(began))
     return {"ordinary_start_seconds": late["median_seconds"], "ordinary": late, **usage(samples)}

@@ -10,7 +10,7 @@ from typing import Any
 from markupsafe import Markup
 from rich.console import Console
 
-from kata.core.files import write_whole
+from kata.core.files import write_atomically
 from kata.core.page import render
 from kata.core.paths import shown
 from lab.charts.drawing import draw
@@ -37,11 +37,11 @@ def write(race: dict[str, Any], folder: Path, console: Console) -> None:
     """Write race.json, its chart and its page into the folder, and print where they are."""
     file = folder / "race.json"
     earlier = _date_of(file)
-    write_whole(file, json.dumps(race) + "\n")
+    write_atomically(file, json.dumps(race) + "\n")
     if problem := draw(file):
         console.print(problem, highlight=False, soft_wrap=True)
     svg = "" if problem else file.with_suffix(".svg").read_text(encoding="utf-8")
-    write_whole(folder / "race.html", page(race, svg, problem))
+    write_atomically(folder / "race.html", page(race, svg, problem))
     replaced = f", in place of the race of {earlier}" if earlier else ""
     console.print(f"Written{replaced}; open the page:", highlight=False)
     console.print(f"  {shown(folder / 'race.html')}", highlight=False, soft_wrap=True)

@@ -13,11 +13,11 @@ from rich.console import Console
 
 from kata.airflow.arriving_files import ORDERS, UPLOAD, drop
 from kata.airflow.local_airflow import LocalAirflow, own_airflow
-from kata.core.console import Saying
+from kata.core.console import StatusLine
 from kata.core.dag_run import DagRun
 from kata.core.errors import BrokenSetup
 from kata.core.paths import MODULE, ROOT, SOLUTION, shown
-from kata.core.rest_api import look_until
+from kata.core.rest_api import poll_until
 from kata.live.parts import TRIGGERS
 
 PICTURES = ROOT / "docs" / "pictures"
@@ -51,16 +51,16 @@ def _chromium(*arguments: str) -> str:
     return subprocess.run(command, capture_output=True, text=True, check=True, timeout=_TIMEOUT).stdout
 
 
-def take_all(airflow: LocalAirflow, say: Saying) -> None:
+def take_all(airflow: LocalAirflow, say: StatusLine) -> None:
     """Run the DAG, and take a picture of each of its moments."""
-    look_until(lambda: MODULE in airflow.api.dag_ids(), _TIMEOUT)
+    poll_until(lambda: MODULE in airflow.api.dag_ids(), _TIMEOUT)
     run = DagRun(airflow.api, MODULE)
     say("waiting for both tasks to be deferred")
 
     def deferred() -> set[str]:
         return {task.task_id for task in run.tasks() if task.state == "deferred" and task.is_watched}
 
-    look_until(lambda: deferred() == set(TRIGGERS), _TIMEOUT)
+    poll_until(lambda: deferred() == set(TRIGGERS), _TIMEOUT)
     url = f"{airflow.address}/dags/{MODULE}/runs/{run.run_id}"
     say("taking the pictures of the deferred tasks")
     take(url, "deferred", (*TRIGGERS, "Deferred"), 850)
@@ -69,14 +69,14 @@ def take_all(airflow: LocalAirflow, say: Saying) -> None:
     for name in (UPLOAD, ORDERS):
         drop(airflow.data / name)
     say("waiting for the run to end")
-    look_until(lambda: run.state() == "success", _TIMEOUT)
+    poll_until(lambda: run.state() == "success", _TIMEOUT)
     take(url, "finished", ("generate_trigger_report", "Success"), 560)
 
 
 def main() -> int:
     PICTURES.mkdir(exist_ok=True)
     try:
-        with Saying(Console(stderr=True)) as say, own_airflow(SOLUTION.parent, say) as airflow:
+        with StatusLine(Console(stderr=True)) as say, own_airflow(SOLUTION.parent, say) as airflow:
             take_all(airflow, say)
     except BrokenSetup as error:
         print(error, file=sys.stderr)
