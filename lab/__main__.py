@@ -12,7 +12,7 @@ from typer import Option
 
 from kata.core.command import command, command_line
 from kata.core.errors import WrongUsage
-from kata.core.paths import MODULE, MONITORING, shown
+from kata.core.paths import MONITORING, shown
 from kata.core.submission import find_tree, read_module
 from lab.bench.bench import run_bench, steps
 from lab.race.approach_run import Plan
@@ -76,7 +76,7 @@ def _counts(waits: str) -> list[int]:
 def _readable(name: str) -> Path:
     """Return the folder of the submission whose sensor or trigger is measured."""
     tree = find_tree(name)
-    _, problem = read_module(tree / f"{MODULE}.py")
+    _, problem = read_module(tree)
     if problem is not None:
         raise WrongUsage(f"{problem.path}: {problem.what} {problem.todo}")
     return tree

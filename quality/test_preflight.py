@@ -34,7 +34,7 @@ def test_a_file_that_cannot_be_read(content: bytes | None, what: str, place: tup
     file = tmp_path / f"{MODULE}.py"
     if content is not None:
         file.write_bytes(content)
-    problem = read_module(file)[1]
+    problem = read_module(tmp_path)[1]
     assert problem.what.startswith(what)
     assert problem.path.endswith(f"{MODULE}.py")
     found = (problem.line, problem.source, problem.column)
@@ -43,7 +43,7 @@ def test_a_file_that_cannot_be_read(content: bytes | None, what: str, place: tup
 
 def test_a_file_that_can_be_read_and_imported(workshop: Workshop, tmp_path: Path):
     (tmp_path / f"{MODULE}.py").write_text("x = 1\n")
-    assert read_module(tmp_path / f"{MODULE}.py")[1] is None
+    assert read_module(tmp_path)[1] is None
     assert workshop.import_problem("x = 1\n") is None
 
 

@@ -104,8 +104,9 @@ def environment(release: Release) -> Path:
     folder, uv = _ENVIRONMENTS / release.minor, [sys.executable, "-m", "uv"]
     subprocess.run([*uv, "venv", "--quiet", "--allow-existing", "--python", release.pythons, folder], check=True)
     python = folder / "bin" / "python"
-    sync = ["pip", "sync", "--require-hashes", "--compile-bytecode", "--python", python, release.requirements]
-    subprocess.run([*uv, *sync], check=True)
+    # Copied, as in the Makefile: with links, what damages one environment would damage uv's cache and all others.
+    sync = ["pip", "sync", "--require-hashes", "--compile-bytecode", "--link-mode=copy", f"--python={python}"]
+    subprocess.run([*uv, *sync, release.requirements], check=True)
     return python
 
 

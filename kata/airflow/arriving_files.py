@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import itertools
-import os
 from pathlib import Path
 
 from rich.console import Console
 
 from kata.core.errors import WrongUsage
+from kata.core.files import write_atomically
 from kata.core.paths import DATA, shown
 
 UPLOAD = "client_data/upload.csv"
@@ -23,9 +23,7 @@ def drop(file: Path) -> Path:
     """Put a CSV file with two rows there, and return it."""
     file.parent.mkdir(parents=True, exist_ok=True)
     # A task must never see an incomplete file.
-    hidden = file.with_name(f".{file.name}.part")
-    hidden.write_text(_CONTENT)
-    os.replace(hidden, file)
+    write_atomically(file, _CONTENT)
     return file
 
 

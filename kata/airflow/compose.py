@@ -119,7 +119,8 @@ class ComposeStack(Deployment):
     @property
     def is_older_than_its_code(self) -> bool:
         """Whether the tree was saved after a triggerer had been started, which imports a module once."""
-        saved = max((file.stat().st_mtime for file in self.tree.glob("*.py")), default=0) if self.tree else 0
+        tree = self.tree
+        saved = max((file.stat().st_mtime for file in tree.glob("*.py")), default=0) if tree else 0
         return any(container.started_at < saved for container in self.containers("triggerer"))
 
     def containers(self, service: str | None = None) -> list[Container]:

@@ -14,7 +14,7 @@ from rich.text import Text
 from kata.airflow.compose import WITHOUT_DOCKER, ComposeStack, Container, compose, docker
 from kata.core.console import StatusLine
 from kata.core.errors import BrokenSetup, WrongUsage
-from kata.core.paths import MODULE, ROOT, shown
+from kata.core.paths import ROOT, shown
 from kata.core.ports import DEFAULT_PORT, is_free, wanted_port
 from kata.core.submission import find_tree, read_module
 
@@ -62,7 +62,7 @@ def up(tree_name: str, console: Console) -> None:
         compose("down", "--remove-orphans")
         raise
     tell(f"Airflow is up with {shown(tree)}: {stack.address}  (no password)")
-    _, problem = read_module(tree / f"{MODULE}.py")
+    _, problem = read_module(tree)
     if problem is not None:
         tell(f"But Airflow will show an import error. {problem.place}: {problem.what} {problem.todo}", style="red")
     tell(_NEXT)

@@ -22,7 +22,7 @@ from kata.core.console import StatusLine
 from kata.core.environment import airflow_home, child_environment, copy_template
 from kata.core.errors import BrokenSetup, WrongUsage
 from kata.core.files import scratch_folder
-from kata.core.paths import DAGS, DATA, MODULE, shown
+from kata.core.paths import DAGS, DATA, shown
 from kata.core.ports import LOOPBACK, free_port, is_free, wanted_port
 from kata.core.processes import die_with_parent
 from kata.core.rest_api import ApiUnavailable
@@ -215,7 +215,7 @@ def standalone(tree_name: str, console: Console) -> None:
     :raises BrokenSetup: if a component of Airflow ends by itself.
     """
     tree = find_tree(tree_name)
-    _, problem = read_module(tree / f"{MODULE}.py")
+    _, problem = read_module(tree)
     if problem is not None:
         show_problem(problem, console)
         console.print(" Airflow starts all the same, and shows an import error until you fix it.\n")

@@ -110,7 +110,7 @@ def run_dag(tree_name: str, console: Console) -> bool:
     :raises BrokenSetup: if Airflow cannot make its database.
     """
     tree = find_tree(tree_name)
-    _, problem = read_module(tree / f"{MODULE}.py")
+    _, problem = read_module(tree)
     if problem is not None:
         show_problem(problem, console)
         return False

@@ -65,8 +65,9 @@ def tree_option(name: str) -> str:
     return "" if name == "exercise" else f" TREE={name}"
 
 
-def read_module(file: Path) -> tuple[str, Problem | None]:
-    """Return the text of the learner's file, and the problem if it is not Python code."""
+def read_module(tree: Path) -> tuple[str, Problem | None]:
+    """Return the text of the file in the folder of a submission, and the problem if it is not Python code."""
+    file = tree / f"{MODULE}.py"
     path = shown(file)
     if not file.is_file():
         return "", Problem("The file to grade is not there.", path, f"Put your work into {path}.")

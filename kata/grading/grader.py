@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from kata.core.paths import MODULE, SOLUTION, SUITE
+from kata.core.paths import SOLUTION, SUITE
 from kata.core.steps import STEPS, Step, find_steps, prerequisites
 from kata.core.submission import Problem, find_tree, read_module
 from kata.grading.session import Deadlines, Progress, Session
@@ -33,7 +33,7 @@ class Grader:
         began = time.monotonic()
         chosen = list(self.steps) if step_id is None else list(find_steps(step_id, self.steps))
         tree = find_tree(tree_name)
-        text, problem = read_module(tree / f"{MODULE}.py")
+        text, problem = read_module(tree)
         grades = [StepGrade(step) for step in chosen]
         if problem is None:
             with Session(self.progress, self.suite, self.steps, self.deadlines) as session:

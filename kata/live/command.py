@@ -16,7 +16,7 @@ from kata.core.console import StatusLine, plain
 from kata.core.dag_run import active_runs, end_active_runs
 from kata.core.environment import airflow_version
 from kata.core.errors import WrongUsage
-from kata.core.paths import MODULE, shown
+from kata.core.paths import shown
 from kata.core.submission import find_tree, read_module, show_problem, tree_option
 from kata.grading.results_file import check_results_file, write_results
 from kata.grading.scorecard import show_next, show_step, sum_of, table_of
@@ -45,7 +45,7 @@ def live(tree_name: str, stack: str, results: Path | None, console: Console, pro
     tree = find_tree(tree_name)
     if results is not None:
         check_results_file(results)
-    _, problem = read_module(tree / f"{MODULE}.py")
+    _, problem = read_module(tree)
     with StatusLine(progress) as say:
         proof = Proof(PARTS if stack == "own" or problem else (*PARTS, Faults), say)
         if problem is None and stack == "own":

@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from kata.core.console import plain
-from kata.core.paths import MODULE, SOLUTION
+from kata.core.paths import SOLUTION
 from kata.core.steps import Step
 from kata.core.submission import read_module
 from kata.practice.sections import THE_DAGS, dags_of, section_of, sections
@@ -26,7 +26,7 @@ def show_diff(tree: Path, step: Step, console: Console) -> bool:
     if not SOLUTION.is_file():
         console.print("The reference solution is not in this copy of the kata.")
         return False
-    text, problem = read_module(tree / f"{MODULE}.py")
+    text, problem = read_module(tree)
     if problem is not None:
         console.print(plain(f"{problem.place}: {problem.what} {problem.todo}"), soft_wrap=True)
         return False

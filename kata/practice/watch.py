@@ -91,7 +91,7 @@ class Watch:
         """Grade the step that is worked on; while it is green, go on with the next."""
         if self.console.is_terminal:
             self.console.clear()
-        text, problem = read_module(self.tree / f"{MODULE}.py")
+        text, problem = read_module(self.tree)
         while problem is None and self.step is not None:
             grade = self._grade([self.step])
             if isinstance(grade, Problem):
