@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import tempfile
 import textwrap
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -18,9 +20,10 @@ from kata.core.steps import Step
 from kata.core.submission import Problem
 from kata.grading.preflight import CollectWork, ImportWork
 from kata.grading.session import Session
+from kata.grading.snapshot import take_snapshot
 from kata.grading.step_work import STEP_DEADLINE, StepWork
 from kata.grading.verdict import Check, Verdict
-from quality.verdicts import RECORD, grading
+from quality.verdicts import RECORD, Silence, grading
 
 HOSTILE = read_toml(Path(__file__).with_name("hostile.toml"))
 
@@ -77,8 +80,6 @@ class Workshop:
         self.folder, self.suite, self.tree = folder, folder / "suite", folder / "tree"
         self._session = session
         self.recorded: list[str] = []
-        file = self.tree.resolve() / f"{MODULE}.py"
-        self.job = {"tree": str(self.tree), "suite": str(self.suite), "learner_file": str(file)}
 
     def write(self, *, module: str = "", **test_files: str) -> None:
         """Write the learner's module and test files: `test_one="def …"` becomes test_one.py."""
@@ -90,10 +91,14 @@ class Workshop:
         for name, text in test_files.items():
             (self.suite / f"{name}.py").write_text("import pytest\n" + textwrap.dedent(text))
 
+    def job(self) -> dict[str, Any]:
+        """Return what every job is told."""
+        return {"snapshot": take_snapshot(self.tree.resolve()), "suite": str(self.suite)}
+
     def run(self, *names: str) -> dict[str, list[Verdict]]:
         """Run the test files side by side, and return the verdicts of each, in its order."""
         steps = [Step(str(number), name, 10, f"{name}.py") for number, name in enumerate(names, 1)]
-        collect = CollectWork(self.job, steps)
+        collect = CollectWork(self.job(), steps)
         self._session.run([collect])
         return self._grade({step: collect.checks(step) for step in steps})
 
@@ -111,7 +116,8 @@ class Workshop:
         return self._grade({Step("1", "Step 1", 10, "test_one.py"): checks}, deadline)["Step 1"]
 
     def _grade(self, checks: dict[Step, list[Check]], deadline: float = STEP_DEADLINE) -> dict[str, list[Verdict]]:
-        works = [StepWork(step, of_step, self.job, lambda *_: None, deadline) for step, of_step in checks.items()]
+        job = self.job()
+        works = [StepWork(step, of_step, job, lambda *_: None, deadline) for step, of_step in checks.items()]
         self._session.run(works)
         found = {work.step.title: work.verdicts() for work in works}
         self.recorded += [verdict.kind or "passed" for verdicts in found.values() for verdict in verdicts]
@@ -120,7 +126,7 @@ class Workshop:
     def import_problem(self, module: str, deadline: float = 30.0) -> Problem | None:
         """Return what is wrong with importing the module."""
         self.write(module=module)
-        work = ImportWork(self.job, deadline)
+        work = ImportWork(self.job(), deadline)
         self._session.run([work])
         return work.problem
 
@@ -132,10 +138,17 @@ def session() -> Iterator[Session]:
         yield session
 
 
+@pytest.fixture(scope="session")
+def workshops(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Session]:
+    """Yield a session for the suites of all workshops; they are below its folder."""
+    with Session(Silence(), tmp_path_factory.mktemp("workshops")) as session:
+        yield session
+
+
 @pytest.fixture
-def workshop(tmp_path: Path, session: Session, request: pytest.FixtureRequest) -> Iterator[Workshop]:
+def workshop(workshops: Session, request: pytest.FixtureRequest) -> Iterator[Workshop]:
     """Yield a workshop; if `quality.verdicts` asks for it, record the kinds of all its verdicts."""
-    workshop = Workshop(tmp_path, session)
+    workshop = Workshop(Path(tempfile.mkdtemp(dir=workshops.suite)), workshops)
     yield workshop
     if record := os.environ.get(RECORD):
         test = f"{request.path.stem}: {request.node.name}"

@@ -19,6 +19,7 @@ from rich.table import Table
 from kata.core.files import scratch_folder
 from kata.core.paths import ROOT, SOLUTION
 from kata.core.steps import STEPS
+from kata.grading.snapshot import take_snapshot
 from kata.grading.verdict import StepGrade
 from quality import speed, verdicts
 from quality.measured_table import where_measured, write_table
@@ -80,7 +81,9 @@ def _outcomes(times: int, say: verdicts.Say) -> Counter[tuple[object, ...]]:
     def grade(tree: Path, times: int) -> None:
         with verdicts.grading() as (session, _):
             for _ in range(times):
-                found = [verdict for each in session.grade(tree, list(STEPS)) for verdict in each.verdicts]
+                found = [
+                    verdict for each in session.grade(take_snapshot(tree), list(STEPS)) for verdict in each.verdicts
+                ]
                 seen.append(tuple((verdict.check.id, verdict.kind, verdict.mistake) for verdict in found))
                 say(f"same submission: graded {len(seen)} times, {len(set(seen))} outcome(s)")
 

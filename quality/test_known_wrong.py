@@ -6,6 +6,7 @@ import pytest
 
 from kata.core.steps import find_step
 from kata.grading.session import Session
+from kata.grading.snapshot import take_snapshot
 from kata.grading.verdict import Verdict
 from quality.trees import WRONG, Wrong
 from quality.wrong_form import EditError
@@ -23,7 +24,7 @@ def verdicts(
         named = [check for check in session.checks(step) if check.id.endswith(f"::{wrong.check}")]
         try:
             assert named, f"{wrong.name} names a check that {step.name} does not have: {wrong.check}"
-            works[wrong.name] = session.work(wrong.make(folder), step, named)
+            works[wrong.name] = session.work(take_snapshot(wrong.make(folder)), step, named)
         except (AssertionError, EditError) as error:
             problems[wrong.name] = error
     session.warm_up()

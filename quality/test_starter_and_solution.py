@@ -14,6 +14,7 @@ from kata.core.paths import MODULE, ROOT, SOLUTION, STARTER
 from kata.core.steps import STEPS
 from kata.grading.session import Session
 from kata.grading.skeleton import skeleton
+from kata.grading.snapshot import take_snapshot
 from kata.grading.verdict import WRONG
 from quality.contract_text import dag_comments, split
 
@@ -27,14 +28,14 @@ def sources() -> tuple[str, str]:
 
 
 def test_the_solution_gets_full_points(session: Session):
-    grades = session.grade(SOLUTION.parent, list(STEPS))
+    grades = session.grade(take_snapshot(SOLUTION.parent), list(STEPS))
     assert not {verdict.check.id: verdict.error or verdict.got for grade in grades for verdict in grade.failing}
     assert sum(grade.points for grade in grades) == 130
 
 
 def test_every_check_fails_on_the_starter(session: Session):
-    assert session.look_at(EXERCISE.parent, list(STEPS)) is None
-    grades = session.grade(EXERCISE.parent, list(STEPS))
+    assert session.look_at(take_snapshot(EXERCISE.parent), list(STEPS)) is None
+    grades = session.grade(take_snapshot(EXERCISE.parent), list(STEPS))
     # A check that hangs or crashes on the starter tells the learner nothing.
     assert not {
         verdict.check.id: verdict.kind for grade in grades for verdict in grade.verdicts if verdict.kind != WRONG

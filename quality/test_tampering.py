@@ -9,6 +9,7 @@ import pytest
 from kata.core.paths import MODULE, STARTER
 from kata.core.steps import find_step
 from kata.grading.session import Session
+from kata.grading.snapshot import take_snapshot
 from kata.grading.verdict import TAMPERED
 from quality.conftest import HOSTILE
 
@@ -22,7 +23,8 @@ PATCHES = HOSTILE["tampering"]
 )
 def test_changing_what_the_checks_are_made_of(session: Session, tmp_path: Path, named: str, code: str):
     (tmp_path / f"{MODULE}.py").write_text(f"{STARTER.read_text()}\n{code}\n")
-    work = session.work(tmp_path, STEP, [check for check in session.checks(STEP) if check.id.endswith(CHECK)])
+    checks = [check for check in session.checks(STEP) if check.id.endswith(CHECK)]
+    work = session.work(take_snapshot(tmp_path), STEP, checks)
     session.run([work])
     [verdict] = work.verdicts()
     assert verdict.kind == TAMPERED

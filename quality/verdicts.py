@@ -16,6 +16,7 @@ from kata.core.files import scratch_folder
 from kata.core.paths import ROOT, SOLUTION
 from kata.core.steps import STEPS, find_step
 from kata.grading.session import Progress, Session
+from kata.grading.snapshot import take_snapshot
 from kata.grading.verdict import StepGrade, mark_blocked
 from quality.trees import RIGHT, WRONG, Right
 
@@ -35,18 +36,18 @@ class Silence(Progress):
 def grading() -> Iterator[tuple[Session, Path]]:
     """Yield a session that knows the checks of all steps, and a folder for submissions."""
     with Session(Silence()) as session, scratch_folder() as folder:
-        assert session.look_at(SOLUTION.parent, list(STEPS)) is None
+        assert session.look_at(take_snapshot(SOLUTION.parent), list(STEPS)) is None
         session.warm_up()
         yield session, Path(folder)
 
 
 def grade_right(session: Session, right: Right, folder: Path) -> list[StepGrade]:
     """Grade the steps that a right solution solves in its own way."""
-    tree, steps = right.make(folder), list(right.steps)
-    problem = session.look_at(tree, steps)
+    snapshot, steps = take_snapshot(right.make(folder)), list(right.steps)
+    problem = session.look_at(snapshot, steps)
     assert problem is None, problem
     session.warm_up()
-    return session.grade(tree, steps)
+    return session.grade(snapshot, steps)
 
 
 def of_the_right(say: Say) -> dict[str, list[StepGrade]]:
@@ -65,7 +66,7 @@ def of_the_wrong(say: Say) -> dict[str, StepGrade]:
     with grading() as (session, folder):
         steps = {wrong.name: find_step(wrong.step) for wrong in WRONG}
         works = {
-            wrong.name: session.work(wrong.make(folder), step, session.checks(step))
+            wrong.name: session.work(take_snapshot(wrong.make(folder)), step, session.checks(step))
             for wrong, step in zip(WRONG, steps.values(), strict=True)
         }
         session.run(list(works.values()))
@@ -81,7 +82,7 @@ def blamed_on_their_own_step(say: Say) -> list[bool]:
     with grading() as (session, folder):
         for wrong in WRONG[BLAMED_EVERY - 1 :: BLAMED_EVERY]:
             own = find_step(wrong.step)
-            grades = session.grade(wrong.make(folder), list(STEPS[: STEPS.index(own) + 1]))
+            grades = session.grade(take_snapshot(wrong.make(folder)), list(STEPS[: STEPS.index(own) + 1]))
             mark_blocked(grades)
             first = next((grade for grade in grades if not grade.is_green and grade.waits_for is None), None)
             found.append(first is not None and first.step.section == own.section)

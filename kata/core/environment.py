@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import platform
 import shutil
+import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -81,6 +83,15 @@ def template_file() -> Path:
     return airflow_home() / "template.db"
 
 
+def template_is_sound() -> bool:
+    """Return whether there is a migrated database in the file."""
+    try:
+        with contextlib.closing(sqlite3.connect(f"file:{template_file()}?mode=ro", uri=True)) as database:
+            return bool(database.execute("SELECT version_num FROM alembic_version").fetchall())
+    except sqlite3.Error:
+        return False
+
+
 def make_template() -> None:
     """Migrate a new SQLite database; an incomplete one is never left behind.
 
@@ -101,6 +112,8 @@ def make_template() -> None:
         if made.returncode or not database.is_file():
             last = made.stderr.strip().splitlines()[-1:] or ["it said nothing"]
             raise BrokenSetup(f"Airflow cannot make its database ({last[0]}). Run: make clean setup")
+        if template.is_dir():
+            shutil.rmtree(template)
         os.replace(database, template)
 
 

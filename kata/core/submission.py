@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import io
+import shlex
 import tokenize
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,8 +17,8 @@ from kata.core.console import plain, show_printed
 from kata.core.errors import WrongUsage
 from kata.core.paths import MODULE, ROOT, shown
 
-# The reference solution has 60 kB. Parsing takes about 500 bytes of memory for each byte.
-MOST_BYTES = 1_000_000
+# The reference solution has 60 kB. Parsing takes about 500 bytes of memory for each byte, and cannot be interrupted.
+MOST_BYTES = 250_000
 
 
 @dataclass(frozen=True)
@@ -62,30 +63,44 @@ def find_tree(name: str) -> Path:
 
 def tree_option(name: str) -> str:
     """Return what a make command needs for this submission, such as " TREE=solution"; "" for the exercise."""
-    return "" if name == "exercise" else f" TREE={name}"
+    return "" if name == "exercise" else f" TREE={shlex.quote(name)}"
 
 
 def read_module(tree: Path) -> tuple[str, Problem | None]:
     """Return the text of the file in the folder of a submission, and the problem if it is not Python code."""
+    source, problem = read_source(tree)
+    return ("", problem) if problem else decode_source(source, tree / f"{MODULE}.py")
+
+
+def read_source(tree: Path) -> tuple[bytes, Problem | None]:
+    """Return the content of the file in the folder of a submission, and the problem if it cannot be read."""
     file = tree / f"{MODULE}.py"
     path = shown(file)
     if not file.is_file():
-        return "", Problem("The file to grade is not there.", path, f"Put your work into {path}.")
+        return b"", Problem("The file to grade is not there.", path, f"Put your work into {path}.")
     try:
-        size = file.stat().st_size
-        if size > MOST_BYTES:
-            what = f"The file has {size / 1e6:.1f} MB; at most {MOST_BYTES / 1e6:.0f} MB is graded."
-            return "", Problem(what, path, "Move data into files of their own.")
-        source = file.read_bytes()
+        with file.open("rb") as opened:
+            source = opened.read(MOST_BYTES + 1)
     except OSError as error:
-        return "", Problem(f"The file cannot be read: {error.strerror}.", path, f"Make it readable: chmod u+r {path}")
+        return b"", Problem(f"The file cannot be read: {error.strerror}.", path, f"Make it readable: chmod u+r {path}")
+    if len(source) > MOST_BYTES:
+        what = f"The file has more than {MOST_BYTES // 1000} kB, which is the most that is graded."
+        return b"", Problem(what, path, "Move data into files of their own.")
+    return source, None
+
+
+def decode_source(source: bytes, file: Path) -> tuple[str, Problem | None]:
+    """Return a source as text, and the problem if it is not Python code.
+
+    :param file: where it was read.
+    """
     try:
         # Honours an encoding declaration, as Python does.
         encoding, _ = tokenize.detect_encoding(io.BytesIO(source).readline)
         text = source.decode(encoding)
-    except (SyntaxError, UnicodeDecodeError) as error:
+    except (SyntaxError, LookupError, ValueError) as error:
         line = source[: error.start].count(b"\n") + 1 if isinstance(error, UnicodeDecodeError) else 1
-        return "", Problem("The file is not UTF-8 text.", path, "Save it as UTF-8.", line)
+        return "", Problem("The file is not UTF-8 text.", shown(file), "Save it as UTF-8.", line)
     return text, _syntax_problem(text, file)
 
 
@@ -98,9 +113,12 @@ def _syntax_problem(text: str, file: Path) -> Problem | None:
     except (SyntaxError, ValueError) as error:
         message = error.msg if isinstance(error, SyntaxError) else str(error)
         line, column = (error.lineno or 0, error.offset or 0) if isinstance(error, SyntaxError) else (0, 0)
-        lines = text.splitlines()
-        source = lines[line - 1] if 0 < line <= len(lines) else ""
-        return Problem(f"Python cannot parse the file: {message}.", path, "Fix this line first.", line, source, column)
+        # Not `splitlines`, for which more characters end a line than for Python.
+        lines = io.StringIO(text).readlines()
+        source = lines[line - 1].rstrip() if 0 < line <= len(lines) else ""
+        what = f"Python cannot parse the file: {message or 'invalid syntax'}."
+        todo = "Fix this line first." if line else "Fix the file first."
+        return Problem(what, path, todo, line, source, column)
     if not parsed.body:
         tree = tree_option(shown(file.parent))
         return Problem("The file is empty.", path, f"Bring the starter back with: make reset{tree}.")

@@ -14,8 +14,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn
 
+from kata.core.paths import MODULE
 from kata.core.processes import die_with_parent
 from kata.grading.limits import limit_this_process
+from kata.grading.sandbox import sandbox
 
 # Exit codes that the parent has a word for.
 OUT_OF_MEMORY, CHANNEL_LOST = 71, 74
@@ -23,16 +25,19 @@ OUT_OF_MEMORY, CHANNEL_LOST = 71, 74
 Report = Callable[..., None]
 
 
-def live(job: dict[str, Any], channel: int) -> NoReturn:
+def live(job: dict[str, Any], channel: int, printed: int, stack: int) -> NoReturn:
     """Do the job and end this process, whatever happens; never returns to the server's code.
 
-    :param job: `do` ("collect", "import" or "grade") and its arguments.
+    :param job: `do` ("collect", "import" or "grade"), its `seal`, its `folder`, and what it is to be done with.
     :param channel: file descriptor that the reports are written to.
+    :param printed: file descriptor of what is printed.
+    :param stack: file descriptor that the stack is written to on SIGUSR1, so that a hang can be shown with its line.
     """
     status = 1
     report: Report = lambda **_: None  # noqa: E731 - until there is one
     try:
-        _set_apart(job)
+        _set_apart(job, printed)
+        faulthandler.register(signal.SIGUSR1, file=stack, all_threads=True)
         report = _reporter_on(channel, job["seal"])
         if job["do"] == "import":
             _import_module(job, report)
@@ -52,37 +57,33 @@ def live(job: dict[str, Any], channel: int) -> NoReturn:
         os._exit(status)
 
 
-def _set_apart(job: dict[str, Any]) -> None:
+def _set_apart(job: dict[str, Any], printed: int) -> None:
     os.setsid()
     die_with_parent()
     folder = Path(job["folder"])
-    os.chdir(folder)
-    with open(os.devnull, "rb") as nothing, open(job["printed"], "wb") as printed:
+    work = folder / "work"
+    os.chdir(work)
+    with open(os.devnull, "rb") as nothing:
         os.dup2(nothing.fileno(), 0)
-        os.dup2(printed.fileno(), 1)
-        os.dup2(printed.fileno(), 2)
+    for output in (1, 2):
+        os.dup2(printed, output)
     limit_this_process()
     signal.signal(signal.SIGINT, signal.default_int_handler)
     os.environ.update(
+        AIRFLOW__CORE__DAGS_FOLDER=str(folder / "dags"),
+        AIRFLOW__DATABASE__SQL_ALCHEMY_CONN=f"sqlite:///{folder / 'airflow.db'}",
+        AIRFLOW__LOGGING__BASE_LOG_FOLDER=str(folder / "logs"),
+        HOME=str(work),
+        KATA_DATA_DIR=str(work / "data"),
         PYTHONPATH=job["tree"],
-        KATA_DATA_DIR=str(folder / "data"),
-        TMPDIR=str(folder),
+        TMPDIR=str(work),
     )
     tempfile.tempdir = None
-    # Airflow took it from the environment when the server imported it. To run a DAG it imports all that lies in there:
-    # only the one file is to be graded, not what else the learner keeps beside it.
+    # Airflow took the first three from the environment when the server imported it.
     if settings := sys.modules.get("airflow.settings"):
-        settings.DAGS_FOLDER = str(_folder_with(Path(job["learner_file"]), folder))  # type: ignore[attr-defined]
-    # On this signal the stack is written down, so that a hang can be shown with its line.
-    stack = open(job["stack"], "w")  # noqa: SIM115 - stays open as long as the process
-    faulthandler.register(signal.SIGUSR1, file=stack, all_threads=True)
-
-
-def _folder_with(file: Path, beside: Path) -> Path:
-    dags = beside.with_name("dags")
-    dags.mkdir()
-    (dags / file.name).symlink_to(file)
-    return dags
+        settings.configure_vars()  # type: ignore[attr-defined]
+        settings.configure_orm()  # type: ignore[attr-defined]
+    sandbox().enclose_child(folder, Path(job["suite"]))
 
 
 def _reporter_on(channel: int, seal: str) -> Report:
@@ -94,7 +95,7 @@ def _reporter_on(channel: int, seal: str) -> Report:
             # A copy that the learner's code has forked off has nothing to say.
             end(0)
         # The learner's code may have begun a line of its own.
-        text = b"\n" + dumps({"seal": seal, **message}).encode() + b"\n"
+        text = f"\n{seal} {dumps(message)}\n".encode()
         try:
             while text:
                 text = text[write(channel, text) :]
@@ -104,15 +105,19 @@ def _reporter_on(channel: int, seal: str) -> Report:
     return report
 
 
+def _learner_file(job: dict[str, Any]) -> Path:
+    return Path(job["tree"], f"{MODULE}.py")
+
+
 def _import_module(job: dict[str, Any], report: Report) -> None:
     from kata.grading.failure import explain
 
     sys.path.insert(0, job["tree"])
     report(event="start")
     try:
-        importlib.import_module(job["module"])
+        importlib.import_module(MODULE)
     except BaseException as error:
-        report(event="import failed", **explain(error, Path(job["learner_file"])))
+        report(event="import failed", **explain(error, _learner_file(job)))
     else:
         report(event="imported")
 
@@ -145,4 +150,4 @@ def _run_pytest(job: dict[str, Any], report: Report) -> None:
         options.append("--collect-only")
     wanted = frozenset(job["wanted"]) if job.get("wanted") is not None else None
     files = [f"{suite}/{name}" for name in job["files"]]
-    pytest.main(options + files, plugins=[Reporter(report, wanted, Path(job["learner_file"]))])
+    pytest.main(options + files, plugins=[Reporter(report, wanted, _learner_file(job))])

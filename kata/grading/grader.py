@@ -8,9 +8,11 @@ from pathlib import Path
 
 from kata.core.paths import SOLUTION, SUITE
 from kata.core.steps import STEPS, Step, find_steps, prerequisites
-from kata.core.submission import Problem, find_tree, read_module
+from kata.core.submission import Problem, find_tree
+from kata.grading.manifest import changed_files
 from kata.grading.session import Deadlines, Progress, Session
 from kata.grading.skeleton import differences
+from kata.grading.snapshot import Snapshot, take_snapshot
 from kata.grading.verdict import NOT_IMPORTABLE, TAMPERED, Check, Grade, StepGrade, Verdict, mark_blocked
 
 
@@ -32,32 +34,32 @@ class Grader:
         """Grade the tree; with `step_id` only that step counts, or its parts. Raises `WrongUsage` and `BrokenSetup`."""
         began = time.monotonic()
         chosen = list(self.steps) if step_id is None else list(find_steps(step_id, self.steps))
-        tree = find_tree(tree_name)
-        text, problem = read_module(tree)
-        grades = [StepGrade(step) for step in chosen]
-        if problem is None:
+        snapshot = take_snapshot(find_tree(tree_name))
+        grade = Grade(tree_name, [StepGrade(step) for step in chosen], frozenset(step.id for step in chosen))
+        grade.problem = snapshot.problem or changed_files()
+        if grade.problem is None:
             with Session(self.progress, self.suite, self.steps, self.deadlines) as session:
-                grades, problem = self._grade_in(session, tree, chosen)
-        if problem is None:
-            mark_blocked(grades)
-        grade = Grade(tree_name, grades, frozenset(step.id for step in chosen), problem)
-        if problem is None and not all(each.is_green for each in grade.counted):
-            grade.notes = differences(text, self.skeleton.read_text()) if self.skeleton.is_file() else []
+                grade.steps, grade.problem = self._grade_in(session, snapshot, chosen)
+        if grade.problem is None:
+            mark_blocked(grade.steps)
+            if not all(each.is_green for each in grade.counted) and self.skeleton.is_file():
+                grade.notes = differences(snapshot.text, self.skeleton.read_text())
         grade.duration = time.monotonic() - began
         return grade
 
-    def _grade_in(self, session: Session, tree: Path, chosen: list[Step]) -> tuple[list[StepGrade], Problem | None]:
+    def _grade_in(
+        self, session: Session, snapshot: Snapshot, chosen: list[Step]
+    ) -> tuple[list[StepGrade], Problem | None]:
         needed = {step.id for each in chosen for step in prerequisites(each, self.steps)}
         others = [step for step in self.steps if step.id in needed and step not in chosen]
-        problem = session.look_at(tree, chosen + others)
+        problem = session.look_at(snapshot, chosen + others)
         if problem is not None:
             return [StepGrade(step, _not_importable(session.checks(step), problem)) for step in chosen], problem
-        grades = session.grade(tree, chosen)
+        grades = session.grade(snapshot, chosen)
         if others and not all(grade.is_green for grade in grades):
             # What was chosen may only be waiting for a step that was not.
-            grades = session.grade(tree, others) + grades
-        problem = session.changed_files(tree)
-        if problem is not None:
+            grades = session.grade(snapshot, others) + grades
+        if problem := changed_files():
             grades = [StepGrade(grade.step, [_tampered(each, problem) for each in grade.verdicts]) for grade in grades]
         return grades, problem
 

@@ -6,9 +6,8 @@ import contextlib
 import errno
 import os
 import resource
-import signal
 import sys
-from collections.abc import Collection
+from collections.abc import Iterator
 from pathlib import Path
 
 # Really used, by a child and all that it has started. The checks of a right solution stay below 0.3 GiB; two children
@@ -51,18 +50,18 @@ def _limit(kind: int, most: int) -> None:
         resource.setrlimit(kind, (most, most))
 
 
-# What follows sees a child from outside. Linux only; elsewhere there is nothing to see.
+# What follows is how the server sees its children. Linux only; elsewhere there is nothing to see.
 
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 
 
-def excess(child: int, server: int) -> str:
-    """Which limit a child and all that it has started exceed together, "" if none."""
+def excess(child: int) -> str:
+    """Which limit a child of this process and all that it has started exceed together, "" if none."""
     processes = _tree(child)
     if len(processes) > PROCESSES:
         return TOO_MANY_PROCESSES
-    # What a process has from the server it shares with it.
-    inherited = _memory(server)
+    # What a process has from this one it shares with it.
+    inherited = _memory(os.getpid())
     if sum(max(0, _memory(pid) - inherited) for pid in processes) > MEMORY:
         return MEMORY_EXCEEDED
     if sum(_written(pid) for pid in processes) > WRITTEN:
@@ -75,12 +74,18 @@ def is_stopped(pid: int) -> bool:
     return _read(pid, "stat").rpartition(")")[2].split()[:1] == ["T"]
 
 
-def end_orphans(server: int, children: Collection[int]) -> None:
-    """End what has left its child and was adopted by the server."""
-    for pid in _children(server):
-        if pid not in children:
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.kill(pid, signal.SIGKILL)
+def children(pid: int) -> Iterator[int]:
+    """Yield the processes that this one has started or adopted."""
+    with contextlib.suppress(OSError):
+        for thread in os.listdir(f"/proc/{pid}/task"):
+            yield from map(int, _read(pid, f"task/{thread}/children").split())
+
+
+def kept_waiting(child: int) -> float:
+    """Return for how many seconds a child, or one of its own, was ready to run and no processor was free."""
+    threads = [Path(f"/proc/{pid}/task") for pid in _tree(child)]
+    waits = [_read(pid.parent.name, f"task/{thread}/schedstat") for pid in threads for thread in _names(pid)]
+    return max((int(wait.split()[1]) for wait in waits if wait), default=0) / 1e9
 
 
 def _tree(pid: int) -> list[int]:
@@ -88,16 +93,15 @@ def _tree(pid: int) -> list[int]:
     for each in found:
         if len(found) > PROCESSES:
             break
-        found += _children(each)
+        found += children(each)
     return found
 
 
-def _children(pid: int) -> list[int]:
-    found: list[int] = []
-    with contextlib.suppress(OSError):
-        for thread in os.listdir(f"/proc/{pid}/task"):
-            found += map(int, _read(pid, f"task/{thread}/children").split())
-    return found
+def _names(folder: Path) -> list[str]:
+    try:
+        return os.listdir(folder)
+    except OSError:
+        return []
 
 
 def _memory(pid: int) -> int:
@@ -110,7 +114,7 @@ def _written(pid: int) -> int:
     return int(fields.get("wchar", 0))
 
 
-def _read(pid: int, name: str) -> str:
+def _read(pid: int | str, name: str) -> str:
     try:
         return Path(f"/proc/{pid}/{name}").read_text(errors="replace")
     except OSError:

@@ -10,7 +10,7 @@ from kata.core.errors import BrokenSetup
 from kata.core.paths import MODULE, shown
 from kata.core.steps import Step
 from kata.core.submission import Problem
-from kata.grading.running_child import Ending, Work, how_it_ended, line_of_hang
+from kata.grading.running_child import Ending, Work, how_it_ended
 from kata.grading.verdict import Check
 
 CHECK_DEADLINE = 15.0
@@ -76,7 +76,7 @@ class ImportWork(Work):
     def __init__(self, job: dict[str, Any], deadline: float = IMPORT_DEADLINE) -> None:
         self.problem: Problem | None = None
         self._job = job
-        self._file = Path(job["learner_file"])
+        self._file = job["snapshot"].tree / f"{MODULE}.py"
         self._deadline = deadline
         self._since = 0.0
         self._said: dict[str, Any] = {}
@@ -86,7 +86,7 @@ class ImportWork(Work):
         if self._is_over:
             return None
         self._since = time.monotonic()
-        return {**self._job, "do": "import", "module": MODULE}
+        return {**self._job, "do": "import"}
 
     def kill_at(self) -> float:
         return self._since + self._deadline
@@ -115,7 +115,7 @@ class ImportWork(Work):
         if ending.stopped:
             what = "Importing it halts the process (SIGSTOP)."
         todo = "Nothing that waits or loops may stand at module level."
-        return self._problem(what, todo, line_of_hang(ending.stack, self._file), ending)
+        return self._problem(what, todo(ending.stack, self._file), ending)
 
     def _vanished(self, ending: Ending) -> Problem:
         what = f"Importing the file ends the process: {how_it_ended(ending)}."

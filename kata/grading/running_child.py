@@ -7,18 +7,20 @@ import json
 import linecache
 import os
 import re
+import shutil
 import signal
-import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
-from kata.grading import limits
 from kata.grading.child import CHANNEL_LOST, OUT_OF_MEMORY
 from kata.grading.limits import FILE_TOO_LARGE, MEMORY_EXCEEDED
 
-# Seconds between the signal on which a child writes its stack down, and its end.
-_LAST_WORDS = 0.3
+# Seconds between the signal on which a child writes its stack down, and its end; and until the server has told of it.
+LAST_WORDS = 0.3
+_UNTIL_GONE = 30.0
+# Seconds that a child is given at most for the time in which other programs kept it waiting for a processor.
+_MOST_WAITED = 300.0
 _MOST_PRINTED = 64 * 1024  # bytes
 _LONGEST_MESSAGE = 2**20  # bytes
 _FRAME = re.compile(r'^  File "(?P<path>.+)", line (?P<line>\d+) in ', re.MULTILINE)
@@ -30,18 +32,20 @@ class Ending:
 
     :param killed: it was ended at its deadline.
     :param status: wait status of the process, None when the whole server was lost.
-    :param stack: what its threads were doing at the deadline.
+    :param hang: `path`, `line` and `source` of what the learner's file was doing at the deadline; {} if unknown.
     :param printed: the start of what it printed outside of any test.
     :param excess: the limit that it went beyond, and was ended for.
     :param stopped: it had been halted by a signal at its deadline.
+    :param starved: it was still kept waiting for a processor when it was ended.
     """
 
     killed: bool
     status: int | None
-    stack: str = ""
+    hang: dict[str, Any] = field(default_factory=dict)
     printed: str = ""
     excess: str = ""
     stopped: bool = False
+    starved: bool = False
 
 
 class Work:
@@ -74,29 +78,39 @@ class Work:
 class RunningChild:
     """A child and the work that it does.
 
+    :param id: what the server knows it by.
     :param seal: what every genuine message carries.
     :param channel: file descriptor of the messages.
-    :param folder: the child's own, with `stack` and `printed` in it.
+    :param printed: what it prints; `stack` what its threads were doing at its deadline.
+    :param folder: the child's own; its part `submission` holds the files that are at `tree` for the learner.
     :ivar silent: the channel is closed on the other side.
+    :ivar waited: for how many seconds other programs kept it from running, as far as it was granted.
     :ivar had_company: another child ran at some time while this one did.
     """
 
     work: Work
-    pid: int
+    id: int
     seal: str
     channel: int
+    printed: IO[bytes]
+    stack: IO[bytes]
     folder: Path
+    tree: Path
     unread: bytes = b""
     silent: bool = False
-    last_words_end: float | None = None
-    status: int | None = None
-    excess: str = ""
-    stopped: bool = False
+    waited: float = 0.0
+    ended_at: float | None = None
+    exited: dict[str, Any] | None = None
     had_company: bool = False
 
     def due(self) -> float:
         """Return when something has to be done about it, in seconds of the monotonic clock."""
-        return self.work.kill_at() if self.last_words_end is None else self.last_words_end
+        return self.work.kill_at() + self.waited if self.ended_at is None else self.ended_at + _UNTIL_GONE
+
+    def grant(self, waited: float) -> bool:
+        """Give the child the time for which it was kept waiting; return whether that is more than it had."""
+        before, self.waited = self.waited, min(waited, _MOST_WAITED)
+        return self.waited > before
 
     def read(self) -> None:
         """Hand the messages that have arrived to the work."""
@@ -114,65 +128,64 @@ class RunningChild:
             message = self._genuine(line)
             if message is not None:
                 # One with the right seal and the wrong shape is not the reporter's either.
-                with contextlib.suppress(KeyError, TypeError, ValueError, AttributeError):
+                with contextlib.suppress(KeyError, TypeError, ValueError, AttributeError, OverflowError):
                     self.work.reported(message)
 
-    def end_at_deadline(self) -> None:
-        """Ask the child for its stack at first; kill it when called again."""
-        if self.last_words_end is None:
-            self.work.overdue()
-            self.stopped = limits.is_stopped(self.pid)
-            self.last_words_end = time.monotonic() + _LAST_WORDS
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(self.pid, signal.SIGUSR1)
-        else:
-            self.kill()
-            self.last_words_end = time.monotonic() + 1
-
-    def kill(self) -> None:
-        """Kill the child and every process of its group."""
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(self.pid, signal.SIGKILL)
-
     def bury(self) -> None:
-        """Kill what is left of it, take its last messages and close the channel."""
-        self.kill()
+        """Take its last messages, and close its files."""
         self.read()
+        self.forget()
+
+    def forget(self) -> None:
+        """Close its files, and remove its folder."""
         os.close(self.channel)
+        self.printed.close()
+        self.stack.close()
+        shutil.rmtree(self.folder, ignore_errors=True)
 
     def was_killed_by_another(self) -> bool:
-        """Return whether a signal that the supervisor did not send has ended it."""
-        own = self.excess or self.last_words_end is not None
-        return not own and self.status in (signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
+        """Return whether a signal that nobody of the grader has sent has ended it."""
+        assert self.exited is not None
+        own = self.exited["excess"] or self.ended_at is not None
+        return not own and self.exited["status"] in (signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
 
     def ending(self) -> Ending:
         """Return how the child ended."""
+        assert self.exited is not None
         return Ending(
-            killed=self.last_words_end is not None,
-            status=self.status,
-            stack=_start_of(self.folder / "stack"),
-            printed=_start_of(self.folder / "printed"),
-            excess=self.excess,
-            stopped=self.stopped,
+            killed=self.ended_at is not None,
+            status=self.exited["status"],
+            hang=self._hang(),
+            printed=self._as_the_learner_knows_it(_start_of(self.printed)),
+            excess=self.exited["excess"],
+            stopped=self.exited["stopped"],
+            starved=self.waited >= _MOST_WAITED,
         )
+
+    def _hang(self) -> dict[str, Any]:
+        """Find the innermost frame in the learner's file."""
+        files = self.folder / "submission"
+        for frame in _FRAME.finditer(_start_of(self.stack)):
+            if frame["path"].startswith(f"{files}/"):
+                line = int(frame["line"])
+                source = linecache.getline(frame["path"], line).strip()
+                return {"path": self._as_the_learner_knows_it(frame["path"]), "line": line, "source": source}
+        return {}
+
+    def _as_the_learner_knows_it(self, text: str) -> str:
+        return text.replace(str(self.folder / "submission"), str(self.tree))
 
     def _genuine(self, line: bytes) -> dict[str, Any] | None:
         """Return the message if the reporter wrote it: a submission may write to any file descriptor."""
-        try:
-            message = json.loads(line)
-        except ValueError:
+        seal, _, message = line.decode(errors="replace").partition(" ")
+        if seal != self.seal:
             return None
-        return message if isinstance(message, dict) and message.get("seal") == self.seal else None
+        found = json.loads(message, object_hook=self._renamed)
+        return found if isinstance(found, dict) else None
 
-
-def line_of_hang(stack: str, learner_file: Path) -> dict[str, Any]:
-    """Return `path`, `line` and `source` of the innermost frame in the learner's file; {} if no frame is in it."""
-    for frame in _FRAME.finditer(stack):
-        path = Path(frame["path"])
-        if path.name == learner_file.name and path.resolve() == learner_file:
-            line = int(frame["line"])
-            return {"path": str(path), "line": line, "source": linecache.getline(str(path), line).strip()}
-    return {}
+    def _renamed(self, parts: dict[str, Any]) -> dict[str, Any]:
+        is_text = {name: isinstance(value, str) for name, value in parts.items()}
+        return {name: self._as_the_learner_knows_it(value) if is_text[name] else value for name, value in parts.items()}
 
 
 def how_it_ended(ending: Ending) -> str:
@@ -200,9 +213,5 @@ def _name_of(number: int) -> str:
         return f"signal {number}"
 
 
-def _start_of(file: Path) -> str:
-    try:
-        with file.open("rb") as opened:
-            return opened.read(_MOST_PRINTED).decode(errors="replace")
-    except OSError:
-        return ""
+def _start_of(file: IO[bytes]) -> str:
+    return os.pread(file.fileno(), _MOST_PRINTED, 0).decode(errors="replace")

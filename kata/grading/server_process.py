@@ -6,14 +6,19 @@ import contextlib
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
+from collections.abc import Sequence
 from multiprocessing import Pipe, reduction
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 from kata.core.errors import BrokenSetup
 from kata.core.paths import ROOT
+from kata.grading.sandbox import sandbox
 
 # For the answer to a request, in seconds: the server may have been halted.
 _PATIENCE = 30.0
@@ -24,14 +29,17 @@ class ServerLost(Exception):
 
 
 class ServerProcess:
-    """A running fork server.
+    """A running fork server, in the sandbox.
 
     :param environment: all its variables, which its children inherit.
+    :param scratch: the only folder that it may write to.
+    :param suite: the folder of the checks.
     :param log: file for what it prints.
     """
 
-    def __init__(self, environment: dict[str, str], log: Path) -> None:
+    def __init__(self, environment: dict[str, str], scratch: Path, suite: Path, log: Path) -> None:
         self._log = log
+        self._scratch = scratch
         self._waiting: list[dict[str, Any]] = []
         self._is_warm = False
         self._connection, theirs = Pipe()
@@ -39,7 +47,10 @@ class ServerProcess:
         own = {name: value for name, value in environment.items() if name != "PYTHONPATH"}
         with theirs, log.open("ab") as output:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "kata.grading.fork_server", str(theirs.fileno())],
+                [
+                    *sandbox().command(scratch, suite),
+                    *(sys.executable, "-m", "kata.grading.fork_server", str(theirs.fileno())),
+                ],
                 cwd=ROOT,
                 env=own,
                 pass_fds=[theirs.fileno()],
@@ -60,34 +71,51 @@ class ServerProcess:
     def fileno(self) -> int:
         return self._connection.fileno()
 
-    @property
-    def pid(self) -> int:
-        return self._process.pid
+    def fork(self, job: dict[str, Any], descriptors: Sequence[int]) -> int:
+        """Have a child forked that does a job; return what the server knows it by.
 
-    def fork(self, job: dict[str, Any], channel: int) -> int:
-        """Have a child forked for `job` that reports to `channel`; return its process id, which is its group's too.
-
+        :param descriptors: what it reports to, prints to, and writes its stack to.
         :raises ServerLost: if the server does not answer.
+        :raises BrokenSetup: if the machine allows no further process.
         """
         self._send({"job": job})
         try:
-            reduction.send_handle(self._connection, channel, self.pid)
+            with socket.socket(fileno=os.dup(self._connection.fileno())) as connection:
+                reduction.sendfds(connection, descriptors)
         except OSError:
             raise ServerLost from None
-        return int(self._answer("forked", patience=_PATIENCE))
+        answer = self._answer("forked")
+        if not answer["forked"]:
+            raise BrokenSetup(
+                f"No further process can be started ({answer['why']}). Close other programs and try again."
+            )
+        return int(answer["forked"])
+
+    def end_child(self, child: int, grace: float = 0) -> None:
+        """Have a child killed with all that it started.
+
+        :param grace: seconds in which it writes its stack down. Raises `ServerLost`.
+        """
+        self._send({"end": child, "grace": grace})
+
+    def waited(self, child: int) -> float:
+        """Return for how many seconds a child was ready to run and no processor was free. Raises `ServerLost`."""
+        self._send({"waited": child})
+        return float(self._answer("waited")["waited"])
 
     def warm_up(self) -> None:
         """Return when the server has prepared itself for running DAGs, which it does once. Raises `ServerLost`."""
         if not self._is_warm:
             self._send({"warm up": True})
-            self._is_warm = self._answer("warm")
+            self._answer("warm", patience=None)
+            self._is_warm = True
 
-    def exited(self) -> list[tuple[int, int]]:
-        """Return process id and wait status of the children that ended since the last call. Raises `ServerLost`."""
+    def exited(self) -> dict[int, dict[str, Any]]:
+        """Return how children ended since the last call, by what each is known by. Raises `ServerLost`."""
         messages, self._waiting = self._waiting, []
         while self._connection.poll():
             messages.append(self._next_message())
-        return [(message["exited"], message["status"]) for message in messages]
+        return {message["exited"]: message for message in messages}
 
     @property
     def has_news(self) -> bool:
@@ -102,6 +130,8 @@ class ServerProcess:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self._process.pid, signal.SIGKILL)
             self._process.wait()
+        if not sandbox().bubblewrap:
+            _end_all_of(self._scratch)
 
     def _send(self, request: dict[str, Any]) -> None:
         try:
@@ -109,11 +139,11 @@ class ServerProcess:
         except OSError:
             raise ServerLost from None
 
-    def _answer(self, name: str, patience: float | None = None) -> Any:
-        """Return the next message of this name; the others are for `exited`."""
+    def _answer(self, name: str, patience: float | None = _PATIENCE) -> dict[str, Any]:
+        """Return the next message with this name; the others are for `exited`."""
         while name not in (message := self._next_message(patience)):
             self._waiting.append(message)
-        return message[name]
+        return message
 
     def _next_message(self, patience: float | None = None) -> dict[str, Any]:
         try:
@@ -122,3 +152,11 @@ class ServerProcess:
             return json.loads(self._connection.recv_bytes())
         except (EOFError, OSError):
             raise ServerLost from None
+
+
+def _end_all_of(scratch: Path) -> None:
+    """End the processes that have left their server: what they were started with tells whose they are."""
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):
+            if process.environ().get("KATA_DATA_DIR", "").startswith(f"{scratch}/"):
+                process.kill()

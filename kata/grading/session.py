@@ -9,14 +9,14 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol, TypeVar
 
-from kata.core.environment import child_environment, copy_template, make_template, template_file
+from kata.core.environment import child_environment, make_template, template_is_sound
 from kata.core.files import scratch_folder
-from kata.core.paths import MODULE, ROOT, STATE, SUITE, shown
+from kata.core.paths import STATE, SUITE
 from kata.core.steps import STEPS, Step
 from kata.core.submission import Problem
-from kata.grading.kept_files import KeptFiles
 from kata.grading.preflight import CHECK_DEADLINE, IMPORT_DEADLINE, CollectWork, ImportWork
 from kata.grading.server_process import ServerProcess
+from kata.grading.snapshot import Snapshot
 from kata.grading.step_work import STEP_DEADLINE, StepWork
 from kata.grading.supervisor import Supervisor
 from kata.grading.verdict import Check, StepGrade, Verdict
@@ -58,54 +58,40 @@ class Session:
     deadlines: Deadlines = field(default_factory=Deadlines)
     wake: int | None = None
     _checks: dict[str, list[Check]] = field(default_factory=dict)
-    _kept: list[KeptFiles] = field(default_factory=list)
 
     def __enter__(self) -> Session:
-        if not template_file().exists():
+        if not template_is_sound():
             self.progress.working_on("making Airflow's database (only this once)")
             make_template()
         self._scratch = scratch_folder()
-        folder = Path(self._scratch.name)
-        self._database = folder / "airflow.db"
         self._log = STATE / "logs" / "grade.log"
         self._log.parent.mkdir(parents=True, exist_ok=True)
         self._log.write_text("")
-        self._supervisor = Supervisor(self._start_server, folder, _AT_ONCE, self.wake)
+        self._supervisor = Supervisor(self._start_server, Path(self._scratch.name).resolve(), _AT_ONCE, self.wake)
         return self
 
     def __exit__(self, kind: type | None, error: BaseException | None, traceback: TracebackType | None) -> None:
         self._supervisor.end()
         self._scratch.cleanup()
 
-    def look_at(self, tree: Path, steps: list[Step]) -> Problem | None:
+    def look_at(self, snapshot: Snapshot, steps: list[Step]) -> Problem | None:
         """Import the submission once and collect the checks of `steps`; return the problem if it cannot be graded."""
-        kept = [self._supervisor.keep(self.suite.resolve()), KeptFiles(ROOT / "kata")]
         unknown = [step for step in steps if step.id not in self._checks]
-        collect = CollectWork(self._job(tree), unknown, self.deadlines.check)
-        importing = ImportWork(self._job(tree), self.deadlines.importing)
+        collect = CollectWork(self._job(snapshot), unknown, self.deadlines.check)
+        importing = ImportWork(self._job(snapshot), self.deadlines.importing)
         self._supervisor.run([collect, importing] if unknown else [importing])
         self._checks.update({step.id: collect.checks(step) for step in unknown})
-        self._kept = kept
-        return importing.problem or self.changed_files(tree)
-
-    def changed_files(self, tree: Path) -> Problem | None:
-        """Return a problem if the submission has changed the grader's files since `look_at`."""
-        changed = [path for kept in self._kept for path in kept.changed()]
-        if not changed:
-            return None
-        what = f"Files of the grader have changed while your code ran: {', '.join(map(shown, changed[:3]))}."
-        return Problem(what, shown(tree / f"{MODULE}.py"), "Put them back with: git checkout -- tests kata")
+        return importing.problem
 
     def checks(self, step: Step) -> list[Check]:
         """Return the checks of a step that `look_at` was called for."""
         return self._checks[step.id]
 
-    def grade(self, tree: Path, steps: list[Step]) -> list[StepGrade]:
+    def grade(self, snapshot: Snapshot, steps: list[Step]) -> list[StepGrade]:
         """Grade steps of a submission that `look_at` was called for."""
-        copy_template(self._database)
         # A step on its own is shared out; several keep all cores busy as they are.
         shares = _AT_ONCE if len(steps) == 1 else 1
-        works = {step: self._share_out(tree, step, shares) for step in steps}
+        works = {step: self._share_out(snapshot, step, shares) for step in steps}
         for step in steps:
             self.progress.expects(step, len(self._checks[step.id]))
         # What takes longest begins first, so that no core idles at the end.
@@ -117,30 +103,31 @@ class Session:
         """Run any work on the fork server."""
         self._supervisor.run(works)
 
-    def work(self, tree: Path, step: Step, checks: list[Check], kind: type[_Work] = StepWork) -> _Work:
+    def work(self, snapshot: Snapshot, step: Step, checks: list[Check], kind: type[_Work] = StepWork) -> _Work:
         """Return the work of running these checks of a step."""
-        return kind(step, checks, self._job(tree), self.progress.heard, deadline=self.deadlines.step)
+        return kind(step, checks, self._job(snapshot), self.progress.heard, deadline=self.deadlines.step)
 
     def warm_up(self) -> None:
         """Let the server prepare what makes the first run of a DAG slow."""
         self._supervisor.warm_up()
 
-    def _share_out(self, tree: Path, step: Step, shares: int) -> list[StepWork]:
+    def _share_out(self, snapshot: Snapshot, step: Step, shares: int) -> list[StepWork]:
         checks = self._checks[step.id]
-        return [self.work(tree, step, checks[share::shares]) for share in range(min(shares, len(checks)))]
+        return [self.work(snapshot, step, checks[share::shares]) for share in range(min(shares, len(checks)))]
 
     def _put_together(self, step: Step, works: list[StepWork]) -> StepGrade:
         verdicts = {verdict.check: verdict for work in works for verdict in work.verdicts()}
         return StepGrade(step, [verdicts[check] for check in self._checks[step.id]])
 
-    def _job(self, tree: Path) -> dict[str, Any]:
-        file = tree / f"{MODULE}.py"
-        return {"tree": str(tree), "suite": str(self.suite.resolve()), "learner_file": str(file.resolve())}
+    def _job(self, snapshot: Snapshot) -> dict[str, Any]:
+        return {"snapshot": snapshot, "suite": str(self.suite.resolve())}
 
     def _start_server(self) -> ServerProcess:
         self.progress.working_on("starting Airflow")
-        copy_template(self._database)
-        folder = Path(self._scratch.name)
-        server = ServerProcess(child_environment(folder, database=self._database, data=folder / "data"), self._log)
+        folder = Path(self._scratch.name).resolve()
+        folder.mkdir(exist_ok=True)
+        environment = child_environment(folder, database=folder / "airflow.db", data=folder / "data")
+        environment |= {"AIRFLOW_HOME": str(folder), "HOME": str(folder), "TMPDIR": str(folder)}
+        server = ServerProcess(environment, folder, self.suite.resolve(), self._log)
         server.wait_until_ready()
         return server

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 from kata.core.steps import Step
 from kata.grading.mistakes import NEVER_ENDS
-from kata.grading.running_child import Ending, Work, how_it_ended, line_of_hang
+from kata.grading.running_child import Ending, Work, how_it_ended
 from kata.grading.verdict import CRASHED, HUNG, NOT_RUN, TAMPERED, WRONG, Check, Verdict, verdict_of
 
 STEP_DEADLINE = 120.0
@@ -21,7 +20,7 @@ _GRACE = 5.0
 class StepWork(Work):
     """Collects a verdict for every expected check of a step.
 
-    :param job: what every job of this grade is told (tree, suite, learner's file).
+    :param job: what every job of this grade is told: the snapshot of the submission, and the folder of the checks.
     :param heard: called with each verdict as it arrives.
     :param deadline: for the whole step, in seconds.
     """
@@ -37,7 +36,6 @@ class StepWork(Work):
         self.step = step
         self._checks = {check.id: check for check in checks}
         self._job = job
-        self._learner_file = Path(job["learner_file"])
         self._heard = heard
         self._deadline = deadline
         self._verdicts: dict[str, Verdict] = {}
@@ -139,6 +137,10 @@ class StepWork(Work):
         return how_it_ended(ending)
 
     def _hung(self, check: Check, ending: Ending) -> Verdict:
+        if ending.starved:
+            return Verdict(
+                check, NOT_RUN, error="The machine is too busy to say. Close other programs and grade again."
+            )
         if ending.stopped:
             error = "It halted its own process (SIGSTOP) and never went on."
         elif self._overdue_after >= check.deadline:
@@ -146,7 +148,7 @@ class StepWork(Work):
         else:
             error = f"It was still running when the {self._deadline:g} seconds of its step were over."
         mistake = NEVER_ENDS if self._overdue_after >= check.deadline else ""
-        told = {"error": error, "mistake": mistake, **line_of_hang(ending.stack, self._learner_file)}
+        told = {"error": error, "mistake": mistake, **ending.hang}
         return verdict_of(check, HUNG, told, duration=self._overdue_after)
 
 

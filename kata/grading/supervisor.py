@@ -6,20 +6,21 @@ import contextlib
 import os
 import secrets
 import selectors
-import signal
+import tempfile
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from kata.grading import limits
-from kata.grading.kept_files import KeptFiles
-from kata.grading.running_child import Ending, RunningChild, Work
+from kata.core.environment import copy_template
+from kata.core.errors import BrokenSetup
+from kata.core.paths import MODULE
+from kata.grading.running_child import LAST_WORDS, Ending, RunningChild, Work
 from kata.grading.server_process import ServerLost, ServerProcess
+from kata.grading.snapshot import Snapshot
 
-# Seconds between two checks of what the children use up.
-_CHECK_EVERY = 0.25
+_MOST_LOST = 3
 
 
 class Interrupted(Exception):
@@ -42,32 +43,23 @@ class Supervisor:
     wake: int | None = None
     _server: ServerProcess | None = None
     _children: list[RunningChild] = field(default_factory=list)
-    _forked: int = 0
-    _check_at: float = 0.0
     _alone: bool = False
-    _suites: dict[str, KeptFiles] = field(default_factory=dict)
+    _lost: int = 0
 
     def run(self, works: Sequence[Work]) -> None:
-        """Return when all is done. Whatever ends this call early also ends all children."""
+        """Return when all is done. Whatever ends this call early also ends all children.
+
+        :raises BrokenSetup: if servers are lost again and again while no child runs that could have done it.
+        """
         waiting = list(works)
-        self._alone = False
+        self._alone, self._lost = False, 0
         try:
             while waiting or self._children:
                 try:
                     self._fill(waiting, 1 if self._alone else self.at_once)
                     waiting[:0] = self._watch()
                 except ServerLost:
-                    # One of the running children did it. Which one shows when they run one at a time.
-                    lost, self._children = self._children, []
-                    waiting[:0] = [child.work for child in lost]
-                    for child in lost:
-                        child.bury()
-                        if self._alone:
-                            child.work.ended(Ending(killed=False, status=None))
-                        else:
-                            child.work.interrupted()
-                    self._alone = True
-                    self._end_server()
+                    waiting[:0] = self._begin_again()
         except Interrupted:
             self._end_children()
             raise
@@ -75,27 +67,45 @@ class Supervisor:
             self.end()
             raise
 
-    def keep(self, suite: Path) -> KeptFiles:
-        """Take the checks as they are now for all that follows, whatever becomes of their files."""
-        self._suites[str(suite)] = KeptFiles(suite)
-        return self._suites[str(suite)]
-
     def warm_up(self) -> None:
         """Have the server prepare what the first run of a DAG would have to; it answers nothing else meanwhile."""
-        if self._server is None:
-            self._server = self.start_server()
         with contextlib.suppress(ServerLost):
-            self._server.warm_up()
+            self._running_server().warm_up()
 
     def end(self) -> None:
         """End everything that was started."""
-        self._end_children()
         self._end_server()
+        for child in self._children:
+            child.forget()
+        self._children = []
+
+    def _running_server(self) -> ServerProcess:
+        if self._server is None:
+            self._server = self.start_server()
+        return self._server
+
+    def _begin_again(self) -> list[Work]:
+        """Give the lost server up; return the work that needs another child."""
+        # One of the running children did it. Which one shows when they run one at a time.
+        lost, self._children = self._children, []
+        self._lost += not lost
+        for child in lost:
+            child.bury()
+            if self._alone:
+                child.work.ended(Ending(killed=False, status=None))
+            else:
+                child.work.interrupted()
+        self._alone = True
+        self._end_server()
+        if self._lost > _MOST_LOST:
+            raise BrokenSetup("The process that runs the checks ends again and again. Its log: .kata/logs/grade.log")
+        return [child.work for child in lost]
 
     def _end_children(self) -> None:
         for child in self._children:
-            child.kill()
-            os.close(child.channel)
+            with contextlib.suppress(ServerLost):
+                self._running_server().end_child(child.id)
+            child.forget()
         self._children = []
 
     def _end_server(self) -> None:
@@ -105,90 +115,87 @@ class Supervisor:
 
     def _fill(self, waiting: list[Work], at_once: int) -> None:
         while waiting and len(self._children) < at_once:
-            work = waiting[0]
-            job = work.next_job()
+            job = waiting[0].next_job()
             if job is not None:
-                self._children.append(self._fork(work, job))
+                self._children.append(self._fork(waiting[0], job))
             waiting.pop(0)
         if len(self._children) > 1:
             for child in self._children:
                 child.had_company = True
 
     def _fork(self, work: Work, job: dict[str, Any]) -> RunningChild:
-        if self._server is None:
-            self._server = self.start_server()
-        self._forked += 1
-        folder = self.folder / f"child-{self._forked}"
-        (folder / "work").mkdir(parents=True)
-        if job["do"] != "import":
-            job = {**job, "suite": str(self._copy_of(Path(job["suite"]), folder / "suite"))}
+        server = self._running_server()
+        folder = self._new_folder(job["snapshot"])
         seal = secrets.token_hex(16)
-        own = {
-            "seal": seal,
-            "folder": folder / "work",
-            "printed": folder / "printed",
-            "stack": folder / "stack",
-        }
+        told = {name: value for name, value in job.items() if name != "snapshot"}
+        told |= {"seal": seal, "folder": str(folder), "tree": str(folder / "submission")}
         channel, theirs = os.pipe()
+        os.set_blocking(channel, False)
+        # Without a name, so that nobody can put anything else in their place.
+        printed, stack = tempfile.TemporaryFile(), tempfile.TemporaryFile()  # noqa: SIM115 - closed by the child
         try:
-            pid = self._server.fork({**job, **{name: str(value) for name, value in own.items()}}, theirs)
+            child = server.fork(told, [theirs, printed.fileno(), stack.fileno()])
         except BaseException:
             os.close(channel)
             raise
         finally:
             os.close(theirs)
-        os.set_blocking(channel, False)
-        return RunningChild(work, pid, seal, channel, folder)
+        return RunningChild(work, child, seal, channel, printed, stack, folder, job["snapshot"].tree)
 
-    def _copy_of(self, suite: Path, folder: Path) -> Path:
-        kept = self._suites.get(str(suite)) or self.keep(suite)
-        kept.write_to(folder)
+    def _new_folder(self, snapshot: Snapshot) -> Path:
+        """Make a folder with all that one child needs, and nothing that another one could have changed."""
+        self.folder.mkdir(exist_ok=True)
+        folder = Path(tempfile.mkdtemp(dir=self.folder))
+        (folder / "work").mkdir()
+        (folder / "submission").mkdir()
+        (folder / "dags").mkdir()
+        snapshot.write_to(folder / "submission")
+        # To run a DAG, Airflow imports all that lies in the folder of the DAGs: only the one file is graded.
+        (folder / "dags" / f"{MODULE}.py").symlink_to(folder / "submission" / f"{MODULE}.py")
+        copy_template(folder / "airflow.db")
         return folder
 
     def _watch(self) -> list[Work]:
         """Wait for messages and ends, and handle them; return the work that needs another child."""
         if not self._children:
             return []
-        assert self._server is not None
+        server = self._running_server()
         with selectors.DefaultSelector() as selector:
-            selector.register(self._server, selectors.EVENT_READ)
+            selector.register(server, selectors.EVENT_READ)
             for child in self._children:
                 if not child.silent:
                     selector.register(child.channel, selectors.EVENT_READ)
             if self.wake is not None:
                 selector.register(self.wake, selectors.EVENT_READ)
-            due = min(self._check_at, *(child.due() for child in self._children))
-            ready = selector.select(0 if self._server.has_news else max(0.0, due - time.monotonic()))
+            due = min(child.due() for child in self._children)
+            ready = selector.select(0 if server.has_news else max(0.0, due - time.monotonic()))
         if any(key.fd == self.wake for key, _ in ready):
             raise Interrupted
-        exited = dict(self._server.exited())
+        exited = server.exited()
         for child in self._children:
             child.read()
-            child.status = exited.get(child.pid)
-            if child.status is None and child.due() <= time.monotonic():
-                child.end_at_deadline()
-        if self._check_at <= time.monotonic():
-            self._check_usage(self._server.pid)
-        gone = [child for child in self._children if child.status is not None]
-        self._children = [child for child in self._children if child.status is None]
+            child.exited = exited.get(child.id)
+            if child.exited is None and child.due() <= time.monotonic():
+                self._handle_overdue(child, server)
+        gone = [child for child in self._children if child.exited is not None]
+        self._children = [child for child in self._children if child.exited is None]
         for child in gone:
-            child.bury()
+            child.read()
             if child.was_killed_by_another() and child.had_company:
                 # Perhaps by another child, gone or not. Which one it was shows when they run one at a time.
                 self._alone = True
                 child.work.interrupted()
             else:
                 child.work.ended(child.ending())
+            child.forget()
         return [child.work for child in gone]
 
-    def _check_usage(self, server: int) -> None:
-        """End what uses up too much, and let the server go on if somebody halted it."""
-        self._check_at = time.monotonic() + _CHECK_EVERY
-        if limits.is_stopped(server):
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(server, signal.SIGCONT)
-        for child in self._children:
-            if child.status is None and (excess := limits.excess(child.pid, server)):
-                child.excess = child.excess or excess
-                child.kill()
-        limits.end_orphans(server, {child.pid for child in self._children})
+    def _handle_overdue(self, child: RunningChild, server: ServerProcess) -> None:
+        if child.ended_at is not None:
+            # The server was told to end it, and has not.
+            raise ServerLost
+        if child.grant(server.waited(child.id)) and child.due() > time.monotonic():
+            return
+        child.work.overdue()
+        child.ended_at = time.monotonic()
+        server.end_child(child.id, grace=LAST_WORDS)

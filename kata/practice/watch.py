@@ -10,10 +10,11 @@ from rich.text import Text
 
 from kata.core.paths import MODULE, shown
 from kata.core.steps import STEPS, Step, read_hints
-from kata.core.submission import Problem, find_tree, read_module, show_problem
+from kata.core.submission import Problem, find_tree, show_problem
 from kata.grading.progress import GradeProgress
 from kata.grading.scorecard import show_scorecard, show_step
 from kata.grading.session import Session
+from kata.grading.snapshot import Snapshot, take_snapshot
 from kata.grading.supervisor import Interrupted
 from kata.grading.verdict import Grade, StepGrade, mark_blocked
 from kata.practice.diff import show_diff
@@ -91,9 +92,10 @@ class Watch:
         """Grade the step that is worked on; while it is green, go on with the next."""
         if self.console.is_terminal:
             self.console.clear()
-        text, problem = read_module(self.tree)
+        snapshot = take_snapshot(self.tree)
+        problem = snapshot.problem
         while problem is None and self.step is not None:
-            grade = self._grade([self.step])
+            grade = self._grade(snapshot, [self.step])
             if isinstance(grade, Problem):
                 problem = grade
             elif not grade[0].is_green:
@@ -101,43 +103,43 @@ class Watch:
                 show_step(grade[0], self.console)
                 break
             else:
-                self.green[self.step.id] = text
+                self.green[self.step.id] = snapshot.text
                 self.console.print(Text(f" ✓ {self.step.name}, {self.step.title}, is green.", "bold green"))
                 self._go_on()
         if problem is not None:
             show_problem(problem, self.console)
             self.console.print(Text(f" {problem.todo}"), soft_wrap=True)
         else:
-            self._look_back(text)
+            self._look_back(snapshot)
         self._say_keys()
 
-    def _grade(self, steps: list[Step]) -> list[StepGrade] | Problem:
+    def _grade(self, snapshot: Snapshot, steps: list[Step]) -> list[StepGrade] | Problem:
         names = " and ".join(step.name for step in steps) if len(steps) <= 2 else f"{len(steps)} steps"
         with GradeProgress(self.console) as progress:
             self.session.progress = progress
             progress.working_on(f"checking {names}")
-            problem = self.session.look_at(self.tree, steps)
+            problem = self.session.look_at(snapshot, steps)
             if problem is not None:
                 return problem
             if any(step.runs_the_dag for step in steps):
                 self.session.warm_up()
-            return self.session.grade(self.tree, steps)
+            return self.session.grade(snapshot, steps)
 
     def _go_on(self) -> None:
         self.step = next((step for step in STEPS if step.id not in self.green), None)
         self._hints_seen = 0
 
-    def _look_back(self, text: str) -> None:
+    def _look_back(self, snapshot: Snapshot) -> None:
         """Grade again what was green before with another text; the first that is not any more is what to work on."""
         before = STEPS if self.step is None else STEPS[: STEPS.index(self.step)]
-        earlier = [step for step in before if self.green.get(step.id, text) != text]
+        earlier = [step for step in before if self.green.get(step.id, snapshot.text) != snapshot.text]
         if not earlier:
             return
-        grades = self._grade(earlier)
+        grades = self._grade(snapshot, earlier)
         if isinstance(grades, Problem):
             return
         broken = [grade for grade in grades if not grade.is_green]
-        self.green.update({grade.step.id: text for grade in grades if grade.is_green})
+        self.green.update({grade.step.id: snapshot.text for grade in grades if grade.is_green})
         for grade in broken:
             del self.green[grade.step.id]
             self.console.print(Text(f" ✗ {grade.step.name} was green and is not any more.", "bold red"))
@@ -172,7 +174,8 @@ class Watch:
         show_diff(self.tree, done[-1], self.console)
 
     def _grade_all(self) -> None:
-        grades = self._grade(list(STEPS))
+        snapshot = take_snapshot(self.tree)
+        grades = snapshot.problem or self._grade(snapshot, list(STEPS))
         problem = grades if isinstance(grades, Problem) else None
         steps = [StepGrade(step) for step in STEPS] if isinstance(grades, Problem) else grades
         if problem is None:

@@ -24,6 +24,7 @@ from kata.core.steps import STEPS, Step, find_steps
 from kata.core.tool_environment import python_with
 from kata.grading.running_child import Ending
 from kata.grading.session import Session
+from kata.grading.snapshot import take_snapshot
 from kata.grading.step_work import StepWork
 from kata.practice.sections import sections
 from quality.verdicts import grading
@@ -85,7 +86,8 @@ def _alive(session: Session, mutants: list[Mutant], folder: Path, steps: tuple[S
         tree.mkdir(exist_ok=True)
         (tree / SOLUTION.name).write_text(mutant.code, encoding="utf-8")
         works[number] = [
-            session.work(tree, step, session.checks(step), UntilOneFails) for step in steps or mutant.steps
+            session.work(take_snapshot(tree), step, session.checks(step), UntilOneFails)
+            for step in steps or mutant.steps
         ]
     session.run([work for each in works.values() for work in each])
     return [mutants[number] for number, each in works.items() if not any(work.is_killed for work in each)]
