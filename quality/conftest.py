@@ -8,8 +8,10 @@ import tempfile
 import textwrap
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import psutil
 import pytest
@@ -19,6 +21,7 @@ from kata.core.paths import MODULE
 from kata.core.steps import Step
 from kata.core.submission import Problem
 from kata.grading.preflight import CollectWork, ImportWork
+from kata.grading.sandbox import sandbox
 from kata.grading.session import Session
 from kata.grading.snapshot import take_snapshot
 from kata.grading.step_work import STEP_DEADLINE, StepWork
@@ -67,6 +70,11 @@ def wait_until_gone(*pids: int) -> None:
     while left := [pid for pid in pids if psutil.pid_exists(pid)]:
         assert time.monotonic() < end, f"still there: {left}"
         time.sleep(0.05)
+
+
+def processes_with(argument: str) -> list[int]:
+    """Return the processes that have this among their arguments, in whatever namespace."""
+    return [each.pid for each in psutil.process_iter(["cmdline"]) if argument in (each.info["cmdline"] or [])]
 
 
 class Workshop:
@@ -143,6 +151,22 @@ def workshops(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Session]:
     """Yield a session for the suites of all workshops; they are below its folder."""
     with Session(Silence(), tmp_path_factory.mktemp("workshops")) as session:
         yield session
+
+
+@pytest.fixture
+def bare_workshop(tmp_path: Path) -> Iterator[Workshop]:
+    """Yield a workshop on a machine that allows no sandbox."""
+    with without_sandbox(), Session(Silence(), tmp_path) as session:
+        yield Workshop(tmp_path, session)
+
+
+@contextmanager
+def without_sandbox() -> Iterator[None]:
+    """Grade as on a machine that allows no sandbox."""
+    with mock.patch.dict(os.environ, KATA_SANDBOX="off"):
+        sandbox.cache_clear()
+        yield
+    sandbox.cache_clear()
 
 
 @pytest.fixture

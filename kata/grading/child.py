@@ -17,7 +17,7 @@ from typing import Any, NoReturn
 from kata.core.paths import MODULE
 from kata.core.processes import die_with_parent
 from kata.grading.limits import limit_this_process
-from kata.grading.sandbox import sandbox
+from kata.grading.sandbox import enclose
 
 # Exit codes that the parent has a word for.
 OUT_OF_MEMORY, CHANNEL_LOST = 71, 74
@@ -83,7 +83,8 @@ def _set_apart(job: dict[str, Any], printed: int) -> None:
     if settings := sys.modules.get("airflow.settings"):
         settings.configure_vars()  # type: ignore[attr-defined]
         settings.configure_orm()  # type: ignore[attr-defined]
-    sandbox().enclose_child(folder, Path(job["suite"]))
+    if job["enclosed"]:
+        enclose(folder, Path(job["suite"]))
 
 
 def _reporter_on(channel: int, seal: str) -> Report:

@@ -62,12 +62,6 @@ class Sandbox:
             command += ["--ro-bind-try", path, path]
         return [*command, "--bind", str(scratch), str(scratch), "--chdir", str(ROOT), "--"]
 
-    def enclose_child(self, folder: Path, suite: Path) -> None:
-        """Let this process and all that it starts write to one folder only, where the kernel has Landlock."""
-        if self.has_landlock:
-            devices = [Path("/dev", name) for name in _DEVICES]
-            landlock.restrict([*_readable(suite), Path("/proc"), *devices], [folder, Path("/dev/null")])
-
 
 @cache
 def sandbox() -> Sandbox:
@@ -83,6 +77,12 @@ def sandbox() -> Sandbox:
         reasons.append(f"bubblewrap is refused: {refused}")
         program = None
     return Sandbox(program or "", has_landlock, "; ".join(reasons))
+
+
+def enclose(folder: Path, suite: Path) -> None:
+    """Let this process and all that it starts write to one folder only, by Landlock."""
+    devices = [Path("/dev", name) for name in _DEVICES]
+    landlock.restrict([*_readable(suite), Path("/proc"), *devices], [folder, Path("/dev/null")])
 
 
 def _refusal(program: str) -> str:

@@ -17,6 +17,7 @@ from kata.core.environment import copy_template
 from kata.core.errors import BrokenSetup
 from kata.core.paths import MODULE
 from kata.grading.running_child import LAST_WORDS, Ending, RunningChild, Work
+from kata.grading.sandbox import sandbox
 from kata.grading.server_process import ServerLost, ServerProcess
 from kata.grading.snapshot import Snapshot
 
@@ -128,7 +129,12 @@ class Supervisor:
         folder = self._new_folder(job["snapshot"])
         seal = secrets.token_hex(16)
         told = {name: value for name, value in job.items() if name != "snapshot"}
-        told |= {"seal": seal, "folder": str(folder), "tree": str(folder / "submission")}
+        told |= {
+            "enclosed": sandbox().has_landlock,
+            "seal": seal,
+            "folder": str(folder),
+            "tree": str(folder / "submission"),
+        }
         channel, theirs = os.pipe()
         os.set_blocking(channel, False)
         # Without a name, so that nobody can put anything else in their place.
