@@ -8,20 +8,18 @@ import tempfile
 import textwrap
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
-from unittest import mock
 
 import psutil
 import pytest
 
 from kata.core.files import read_toml
-from kata.core.paths import MODULE
+from kata.core.paths import MODULE, SOLUTION
 from kata.core.steps import Step
 from kata.core.submission import Problem
 from kata.grading.preflight import CollectWork, ImportWork
-from kata.grading.sandbox import sandbox
+from kata.grading.sandbox import NO_SANDBOX
 from kata.grading.session import Session
 from kata.grading.snapshot import take_snapshot
 from kata.grading.step_work import STEP_DEADLINE, StepWork
@@ -101,7 +99,7 @@ class Workshop:
 
     def job(self) -> dict[str, Any]:
         """Return what every job is told."""
-        return {"snapshot": take_snapshot(self.tree.resolve()), "suite": str(self.suite)}
+        return {"snapshot": take_snapshot(self.tree.resolve()), "suite": str(self.suite), "solution": str(SOLUTION)}
 
     def run(self, *names: str) -> dict[str, list[Verdict]]:
         """Run the test files side by side, and return the verdicts of each, in its order."""
@@ -131,6 +129,10 @@ class Workshop:
         self.recorded += [verdict.kind or "passed" for verdicts in found.values() for verdict in verdicts]
         return found
 
+    def end(self) -> None:
+        """End the server; the next run starts another one."""
+        self._session.end_server()
+
     def import_problem(self, module: str, deadline: float = 30.0) -> Problem | None:
         """Return what is wrong with importing the module."""
         self.write(module=module)
@@ -153,20 +155,17 @@ def workshops(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Session]:
         yield session
 
 
+@pytest.fixture(scope="module")
+def bare_workshops(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Session]:
+    """Yield a session on a machine that allows no sandbox."""
+    with Session(Silence(), tmp_path_factory.mktemp("workshops"), sandbox=NO_SANDBOX) as session:
+        yield session
+
+
 @pytest.fixture
-def bare_workshop(tmp_path: Path) -> Iterator[Workshop]:
-    """Yield a workshop on a machine that allows no sandbox."""
-    with without_sandbox(), Session(Silence(), tmp_path) as session:
-        yield Workshop(tmp_path, session)
-
-
-@contextmanager
-def without_sandbox() -> Iterator[None]:
-    """Grade as on a machine that allows no sandbox."""
-    with mock.patch.dict(os.environ, KATA_SANDBOX="off"):
-        sandbox.cache_clear()
-        yield
-    sandbox.cache_clear()
+def bare_workshop(bare_workshops: Session) -> Workshop:
+    """Return a workshop without a sandbox."""
+    return Workshop(Path(tempfile.mkdtemp(dir=bare_workshops.suite)), bare_workshops)
 
 
 @pytest.fixture

@@ -6,10 +6,10 @@ from importlib.util import cache_from_source
 from pathlib import Path
 
 import pytest
+from kata.grading.kept_files import KeptFiles
 
 from kata.core.steps import Step
 from kata.grading.grader import Grader
-from kata.grading.kept_files import KeptFiles
 from kata.grading.verdict import TAMPERED, WRONG
 from quality.conftest import HOSTILE, Workshop, kinds_of
 from quality.verdicts import Silence

@@ -1,57 +1,186 @@
-"""What a submission can reach: inside the sandbox, and on a machine that allows none."""
+"""What a submission can reach: in the sandbox, and on a machine that allows none."""
 
 from __future__ import annotations
 
 import os
-import shutil
-import stat
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from kata.core.environment import template_file
-from kata.core.paths import HINTS, ROOT, SOLUTION, STARTER, STATE, SUITE
-from kata.grading import landlock
+from kata.core import environment
+from kata.core.paths import HINTS, MODULE, ROOT, SOLUTION, STARTER, STATE, SUITE
+from kata.core.steps import Step
+from kata.grading import manifest
 from kata.grading.grader import Grader
-from kata.grading.sandbox import sandbox
-from kata.grading.verdict import TAMPERED, WRONG
-from quality.conftest import Workshop, kinds_of, processes_with, wait_until_gone, without_sandbox
+from kata.grading.manifest import changed_files
+from kata.grading.sandbox import NO_SANDBOX, find_sandbox
+from kata.grading.verdict import TAMPERED
+from quality.conftest import HOSTILE, Workshop, function, kinds_of, processes_with, wait_until_gone
 from quality.verdicts import Silence
 
-ONE = "1"
+BREAKS = HOSTILE["breaks_the_grader"]
 
 
-def said_of(workshop: Workshop, code: str) -> str:
-    """Return what a check says whose call of `bad` has this code."""
-    before, bad, after = workshop.call(code)
+def error_of(workshop: Workshop, code: str) -> str:
+    """Return what the check that calls this code says, "" if it passes; the checks beside it must pass."""
+    before, called, after = workshop.call(code)
     assert kinds_of([before, after]) == [None, None]
-    return bad.error if bad.kind else "passed"
+    return called.error
+
+
+@pytest.fixture(params=["workshop", "bare_workshop"])
+def any_workshop(request: pytest.FixtureRequest) -> Workshop:
+    """Return a workshop in the sandbox, then one without."""
+    return request.getfixturevalue(request.param)
 
 
 def test_this_machine_allows_all_of_it():
-    assert sandbox().name == "bubblewrap+landlock", sandbox().why
+    assert find_sandbox().name == "bubblewrap+landlock", find_sandbox().why
 
 
 @pytest.mark.parametrize(
-    "path", [SOLUTION, ROOT / ".git", ROOT / "lab", ROOT / "quality", STATE / "backups", "/etc/shadow"]
+    "path", [SOLUTION.parent, ROOT / ".git", ROOT / "lab", ROOT / "quality", STATE / "backups", "/root"]
 )
-def test_answers_and_secrets_cannot_be_read(workshop: Workshop, path: Path):
-    assert said_of(
-        workshop, f"os.listdir({str(path)!r}) if os.path.isdir({str(path)!r}) else open({str(path)!r})"
-    ) != "passed" or (said_of(workshop, f"os.stat({str(path)!r})").startswith("FileNotFoundError"))
+def test_answers_history_and_homes_are_not_there(workshop: Workshop, path: Path | str):
+    assert "Error" in error_of(workshop, f"os.listdir({str(path)!r})")
+    assert "Error" in error_of(workshop, f"open({str(path)!r})")
 
 
 @pytest.mark.parametrize("path", [SUITE / "conftest.py", ROOT / "kata" / "__main__.py", STARTER, HINTS / "step_1.md"])
 def test_the_clone_cannot_be_written_to(workshop: Workshop, path: Path):
     before = path.read_bytes()
-    assert "Error" in said_of(workshop, f"open({str(path)!r}, 'a').write('#')")
+    assert error_of(workshop, f"open({str(path)!r}, 'a').write('#')").startswith(("PermissionError", "OSError"))
     assert path.read_bytes() == before
 
 
-@pytest.mark.parametrize("path", ["/tmp/x", "/dev/shm/x", "/var/tmp/x", "../airflow.cfg", "../../x"])
+@pytest.mark.parametrize("path", ["/tmp/x", "/dev/shm/x", "/x", "../../x"])
 def test_only_its_own_folder_can_be_written_to(workshop: Workshop, path: str):
-    code = f"open({path!r}, 'w').write('x')"
-    assert said_of(workshop, code).startswith(
-        ("PermissionError", "FileNotFoundError", "passed" if path == "../airflow.cfg" else "OSError")
+    assert error_of(workshop, f"open({path!r}, 'w')").startswith(("PermissionError", "FileNotFoundError", "OSError"))
+    assert error_of(workshop, "open('x', 'w').write('x'); open(os.devnull, 'w').write('x')") == ""
+
+
+def test_steps_share_no_folder(workshop: Workshop):
+    leaves = "import time\ndef test_a(module):\n    module.leave()\n    time.sleep(1)\n"
+    finds = "import time\ndef test_a(module):\n    time.sleep(0.5)\n    assert module.found() == []\n"
+    module = """
+        import glob, os
+        def leave(): open("left", "w").write("x")
+        def found(): return [each for each in glob.glob("../../*/work/*") if open(each).read()]
+    """
+    workshop.write(module=module, test_one=leaves, test_two=finds)
+    assert [kinds_of(each) for each in workshop.run("test_one", "test_two").values()] == [[None], [None]]
+
+
+def test_there_is_no_network_but_loopback(workshop: Workshop):
+    code = "import socket\n_try(lambda: None)\nassert [name for _, name in socket.if_nameindex()] == ['lo']"
+    assert error_of(workshop, code) == ""
+
+
+def test_other_processes_are_not_there(workshop: Workshop):
+    code = "assert [int(each) for each in os.listdir('/proc') if each.isdigit()] in ([1, os.getpid()],)"
+    assert error_of(workshop, code) == ""
+
+
+def test_it_has_no_rights(workshop: Workshop):
+    code = """
+        rights = dict(line.split(':') for line in open('/proc/self/status').read().splitlines())
+        assert int(rights['CapEff'], 16) == int(rights['CapBnd'], 16) == 0
+        import ctypes
+        libc = ctypes.CDLL(None)
+        libc.unshare(0x10000000 | 0x20000)  # a user namespace in which it has all rights, and one of mounts
+        assert libc.mount(b'nothing', b'/usr', b'tmpfs', 0, None) == -1
+    """
+    assert error_of(workshop, code) == ""
+
+
+@pytest.mark.parametrize("code", BREAKS.values(), ids=BREAKS)
+def test_it_neither_breaks_nor_hangs_the_grader(any_workshop: Workshop, code: str):
+    workshop = any_workshop
+    assert kinds_of(workshop.call(code))[::2] == [None, None]
+    workshop.import_problem(f"{function(code)}\nbad()\n")
+    assert kinds_of(workshop.call("pass")) == [None, None, None]
+
+
+@pytest.mark.parametrize("kills", ["", "_try(lambda: os.kill(server, signal.SIGKILL))"])
+def test_nothing_outlives_the_grade(any_workshop: Workshop, kills: str):
+    token = f"86400.{os.getpid()}"
+    code = f"""
+        server = os.getppid()
+        if os.fork() == 0:
+            os.setsid()
+            {kills or "pass"}
+            os.execlp("sleep", "sleep", "{token}")
+        time.sleep(0.5)
+    """
+    any_workshop.call(code)
+    any_workshop.call("pass")
+    any_workshop.end()
+    wait_until_gone(*processes_with(token))
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        f"exec(compile(open({str(SOLUTION)!r}).read(), 'a', 'exec'))",
+        f"from solution.{MODULE} import *",
+        f"import sys; sys.path.insert(0, {str(ROOT)!r}); import solution.{MODULE}",
+    ],
+)
+def test_the_reference_solution_is_no_submission(any_workshop: Workshop, code: str):
+    problem = any_workshop.import_problem(code)
+    assert problem is not None
+    assert problem.what == "The file reads the reference solution."
+    called = code.replace("import *", "import submission_of")
+    assert any_workshop.call(called)[1].kind == TAMPERED
+
+
+def test_a_broken_template_is_made_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    template = tmp_path / "template.db"
+    monkeypatch.setattr(environment, "template_file", lambda: template)
+    assert not environment.template_is_sound()
+    for break_it in (lambda: template.write_bytes(bytes(4096)), template.mkdir):
+        break_it()
+        assert not environment.template_is_sound()
+        environment.make_template()
+        assert environment.template_is_sound()
+        template.unlink()
+
+
+@pytest.fixture
+def grader_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return a clone with a manifest and one file of the checks."""
+    (tmp_path / "tests").mkdir()
+    (tmp_path / "tests" / "test_a.py").write_text("def test_a(): assert False\n")
+    monkeypatch.setattr(manifest, "ROOT", tmp_path)
+    monkeypatch.setattr(manifest, "_FILE", tmp_path / "manifest.sha256")
+    manifest.write_manifest()
+    return tmp_path / "tests"
+
+
+def test_changed_checks_are_named_before_anything_is_graded(grader_files: Path):
+    assert changed_files() is None
+    (grader_files / "test_a.py").write_text("def test_a(): pass\n")
+    (grader_files / "conftest.py").write_text("")
+    problem = changed_files()
+    assert problem is not None
+    assert "tests/conftest.py, tests/test_a.py" in problem.what
+    grade = Grader(Silence()).grade("solution")
+    assert grade.problem == problem
+    assert sum(each.points for each in grade.steps) == 0
+
+
+def test_ends_of_lines_are_no_change(grader_files: Path):
+    (grader_files / "test_a.py").write_bytes(b"def test_a(): assert False\r\n")
+    assert changed_files() is None
+
+
+def test_what_is_graded_with_changed_checks_does_not_count(workshop: Workshop, grader_files: Path):
+    suite = workshop.suite
+    workshop.write(
+        module=f"open({str(grader_files / 'new.py')!r}, 'w')\ndef good(): return 1\n",
+        test_one="def test_a(module): assert module.good()\n",
     )
+    steps = (Step("1", "One", 10, "test_one.py"),)
+    grade = Grader(Silence(), suite, steps, Path("none"), sandbox=NO_SANDBOX).grade(str(workshop.tree))
+    assert [verdict.kind for each in grade.steps for verdict in each.verdicts] == [TAMPERED]
+    assert "tests/new.py" in str(grade.problem)

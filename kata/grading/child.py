@@ -39,10 +39,11 @@ def live(job: dict[str, Any], channel: int, printed: int, stack: int) -> NoRetur
         _set_apart(job, printed)
         faulthandler.register(signal.SIGUSR1, file=stack, all_threads=True)
         report = _reporter_on(channel, job["seal"])
+        solution_read = _notice_reading(job["solution"])
         if job["do"] == "import":
-            _import_module(job, report)
+            _import_module(job, report, solution_read)
         else:
-            _run_pytest(job, report)
+            _run_pytest(job, report, solution_read)
         status = 0
     except MemoryError:
         status = OUT_OF_MEMORY
@@ -87,6 +88,20 @@ def _set_apart(job: dict[str, Any], printed: int) -> None:
         enclose(folder, Path(job["suite"]))
 
 
+def _notice_reading(solution: str) -> list[str]:
+    """Return a list that is filled as soon as anything tries to read the reference solution: it need not be there."""
+    read: list[str] = []
+    file, package = solution, Path(solution).parent.name
+
+    def listen(event: str, args: tuple[Any, ...]) -> None:
+        if (event == "open" and str(args[0]) == file) or (event == "import" and args[0].partition(".")[0] == package):
+            read.append(file)
+
+    if solution:
+        sys.addaudithook(listen)
+    return read
+
+
 def _reporter_on(channel: int, seal: str) -> Report:
     # Bound here and now: the learner's module may put something else in their place later.
     dumps, write, end, pid, own = json.dumps, os.write, os._exit, os.getpid, os.getpid()
@@ -110,7 +125,7 @@ def _learner_file(job: dict[str, Any]) -> Path:
     return Path(job["tree"], f"{MODULE}.py")
 
 
-def _import_module(job: dict[str, Any], report: Report) -> None:
+def _import_module(job: dict[str, Any], report: Report, solution_read: list[str]) -> None:
     from kata.grading.failure import explain
 
     sys.path.insert(0, job["tree"])
@@ -118,12 +133,12 @@ def _import_module(job: dict[str, Any], report: Report) -> None:
     try:
         importlib.import_module(MODULE)
     except BaseException as error:
-        report(event="import failed", **explain(error, _learner_file(job)))
+        report(event="import failed", solution_read=bool(solution_read), **explain(error, _learner_file(job)))
     else:
-        report(event="imported")
+        report(event="imported", solution_read=bool(solution_read))
 
 
-def _run_pytest(job: dict[str, Any], report: Report) -> None:
+def _run_pytest(job: dict[str, Any], report: Report, solution_read: list[str]) -> None:
     import pytest
 
     from kata.grading.reporter import Reporter
@@ -151,4 +166,4 @@ def _run_pytest(job: dict[str, Any], report: Report) -> None:
         options.append("--collect-only")
     wanted = frozenset(job["wanted"]) if job.get("wanted") is not None else None
     files = [f"{suite}/{name}" for name in job["files"]]
-    pytest.main(options + files, plugins=[Reporter(report, wanted, _learner_file(job))])
+    pytest.main(options + files, plugins=[Reporter(report, wanted, _learner_file(job), solution_read)])

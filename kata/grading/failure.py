@@ -22,16 +22,25 @@ def explain(error: BaseException, learner_file: Path) -> dict[str, Any]:
     and the text are told, and if it came out of the learner's own code, that is the mistake. `path`, `line` and
     `source` are the innermost line of the learner's file, if there was one.
     """
-    told: dict[str, Any] = {name: _text(getattr(error, name, "")) for name in ("called", "got", "contract", "mistake")}
+    told: dict[str, Any] = {name: _attribute(error, name) for name in ("called", "got", "contract", "mistake")}
     beyond = beyond_a_limit(error)
     told["error"] = f"{beyond[0].upper()}{beyond[1:]}." if beyond else "" if told["contract"] else _name_and_text(error)
-    if isinstance(error, SyntaxError) and error.filename and error.lineno:
-        told.update(path=str(error.filename), line=error.lineno, source=_text(error.text).strip())
+    # The learner's code may have raised it itself, with whatever in it.
+    if isinstance(error, SyntaxError) and type(error.filename) is str and type(error.lineno) is int:
+        told.update(path=_text(error.filename), line=error.lineno, source=_text(error.text).strip())
     else:
         told.update(_innermost_line(error, learner_file))
         if told["error"] and any(_same(path, learner_file) for path, _ in _frames(error.__traceback__)):
             told["mistake"] = NOT_DONE if _is_to_do(error) else RAISES
     return told
+
+
+def _attribute(error: BaseException, name: str) -> str:
+    # A `__getattr__` of the learner's may raise anything.
+    try:
+        return _text(getattr(error, name, ""))
+    except BaseException:
+        return ""
 
 
 def _is_to_do(error: BaseException) -> bool:

@@ -10,6 +10,7 @@ from kata.core.paths import SOLUTION, SUITE
 from kata.core.steps import STEPS, Step, find_steps, prerequisites
 from kata.core.submission import Problem, find_tree
 from kata.grading.manifest import changed_files
+from kata.grading.sandbox import Sandbox, find_sandbox
 from kata.grading.session import Deadlines, Progress, Session
 from kata.grading.skeleton import differences
 from kata.grading.snapshot import Snapshot, take_snapshot
@@ -29,6 +30,7 @@ class Grader:
     steps: tuple[Step, ...] = STEPS
     skeleton: Path = SOLUTION
     deadlines: Deadlines = field(default_factory=Deadlines)
+    sandbox: Sandbox = field(default_factory=find_sandbox)
 
     def grade(self, tree_name: str, step_id: str | None = None) -> Grade:
         """Grade the tree; with `step_id` only that step counts, or its parts. Raises `WrongUsage` and `BrokenSetup`."""
@@ -36,9 +38,10 @@ class Grader:
         chosen = list(self.steps) if step_id is None else list(find_steps(step_id, self.steps))
         snapshot = take_snapshot(find_tree(tree_name))
         grade = Grade(tree_name, [StepGrade(step) for step in chosen], frozenset(step.id for step in chosen))
+        grade.sandbox = self.sandbox.name, self.sandbox.why
         grade.problem = snapshot.problem or changed_files()
         if grade.problem is None:
-            with Session(self.progress, self.suite, self.steps, self.deadlines) as session:
+            with Session(self.progress, self.suite, self.steps, self.deadlines, sandbox=self.sandbox) as session:
                 grade.steps, grade.problem = self._grade_in(session, snapshot, chosen)
         if grade.problem is None:
             mark_blocked(grade.steps)
@@ -59,7 +62,8 @@ class Grader:
         if others and not all(grade.is_green for grade in grades):
             # What was chosen may only be waiting for a step that was not.
             grades = session.grade(snapshot, others) + grades
-        if problem := changed_files():
+        # In the sandbox nothing of the submission's can have changed them.
+        if not self.sandbox.keeps_files and (problem := changed_files()):
             grades = [StepGrade(grade.step, [_tampered(each, problem) for each in grade.verdicts]) for grade in grades]
         return grades, problem
 

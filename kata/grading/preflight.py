@@ -99,7 +99,10 @@ class ImportWork(Work):
     def ended(self, ending: Ending) -> None:
         self._is_over = True
         event = self._said.get("event")
-        if event == "import failed":
+        if self._said.get("solution_read"):
+            todo = "Write it yourself: make hint STEP=n helps, and make diff compares once a step is green."
+            self.problem = self._problem("The file reads the reference solution.", todo, {}, ending)
+        elif event == "import failed":
             self.problem = self._failed(self._said, ending)
         elif event != "imported":
             self.problem = self._hung(ending) if ending.killed else self._vanished(ending)

@@ -22,12 +22,20 @@ class Reporter:
     :param report: sends one message to the parent.
     :param wanted: ids of the tests to run, None for all.
     :param learner_file: whose lines are of interest in a traceback.
+    :param solution_read: not empty once the submission has tried to read the reference solution.
     """
 
-    def __init__(self, report: Callable[..., None], wanted: frozenset[str] | None, learner_file: Path) -> None:
+    def __init__(
+        self,
+        report: Callable[..., None],
+        wanted: frozenset[str] | None,
+        learner_file: Path,
+        solution_read: list[str],
+    ) -> None:
         self._report = report
         self._wanted = wanted
         self._learner_file = learner_file
+        self._solution_read = solution_read
         self._phases: dict[str, str] = {}
         self._told: dict[str, Any] = {}
         self._printed = ""
@@ -42,6 +50,9 @@ class Reporter:
     def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> None:
         if self._wanted is not None:
             items[:] = [item for item in items if item.nodeid in self._wanted]
+        for item in items:
+            # pytest's own account of a failure takes long, is shown to nobody, and fails at some exceptions itself.
+            item.repr_failure = item._repr_failure_py = lambda *_, **__: ""  # type: ignore[method-assign]
         if config.option.collectonly:
             for item in items:
                 marker = item.get_closest_marker("deadline")
@@ -90,6 +101,7 @@ class Reporter:
             printed=_shortened(self._printed),
             duration=time.perf_counter() - self._began,
             changed=self._guard.changed() if self._guard else "",
+            solution_read=bool(self._solution_read),
         )
 
     def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:

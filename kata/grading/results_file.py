@@ -42,6 +42,7 @@ def as_dict(grade: Grade) -> dict[str, Any]:
         "possible": sum(each.step.points for each in grade.counted),
         "duration": round(grade.duration, 3),
         "notes": grade.notes,
+        "sandbox": {"kind": grade.sandbox[0], "why": grade.sandbox[1] or None},
         "steps": [_step(each) for each in grade.counted],
         "tests": [_test(each, verdict) for each in grade.counted for verdict in each.verdicts],
     }

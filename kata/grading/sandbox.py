@@ -63,11 +63,14 @@ class Sandbox:
         return [*command, "--bind", str(scratch), str(scratch), "--chdir", str(ROOT), "--"]
 
 
+NO_SANDBOX = Sandbox("", False, "SANDBOX=off")
+
+
 @cache
-def sandbox() -> Sandbox:
-    """Find out once what this machine allows."""
+def find_sandbox() -> Sandbox:
+    """Find out once what this machine allows; nothing if the user says `SANDBOX=off`."""
     if os.environ.get("KATA_SANDBOX") == "off":
-        return Sandbox("", False, "KATA_SANDBOX=off")
+        return NO_SANDBOX
     has_landlock = landlock.version() > 0
     reasons = [] if has_landlock else ["the kernel has no Landlock"]
     program = shutil.which("bwrap")

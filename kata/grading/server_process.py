@@ -18,7 +18,7 @@ import psutil
 
 from kata.core.errors import BrokenSetup
 from kata.core.paths import ROOT
-from kata.grading.sandbox import sandbox
+from kata.grading.sandbox import Sandbox
 
 # For the answer to a request, in seconds: the server may have been halted.
 _PATIENCE = 30.0
@@ -37,8 +37,9 @@ class ServerProcess:
     :param log: file for what it prints.
     """
 
-    def __init__(self, environment: dict[str, str], scratch: Path, suite: Path, log: Path) -> None:
+    def __init__(self, environment: dict[str, str], scratch: Path, suite: Path, log: Path, sandbox: Sandbox) -> None:
         self._log = log
+        self._sandbox = sandbox
         self._scratch = scratch
         self._waiting: list[dict[str, Any]] = []
         self._is_warm = False
@@ -48,7 +49,7 @@ class ServerProcess:
         with theirs, log.open("ab") as output:
             self._process = subprocess.Popen(
                 [
-                    *sandbox().command(scratch, suite),
+                    *sandbox.command(scratch, suite),
                     *(sys.executable, "-m", "kata.grading.fork_server", str(theirs.fileno())),
                 ],
                 cwd=ROOT,
@@ -130,7 +131,7 @@ class ServerProcess:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self._process.pid, signal.SIGKILL)
             self._process.wait()
-        if not sandbox().bubblewrap:
+        if not self._sandbox.bubblewrap:
             _end_all_of(self._scratch)
 
     def _send(self, request: dict[str, Any]) -> None:

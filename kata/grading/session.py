@@ -11,10 +11,11 @@ from typing import Any, Protocol, TypeVar
 
 from kata.core.environment import child_environment, make_template, template_is_sound
 from kata.core.files import scratch_folder
-from kata.core.paths import STATE, SUITE
+from kata.core.paths import SOLUTION, STATE, SUITE
 from kata.core.steps import STEPS, Step
 from kata.core.submission import Problem
 from kata.grading.preflight import CHECK_DEADLINE, IMPORT_DEADLINE, CollectWork, ImportWork
+from kata.grading.sandbox import Sandbox, find_sandbox
 from kata.grading.server_process import ServerProcess
 from kata.grading.snapshot import Snapshot
 from kata.grading.step_work import STEP_DEADLINE, StepWork
@@ -50,6 +51,7 @@ class Session:
 
     :param suite: folder of the checks, with a `pytest.ini`.
     :param wake: a file descriptor; once it can be read, whatever runs is ended with `Interrupted`.
+    :param sandbox: what the submissions are kept in.
     """
 
     progress: Progress
@@ -57,6 +59,7 @@ class Session:
     steps: tuple[Step, ...] = STEPS
     deadlines: Deadlines = field(default_factory=Deadlines)
     wake: int | None = None
+    sandbox: Sandbox = field(default_factory=find_sandbox)
     _checks: dict[str, list[Check]] = field(default_factory=dict)
 
     def __enter__(self) -> Session:
@@ -67,7 +70,9 @@ class Session:
         self._log = STATE / "logs" / "grade.log"
         self._log.parent.mkdir(parents=True, exist_ok=True)
         self._log.write_text("")
-        self._supervisor = Supervisor(self._start_server, Path(self._scratch.name).resolve(), _AT_ONCE, self.wake)
+        self._supervisor = Supervisor(
+            self._start_server, Path(self._scratch.name).resolve(), self.sandbox, _AT_ONCE, self.wake
+        )
         return self
 
     def __exit__(self, kind: type | None, error: BaseException | None, traceback: TracebackType | None) -> None:
@@ -107,6 +112,10 @@ class Session:
         """Return the work of running these checks of a step."""
         return kind(step, checks, self._job(snapshot), self.progress.heard, deadline=self.deadlines.step)
 
+    def end_server(self) -> None:
+        """End the server and all that it has started; the next work starts another one."""
+        self._supervisor.end()
+
     def warm_up(self) -> None:
         """Let the server prepare what makes the first run of a DAG slow."""
         self._supervisor.warm_up()
@@ -120,7 +129,8 @@ class Session:
         return StepGrade(step, [verdicts[check] for check in self._checks[step.id]])
 
     def _job(self, snapshot: Snapshot) -> dict[str, Any]:
-        return {"snapshot": snapshot, "suite": str(self.suite.resolve())}
+        others = "" if snapshot.tree == SOLUTION.parent else str(SOLUTION)
+        return {"snapshot": snapshot, "suite": str(self.suite.resolve()), "solution": others}
 
     def _start_server(self) -> ServerProcess:
         self.progress.working_on("starting Airflow")
@@ -128,6 +138,6 @@ class Session:
         folder.mkdir(exist_ok=True)
         environment = child_environment(folder, database=folder / "airflow.db", data=folder / "data")
         environment |= {"AIRFLOW_HOME": str(folder), "HOME": str(folder), "TMPDIR": str(folder)}
-        server = ServerProcess(environment, folder, self.suite.resolve(), self._log)
+        server = ServerProcess(environment, folder, self.suite.resolve(), self._log, self.sandbox)
         server.wait_until_ready()
         return server

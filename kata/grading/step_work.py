@@ -158,6 +158,9 @@ def _judge(check: Check, message: dict[str, Any]) -> Verdict:
     if message["changed"]:
         error = f"Your code has changed what the checks are made of: {message['changed']}."
         return verdict_of(check, TAMPERED, {**told, "error": error, "contract": ""}, **more)
+    if message["solution_read"]:
+        error = "Your code reads the reference solution."
+        return verdict_of(check, TAMPERED, {**told, "error": error, "contract": ""}, **more)
     if phases == {"setup": "passed", "call": "passed", "teardown": "passed"}:
         return Verdict(check, **more)
     if "skipped" in phases.values() or "xfail" in phases.values():

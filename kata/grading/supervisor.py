@@ -17,7 +17,7 @@ from kata.core.environment import copy_template
 from kata.core.errors import BrokenSetup
 from kata.core.paths import MODULE
 from kata.grading.running_child import LAST_WORDS, Ending, RunningChild, Work
-from kata.grading.sandbox import sandbox
+from kata.grading.sandbox import Sandbox
 from kata.grading.server_process import ServerLost, ServerProcess
 from kata.grading.snapshot import Snapshot
 
@@ -34,12 +34,14 @@ class Supervisor:
 
     :param start_server: makes a server; called again when one is lost.
     :param folder: where the children's folders are made.
+    :param sandbox: what the children are kept in.
     :param at_once: how many children may run at the same time.
     :param wake: a file descriptor; once it can be read, `run` raises `Interrupted`.
     """
 
     start_server: Callable[[], ServerProcess]
     folder: Path
+    sandbox: Sandbox
     at_once: int
     wake: int | None = None
     _server: ServerProcess | None = None
@@ -130,7 +132,7 @@ class Supervisor:
         seal = secrets.token_hex(16)
         told = {name: value for name, value in job.items() if name != "snapshot"}
         told |= {
-            "enclosed": sandbox().has_landlock,
+            "enclosed": self.sandbox.has_landlock,
             "seal": seal,
             "folder": str(folder),
             "tree": str(folder / "submission"),

@@ -121,6 +121,7 @@ class Grade:
     :param asked: ids of those that count: the chosen step or its parts, or all.
     :param problem: why nothing could be graded, None when it could.
     :param notes: what differs from the skeleton of the exercise.
+    :param sandbox: what kept the submission in, and why there was no more of it: `Sandbox.name` and `Sandbox.why`.
     :param duration: in seconds.
     """
 
@@ -129,6 +130,7 @@ class Grade:
     asked: frozenset[str]
     problem: Problem | None = None
     notes: list[str] = field(default_factory=list)
+    sandbox: tuple[str, str] = ("none", "")
     duration: float = 0.0
 
     @property
