@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import shutil
@@ -27,7 +28,7 @@ def write_atomically(file: Path, content: str | bytes, mode: int = 0o644) -> Non
     :param mode: the permissions of the file.
     :raises OSError: if it cannot be written; the old file is still there.
     """
-    handle, unfinished = tempfile.mkstemp(dir=file.absolute().parent, prefix=f".{file.name}.")
+    handle, unfinished = tempfile.mkstemp(dir=file.absolute().parent, prefix=".unfinished-")
     try:
         with os.fdopen(handle, "wb") as opened:
             opened.write(content.encode() if isinstance(content, str) else content)
@@ -47,8 +48,10 @@ def scratch_folder() -> tempfile.TemporaryDirectory[str]:
     """Create a folder that is removed, with its content, at the end of the `with` block."""
     _SCRATCH.mkdir(parents=True, exist_ok=True)
     for left in _SCRATCH.iterdir():
-        if time.time() - left.stat().st_mtime > _FORGOTTEN_AFTER:
-            shutil.rmtree(left, ignore_errors=True)
+        # Another start may sweep at the same time.
+        with contextlib.suppress(FileNotFoundError):
+            if time.time() - left.stat().st_mtime > _FORGOTTEN_AFTER:
+                shutil.rmtree(left, ignore_errors=True)
     return tempfile.TemporaryDirectory(dir=_SCRATCH, ignore_cleanup_errors=True)
 
 

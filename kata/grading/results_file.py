@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -16,17 +16,22 @@ from kata.grading.verdict import WRONG, Grade, StepGrade, Verdict
 def check_results_file(file: Path) -> None:
     """Raise `WrongUsage` if the file cannot be written: before the grade, not after it."""
     folder = file.absolute().parent
-    if not folder.is_dir():
-        raise WrongUsage(f"RESULTS={file}: the folder {folder} does not exist. Make it first.")
-    if file.is_dir():
-        raise WrongUsage(f"RESULTS={file} is a folder. Name a file in it, such as {file / 'results.json'}.")
-    if not os.access(folder, os.W_OK):
-        raise WrongUsage(f"RESULTS={file}: the folder {folder} cannot be written to. Choose another one.")
+    try:
+        if not folder.is_dir():
+            raise WrongUsage(f"RESULTS={file}: the folder {folder} does not exist. Make it first.")
+        if file.is_dir():
+            raise WrongUsage(f"RESULTS={file} is a folder. Name a file in it, such as {file / 'results.json'}.")
+        if file.exists() and not file.is_file():
+            raise WrongUsage(f"RESULTS={file} is not a regular file, and is left as it is. Name another one.")
+        with tempfile.TemporaryFile(dir=file.resolve().parent):
+            pass
+    except OSError as error:
+        raise WrongUsage(f"RESULTS={file} cannot be written ({error.strerror}). Name another file.") from None
 
 
 def write_results(grade: Grade, file: Path) -> None:
-    """Write the results of a grade, completely or not at all."""
-    write_atomically(file, json.dumps(as_dict(grade), indent=2) + "\n")
+    """Write the results of a grade, completely or not at all; a link stays one."""
+    write_atomically(file.resolve(), json.dumps(as_dict(grade), indent=2) + "\n")
 
 
 def as_dict(grade: Grade) -> dict[str, Any]:
