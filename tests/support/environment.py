@@ -7,8 +7,9 @@ import tempfile
 import time
 from datetime import timedelta
 from pathlib import Path
+from types import ModuleType
 
-from freezegun.api import FakeDatetime
+from freezegun import api
 
 # Neither UTC nor a whole number of hours from it, so that local time is not taken for UTC.
 TIME_ZONE = "Asia/Kathmandu"
@@ -26,6 +27,7 @@ def prepare(tree: Path, state: Path) -> Path:
     os.environ["TZ"] = TIME_ZONE
     time.tzset()
     _correct_freezegun()
+    _speed_up_freezegun()
     # The APIs of the checks are on this machine, which a proxy of the learner's network cannot reach.
     os.environ["NO_PROXY"] = os.environ["no_proxy"] = "*"
     graded = os.environ.get("KATA_ENVIRONMENT") == "ready"
@@ -53,7 +55,25 @@ def prepare(tree: Path, state: Path) -> Path:
 
 def _correct_freezegun() -> None:
     """Correct a frozen ``datetime.now(tz)``: freezegun 1.5.5 adds its ``tz_offset``, which is for naive times."""
-    naive_now = FakeDatetime.now
-    FakeDatetime.now = classmethod(
+    naive_now = api.FakeDatetime.now
+    api.FakeDatetime.now = classmethod(
         lambda cls, tz=None: cls.fromtimestamp(time.time(), tz) if tz is not None else naive_now()
     )
+
+
+def _speed_up_freezegun() -> None:
+    """
+    Let freezegun hash the names in a module only once for each number of names, not at each freeze.
+
+    freezegun searches a module for clocks again if that hash has changed. To compute it for all 1,700 modules is three
+    quarters of the time of a freeze. A module that gains or loses a name is still searched again.
+    """
+    compute, known = api._get_module_attributes_hash, {}
+
+    def names_hash(module: ModuleType) -> str:
+        key = id(module), len(getattr(module, "__dict__", ()))
+        if key not in known:
+            known[key] = compute(module)
+        return known[key]
+
+    api._get_module_attributes_hash = names_hash

@@ -133,7 +133,10 @@ def expect_no_work(build: Callable[[], BaseTrigger], root: str, called: str) -> 
     for name, value in _values(built):
         of_a_loop = type(value).__module__.partition(".")[0] in _PACKAGES_OF_LOOPS
         expect(not of_a_loop, called, f"self.{name} is {shown(value)}", Mistake.EVENT_LOOP_OBJECT_IN_INIT)
-    at_noon, at_noon_again, later = (_built_at(build, time) for time in ("12:00", "12:00", "15:30"))
+    with freeze_time("2026-01-31 12:00", tz_offset=UTC_OFFSET) as frozen:
+        at_noon, at_noon_again = _shown_values(build()), _shown_values(build())
+        frozen.move_to("2026-01-31 15:30")
+        later = _shown_values(build())
     for name, value in at_noon.items():
         got = f"self.{name} is {value}; built three and a half hours later, it is {later.get(name)}"
         reads_the_clock = value == at_noon_again.get(name) != later.get(name)
@@ -141,9 +144,8 @@ def expect_no_work(build: Callable[[], BaseTrigger], root: str, called: str) -> 
     return built
 
 
-def _built_at(build: Callable[[], BaseTrigger], time: str) -> dict[str, str]:
-    with freeze_time(f"2026-01-31 {time}", tz_offset=UTC_OFFSET):
-        return {name: re.sub(r"0x[0-9a-f]+", "0x…", repr(value)) for name, value in _values(build())}
+def _shown_values(built: BaseTrigger) -> dict[str, str]:
+    return {name: re.sub(r"0x[0-9a-f]+", "0x…", repr(value)) for name, value in _values(built)}
 
 
 def _values(built: BaseTrigger) -> Iterator[tuple[str, Any]]:
