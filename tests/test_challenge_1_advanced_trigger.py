@@ -17,7 +17,6 @@ from support.clients import Clients
 from support.contract import expect, expect_equal, is_plain_json
 from support.mistakes import Mistake
 from support.runner import watch
-from support.system_calls import SystemCalls
 from support.trigger_run import TriggerRun
 
 NAME = "AdvancedMultiDirectoryTrigger"
@@ -42,20 +41,11 @@ def trigger(submission, clients):
 
 @pytest.fixture
 def watch_failing(trigger, clients):
-    """Watch client_1, whose first checks fail; what is done meanwhile gets the record of its calls."""
+    """Watch client_1, whose next checks raise the failures, one each."""
 
-    def run(
-        failures: int, seconds: float, at: Mapping[float, Callable[[SystemCalls], object]], **arguments
-    ) -> TriggerRun:
+    def run(failures: list[OSError], seconds: float, at: Mapping[float, Callable], **arguments) -> TriggerRun:
         built = trigger(**{"directories": {clients[1]: 1}, "max_retries": 20, **arguments})
-        recorded: list[SystemCalls] = []
-
-        def prepare(calls: SystemCalls) -> None:
-            recorded.append(calls)
-            calls.fail(clients[1], *errors(failures))
-
-        actions = {second: lambda action=action: action(recorded[0]) for second, action in at.items()}
-        return watch(built, seconds=seconds, root=clients.root, faults=prepare, at=actions)
+        return watch(built, seconds=seconds, root=clients.root, failing={clients[1]: failures}, at=at)
 
     return run
 
@@ -63,6 +53,11 @@ def watch_failing(trigger, clients):
 def errors(count: int) -> list[OSError]:
     """Return transient errors."""
     return [OSError(errno.EIO, EIO) for _ in range(count)]
+
+
+def fail_again(failures: list[OSError], count: int) -> None:
+    """Replace the failures that a directory is watched with, so that its next checks fail."""
+    failures[:] = errors(count)
 
 
 def append_to(path: str) -> None:
@@ -343,13 +338,8 @@ def test_never_waits_for_an_unstable_file(trigger, clients):
 
 def test_excludes_what_cannot_be_read(trigger, clients):
     """Like MultiDirectoryTrigger: exclude a directory that cannot be read, log one warning, list it in errors."""
-    watched = watch(
-        trigger(),
-        seconds=90,
-        root=clients.root,
-        faults=lambda calls: calls.deny(clients[2]),
-        at={31: lambda: clients.drop(4, "a.csv")},
-    )
+    at = {31: lambda: clients.drop(4, "a.csv")}
+    watched = watch(trigger(), seconds=90, root=clients.root, denied=[clients[2]], at=at)
     watched.expect_found(Mistake.ONE_UNREADABLE_DIRECTORY_ENDS_THE_WAITING, because=clients[2])
     triggers.expect_left_out(watched, clients[2])
     triggers.expect_logged_once(watched, clients[2])
@@ -358,7 +348,7 @@ def test_excludes_what_cannot_be_read(trigger, clients):
 def test_ends_with_an_error_if_all_directories_are_excluded(trigger, clients):
     """Like MultiDirectoryTrigger: an error event directory_access when all directories are excluded."""
     built = trigger(directories={clients[2]: 1})
-    watched = watch(built, seconds=60, root=clients.root, faults=lambda calls: calls.deny(clients[2]))
+    watched = watch(built, seconds=60, root=clients.root, denied=[clients[2]])
     triggers.expect_error_event(watched.payload, "directory_access", called=watched.called)
     triggers.expect_left_out(watched, clients[2])
 
@@ -389,7 +379,7 @@ def test_a_missing_directory_may_be_created_later(trigger, clients):
 def test_backs_off_from_a_failing_directory(watch_failing, clients, base, cap, due):
     """After the nth error in a row, check again after min(backoff_base * 2 ** (n - 1), backoff_cap) seconds."""
     clients.drop(1, "a.csv")
-    watched = watch_failing(len(due), seconds=400, at={}, backoff_base=base, backoff_cap=cap)
+    watched = watch_failing(errors(len(due)), seconds=400, at={}, backoff_base=base, backoff_cap=cap)
     watched.called += f", backoff_base={base}, backoff_cap={cap}"
     watched.expect_event(Mistake.BACKOFF_NOT_DOUBLED_OR_NOT_CAPPED)
     watched.expect_found(Mistake.TRANSIENT_ERROR_TAKEN_FOR_PERMANENT, because=EIO)
@@ -399,26 +389,27 @@ def test_backs_off_from_a_failing_directory(watch_failing, clients, base, cap, d
 
 def test_a_successful_check_resets_the_backoff(watch_failing, clients):
     """A successful check resets n."""
+    failures = errors(3)
     at = {
-        102: lambda calls: calls.fail(clients[1], *errors(3)),
-        130: lambda _: clients.drop(1, "other.txt"),  # for those who list a directory again only after a change
-        250: lambda _: clients.drop(1, "a.csv"),
+        102: lambda: fail_again(failures, 3),
+        130: lambda: clients.drop(1, "other.txt"),  # for those who list a directory again only after a change
+        250: lambda: clients.drop(1, "a.csv"),
     }
-    watched = watch_failing(3, seconds=350, at=at, max_retries=4)
+    watched = watch_failing(failures, seconds=350, at=at, max_retries=4)
     watched.called += "; two times three errors, max_retries=4"
     expect_reset(watched, clients[1], [1, 2, 4], again=102)
 
 
 def test_a_missing_directory_resets_the_backoff(watch_failing, clients):
     """A missing directory counts as a successful check that found nothing: it resets n."""
-    away = os.path.join(clients.root, "away")
+    away, failures = os.path.join(clients.root, "away"), errors(2)
 
-    def come_back(calls: SystemCalls) -> None:
+    def come_back() -> None:
         os.rename(away, clients[1])
-        calls.fail(clients[1], *errors(2))
+        fail_again(failures, 2)
 
-    at = {2: lambda _: os.rename(clients[1], away), 105: come_back, 140: lambda _: clients.drop(1, "a.csv")}
-    watched = watch_failing(2, seconds=220, at=at, max_retries=3)
+    at = {2: lambda: os.rename(clients[1], away), 105: come_back, 140: lambda: clients.drop(1, "a.csv")}
+    watched = watch_failing(failures, seconds=220, at=at, max_retries=3)
     watched.called += "; two errors, then the directory is missing, then two errors, max_retries=3"
     expect_reset(watched, clients[1], [1, 2], again=105)
 
@@ -427,8 +418,8 @@ def test_a_missing_directory_resets_the_backoff(watch_failing, clients):
 def test_excludes_a_directory_after_max_retries(watch_failing, clients, max_retries, due):
     """After max_retries failed retries in a row, exclude the directory like one that cannot be read."""
     directories = {clients[1]: 1, clients[2]: 2}
-    at = {61: lambda _: [clients.drop(number, "a.csv") for number in (1, 2)]}
-    watched = watch_failing(100, seconds=200, at=at, directories=directories, max_retries=max_retries)
+    at = {61: lambda: [clients.drop(number, "a.csv") for number in (1, 2)]}
+    watched = watch_failing(errors(100), seconds=200, at=at, directories=directories, max_retries=max_retries)
     watched.called += f"; every check of a directory fails, max_retries={max_retries}"
     watched.expect_found(Mistake.ONE_UNREADABLE_DIRECTORY_ENDS_THE_WAITING, because=EIO)
     excluded, mistake = list(watched.found["errors"]), Mistake.UNREADABLE_DIRECTORY_NOT_REPORTED
@@ -445,7 +436,7 @@ def test_excludes_a_directory_after_max_retries(watch_failing, clients, max_retr
 @pytest.mark.deadline(60)
 def test_the_backoff_never_overflows(watch_failing, clients):
     """The backoff is at most backoff_cap seconds, however many errors there were."""
-    watched = watch_failing(1100, seconds=20_000, at={}, max_retries=1099, backoff_cap=2)
+    watched = watch_failing(errors(1100), seconds=20_000, at={}, max_retries=1099, backoff_cap=2)
     watched.expect_event(Mistake.BACKOFF_NOT_DOUBLED_OR_NOT_CAPPED)
     triggers.expect_error_event(watched.payload, "directory_access", called=f"{watched.called}; 1,100 errors")
     longest, mistake = max(pauses(watched, clients[1])), Mistake.BACKOFF_NOT_DOUBLED_OR_NOT_CAPPED
@@ -455,8 +446,9 @@ def test_the_backoff_never_overflows(watch_failing, clients):
 def test_a_failed_check_starts_the_stability_over(watch_failing, clients):
     """After a transient error of a directory, start the stability of its files over."""
     clients.drop(1, "a.csv")
-    at = {15.3: lambda calls: calls.fail(clients[1], *errors(1))}
-    watched = watch_failing(0, seconds=300, at=at, stable_seconds=35, backoff_base=30)
+    failures: list[OSError] = []
+    at = {15.3: lambda: fail_again(failures, 1)}
+    watched = watch_failing(failures, seconds=300, at=at, stable_seconds=35, backoff_base=30)
     watched.expect_found()
     got, mistake = f"reported after {watched.fired_at:g} seconds", Mistake.UNFINISHED_FILE_REPORTED
     expect(watched.fired_at >= 35, called=f"{watched.called}, stable_seconds=35", got=got, mistake=mistake)
@@ -468,12 +460,13 @@ def test_a_failed_check_starts_the_stability_over(watch_failing, clients):
 
 def test_other_directories_are_checked_as_usual(trigger, clients):
     """Meanwhile, check the other directories as usual."""
+    at = {131: lambda: clients.drop(4, "a.csv")}
     watched = watch(
         trigger(backoff_base=40, backoff_cap=400, max_retries=30),
         seconds=200,
         root=clients.root,
-        faults=lambda calls: calls.fail(clients[1], *errors(50)),
-        at={131: lambda: clients.drop(4, "a.csv")},
+        failing={clients[1]: errors(50)},
+        at=at,
     )
     triggers.expect_in_time(watched, clients[4], made_at=131)
 
@@ -524,13 +517,9 @@ def test_hung_directories_delay_no_other(trigger, clients, count):
     """Like MultiDirectoryTrigger: run file access in DIRECTORY_THREADS, so that 40 hung directories delay no other."""
     hung = Clients(Path(clients.root, "hung"), count=count)
     directories = {**dict.fromkeys(hung.directories, 1), clients[5]: 2}
-
-    def hang_all(calls: SystemCalls) -> None:
-        for directory in hung.directories:
-            calls.hang(directory)
-
     at = {61: lambda: clients.drop(5, "a.csv")}
-    watched = watch(trigger(directories=directories), seconds=200, root=clients.root, faults=hang_all, at=at)
+    built = trigger(directories=directories)
+    watched = watch(built, seconds=200, root=clients.root, hanging=hung.directories, at=at)
     triggers.expect_in_time(watched, clients[5], made_at=61)
 
 
@@ -538,7 +527,7 @@ def test_stops_immediately_when_cancelled(trigger, clients):
     """When cancelled, stop immediately and let the CancelledError propagate, also while a directory hangs."""
     for directories in ({clients[1]: 1, clients[2]: 2}, {clients[2]: 1}):
         built = trigger(directories=directories)
-        watched = watch(built, seconds=35, root=clients.root, faults=lambda calls: calls.hang(clients[2]))
+        watched = watch(built, seconds=35, root=clients.root, hanging=[clients[2]])
         watched.expect_waiting()
         watched.expect_prompt_end()
         watched.expect_nothing_left("the task")
@@ -548,7 +537,7 @@ def test_stops_immediately_when_cancelled(trigger, clients):
 def test_an_unexpected_exception_becomes_an_error_event(trigger, clients):
     """Like MultiDirectoryTrigger: on an unexpected exception, an error event with its type and text."""
     faults = [ZeroDivisionError("the disk is imaginary")] * 50
-    watched = watch(trigger(), seconds=60, root=clients.root, faults=lambda calls: calls.fail(clients[1], *faults))
+    watched = watch(trigger(), seconds=60, root=clients.root, failing={clients[1]: faults})
     watched.expect_event(Mistake.NO_ERROR_EVENT)
     triggers.expect_error_event(watched.payload, "unexpected", called=watched.called)
     message = watched.payload["message"]
@@ -561,7 +550,7 @@ def test_serialize_is_the_same_after_a_run(trigger, clients):
     built = trigger()
     before, later = repr(built.serialize()), []
     at = {35: lambda: later.append(repr(built.serialize())), 36: lambda: clients.drop(2, "late.csv")}
-    watched = watch(built, seconds=60, root=clients.root, faults=lambda calls: calls.deny(clients[4]), at=at)
+    watched = watch(built, seconds=60, root=clients.root, denied=[clients[4]], at=at)
     for serialized in (*later, repr(built.serialize())):
         expect_equal(serialized, before, called="serialize()", mistake=Mistake.STATE_IN_SERIALIZE)
     watched.expect_found(Mistake.ONE_UNREADABLE_DIRECTORY_ENDS_THE_WAITING, because=clients[4])

@@ -86,7 +86,7 @@ def watch_api(submission, api):
     def run(*responses: Any, seconds: float = 300, at: Any = None, **arguments: Any) -> TriggerRun:
         api.bodies[STATUS] = list(responses)
         built = submission.ApiTrigger(**{"url": api.url + STATUS, "check_interval": 30, **arguments})
-        return watch(built, seconds=seconds, root="/nowhere", at=at)
+        return watch(built, seconds=seconds, at=at)
 
     return run
 
@@ -220,7 +220,7 @@ def test_api_trigger_retries_if_the_connection_is_refused(submission, api):
         def begin() -> None:
             later.enter_context(rest_api.RestApi(port)).bodies[STATUS] = [READY]
 
-        watched = watch(trigger, seconds=300, root="/nowhere", at={15: begin})
+        watched = watch(trigger, seconds=300, at={15: begin})
     expect_retried(watched, "the connection is refused")
 
 
@@ -239,7 +239,7 @@ def test_api_trigger_retries_if_the_host_is_unknown(submission, api, monkeypatch
     monkeypatch.setattr(socket, "getaddrinfo", resolve)
     api.bodies[STATUS] = [READY]
     trigger = submission.ApiTrigger(f"http://partner.invalid:{api.port}{STATUS}", check_interval=30)
-    watched = watch(trigger, seconds=300, root="/nowhere", at={15: lambda: known.append("partner.invalid")})
+    watched = watch(trigger, seconds=300, at={15: lambda: known.append("partner.invalid")})
     expect_retried(watched, "the host is unknown")
 
 
@@ -272,7 +272,7 @@ def test_api_trigger_waits_up_to_5_seconds_for_a_response(watch_api):
 @pytest.mark.parametrize("url", ["no url at all", "http://[::1"])
 def test_api_trigger_ends_with_an_error_if_the_url_is_invalid(submission, url):
     """On an unexpected exception, such as an invalid URL, the error_type is "unexpected"."""
-    watched = watch(submission.ApiTrigger(url, check_interval=30), seconds=100, root="/nowhere")
+    watched = watch(submission.ApiTrigger(url, check_interval=30), seconds=100)
     watched.called += f"; the url is {url!r}"
     watched.expect_event(Mistake.NO_ERROR_EVENT)
     triggers.expect_error_event(watched.payload, "unexpected", called=watched.called)
@@ -302,7 +302,7 @@ def watch_rule(submission):
     def run(rule: str, seconds: float = 300, **rule_kwargs: Any) -> TriggerRun:
         rules.calls.clear()
         built = submission.BusinessRuleTrigger(f"{RULES}.{rule}", rule_kwargs, check_interval=30)
-        return watch(built, seconds=seconds, root="/nowhere")
+        return watch(built, seconds=seconds)
 
     return run
 
@@ -373,7 +373,7 @@ def test_rule_trigger_calls_the_rule_about_every_interval(watch_rule):
 
 def test_rule_trigger_needs_no_arguments(submission):
     """rule_kwargs: None for no arguments."""
-    watched = watch(submission.BusinessRuleTrigger(f"{RULES}.agrees"), seconds=60, root="/nowhere")
+    watched = watch(submission.BusinessRuleTrigger(f"{RULES}.agrees"), seconds=60)
     watched.called += "; without rule_kwargs"
     watched.expect_found(Mistake.FAILS_WITHOUT_RULE_KWARGS)
 
@@ -389,7 +389,7 @@ def test_rule_trigger_calls_the_rule_in_a_thread(watch_rule):
 def test_rule_trigger_imports_the_rule_in_a_thread(submission, new_module):
     """Never block the event loop: to import a rule reads files and runs a module."""
     name = new_module("import threading\nthread = threading.get_ident()\nagrees = lambda: True\n")
-    watched = watch(submission.BusinessRuleTrigger(f"{name}.agrees"), seconds=60, root="/nowhere")
+    watched = watch(submission.BusinessRuleTrigger(f"{name}.agrees"), seconds=60)
     watched.expect_found()
     on_loop, mistake = sys.modules[name].thread == threading.get_ident(), Mistake.BLOCKING_CALL_ON_THE_EVENT_LOOP
     expect(not on_loop, called=watched.called, got="it imported the rule on the event loop", mistake=mistake)
@@ -399,7 +399,7 @@ def expect_rule_error(trigger: BaseTrigger, rule: str, texts: list[str], what: s
     """Raise ContractViolation unless an error of the rule becomes an error event that contains its type and text."""
     called = f"BusinessRuleTrigger(…).run(); {what}"
     try:
-        watched = watch(trigger, seconds=100, root="/nowhere", called=called)
+        watched = watch(trigger, seconds=100, called=called)
         escaped = watched.error
     except SystemExit as error:
         escaped = error
@@ -454,8 +454,7 @@ def test_enough_clients_delivered(submission, clients):
     called = "enough_clients_delivered(...), with 0, 1 and 2 clients for 2, then for 3"
     answers = []
     try:
-        with recorded_calls(clients.root) as calls:
-            calls.deny(clients[5])
+        with recorded_calls(clients.root, denied=[clients[5]]):
             for number in (2, 4):
                 answers.append(submission.enough_clients_delivered(directories, 2))
                 clients.drop(number, "a.csv")
@@ -586,12 +585,12 @@ def test_three_sensors_defer_with_triggers_of_their_own(submission, data_dir, ta
 def test_the_rule_of_the_dag_works(submission, data_dir):
     """wait_for_rule waits for enough_clients_delivered: it fires when all clients have delivered, not before."""
     trigger = deferral(submission, "wait_for_rule").trigger
-    watched = watch(trigger, seconds=10, root="/nowhere", called="run() of the trigger of wait_for_rule")
+    watched = watch(trigger, seconds=10, called="run() of the trigger of wait_for_rule")
     watched.expect_waiting()
     for directory in submission.CLIENT_DIRECTORIES:
         os.makedirs(directory)
         open(os.path.join(directory, "a.csv"), "w").close()
-    watch(trigger, seconds=10, root="/nowhere", called="run() of the trigger of wait_for_rule").expect_found()
+    watch(trigger, seconds=10, called="run() of the trigger of wait_for_rule").expect_found()
 
 
 def test_wait_for_window_is_a_time_sensor(submission):

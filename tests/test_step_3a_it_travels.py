@@ -122,7 +122,7 @@ def test_serialize_is_the_same_after_a_run(trigger, clients):
         built,
         seconds=60,
         root=clients.root,
-        faults=lambda calls: calls.deny(clients[4]),
+        denied=[clients[4]],
         at={35: lambda: during.append(repr(built.serialize())), 36: lambda: clients.drop(2, "late.csv")},
     )
     for serialized in (*during, repr(built.serialize())):

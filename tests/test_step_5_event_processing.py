@@ -142,9 +142,7 @@ def test_says_why_a_file_is_invalid(process, tmp_path, case):
         write(Path(bad), "a_file.csv", "id\n1\n")  # a directory's own size is 0 on some file systems
     elif content is not None:
         write(tmp_path, name, content)
-    with recorded_calls(str(tmp_path)) as calls:
-        if case.startswith("cannot be opened"):
-            calls.deny(bad)
+    with recorded_calls(str(tmp_path), denied=[bad] if case.startswith("cannot be opened") else []):
         for paths in ([bad, good], [bad]):
             processed = process(found(*paths))
             invalid, called = entries(processed, "invalid"), f"{PROCESS}, {name} is invalid: {case}"

@@ -8,12 +8,14 @@ that blocks the loop or never leaves it, cancel it, and see what is left when th
 from __future__ import annotations
 
 import asyncio
+import glob
 import inspect
 import os
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import closing, suppress
+from typing import Any
 from unittest import mock
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
@@ -44,13 +46,12 @@ _run_handle = asyncio.Handle._run
 def watch(
     *triggers: BaseTrigger,
     seconds: float,
-    root: str,
+    root: str = "/nowhere",
     at: Mapping[float, Callable[[], object]] | None = None,
-    faults: Callable[[SystemCalls], None] = lambda calls: None,
-    slow: Mapping[str, float] | None = None,
     later: float = 0,
     called: str = "",
     killed: bool = False,
+    **faults: Any,
 ) -> TriggerRun:
     """
     Run triggers side by side on one event loop for at most ``seconds`` of its clock, then cancel what still runs.
@@ -59,11 +60,10 @@ def watch(
 
     :param root: the directory below which calls are recorded.
     :param at: what is done meanwhile, each at its second: ``{25: drop_a_file}``.
-    :param faults: called with what records the calls before the start, to order faults.
-    :param slow: for directories, how many seconds each listing of them takes.
     :param later: how many seconds from now it is when they start.
     :param called: what the learner would have written; built from the triggers if empty.
     :param killed: cancel them as when a user marks the task as failed: the triggerer calls ``on_kill()``, too.
+    :param faults: those of `SystemCalls`.
     :return: what happened; of several triggers together.
     """
     called = called or f"{type(triggers[0]).__name__}(…).run(), watched for {seconds:g} seconds"
@@ -72,25 +72,23 @@ def watch(
         with (
             # The loop's clock is time.monotonic(), as on any other loop.
             closing(VirtualTimeLoop(clock=lambda: time.monotonic(), tick=frozen.tick)) as loop,
-            recorded_calls(root, thread=threading.get_ident(), loop=loop, triggers=len(triggers)) as calls,
+            recorded_calls(root, threading.get_ident(), loop, len(triggers), **faults) as calls,
         ):
-            run = TriggerRun(called, calls, began=loop.time())
+            run = TriggerRun(called, calls, lines)
             files_before = _open_files(root)
-            for directory, duration in (slow or {}).items():
-                calls.slow_down(directory, duration)
-            faults(calls)
             for second, action in (at or {}).items():
-                loop.call_at(run.began + second, unrecorded()(action))
+                loop.call_later(second, unrecorded()(action))
             with mock.patch.object(asyncio.Handle, "_run", lambda handle: _measure_step(handle, run)):
                 tasks = [loop.create_task(_exhaust(trigger, loop, run), name="the trigger") for trigger in triggers]
                 _run_and_cancel(loop, tasks, seconds, KILLED if killed else None, run)
             left = [task for task in asyncio.all_tasks(loop) if not task.done()]
             for task in left:
                 task._log_destroy_pending = False
-            _wait_for_threads()
+            for _ in range(int(THREAD_GRACE / 0.001)):
+                if any_thread_at_work():
+                    threading.Event().wait(0.001)
             run.left_behind += [f"the task {task.get_name()}" for task in left]
             run.left_behind += sorted(_open_files(root) - files_before)
-    run.logs += lines
     return run
 
 
@@ -101,17 +99,17 @@ def _run_and_cancel(
     _run_until(everything, loop, seconds, run)
     if everything.done():
         if not run.error and not any(task.cancelled() for task in tasks):
-            run.ended = loop.time() - run.began
+            run.ended = run.calls.now()
         return
-    run.events_before, cancelled_at = len(run.events), loop.time()
+    run.events_before, cancelled_at = len(run.events), run.calls.now()
     cancelled = [task for task in tasks if task.cancel(reason)]
     _run_until(everything, loop, CANCEL_GRACE, run)
     if everything.done():
-        run.cancelled_within = loop.time() - cancelled_at
+        run.cancelled_within = run.calls.now() - cancelled_at
         run.was_swallowed = not all(task.cancelled() for task in cancelled)
     else:
         count = len(run.events)
-        run.calls.release()
+        run.calls.released.set()
         _run_until(everything, loop, CANCEL_GRACE, run)
         run.ended_when_released = everything.done()
         del run.events[count:]
@@ -132,7 +130,7 @@ async def _exhaust(trigger: BaseTrigger, loop: VirtualTimeLoop, run: TriggerRun)
     count = 0
     try:
         async for event in start_run(trigger):
-            run.events.append((loop.time() - run.began, event))
+            run.events.append((run.calls.now(), event))
             count += 1
             if count == MAX_EVENTS:
                 await loop.create_future()
@@ -147,10 +145,10 @@ async def _exhaust(trigger: BaseTrigger, loop: VirtualTimeLoop, run: TriggerRun)
 
 
 async def _call(trigger: BaseTrigger, method: str, calls: SystemCalls) -> None:
-    before, calls.method = calls.method, method
+    calls.method = method
     with suppress(Exception):
         await getattr(trigger, method)()
-    calls.method = before
+    calls.method = "run"
 
 
 def start_run(trigger: BaseTrigger) -> AsyncIterator[TriggerEvent]:
@@ -173,8 +171,7 @@ def start_run(trigger: BaseTrigger) -> AsyncIterator[TriggerEvent]:
 
 def _open_files(root: str) -> set[str]:
     with unrecorded():
-        numbers = os.listdir("/proc/self/fd") if os.path.isdir("/proc/self/fd") else []
-        files = [os.path.realpath(f"/proc/self/fd/{number}") for number in numbers]
+        files = [os.path.realpath(link) for link in glob.glob("/proc/self/fd/*")]
     return {f"the open file {file}" for file in files if file.startswith(root + os.sep)}
 
 
@@ -187,9 +184,3 @@ def _measure_step(handle: asyncio.Handle, run: TriggerRun) -> None:
         run.long_steps += took
         if run.long_steps > max(took, MAX_COMPUTATION):
             raise Computing
-
-
-def _wait_for_threads() -> None:
-    turns = int(THREAD_GRACE / 0.001)
-    while any_thread_at_work() and (turns := turns - 1):
-        threading.Event().wait(0.001)

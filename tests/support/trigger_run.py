@@ -21,41 +21,22 @@ class Computing(Exception):
 
 @dataclass
 class TriggerRun:
-    """
-    What a trigger did.
+    """What a trigger did."""
 
-    :ivar called: what the learner would have written.
-    :ivar calls: its system calls.
-    :ivar began: when it started, in seconds on the loop's clock.
-    :ivar events: what it yielded, and when, in seconds since its start.
-    :ivar ended: when ``run()`` ended, or None if it had to be cancelled.
-    :ivar error: what came out of ``run()``, except the cancellation.
-    :ivar events_before: the number of events when it was cancelled, None if it was not.
-    :ivar cancelled_within: seconds from the cancellation to the end, None if it did not end then.
-    :ivar was_swallowed: it ended when it was cancelled, but not by the CancelledError.
-    :ivar ended_when_released: it did not end when it was cancelled, but as soon as no directory hung.
-    :ivar stopped_by: why it was stopped, as the check would not have ended.
-    :ivar long_steps: seconds of CPU time of all long steps on the event loop.
-    :ivar longest_step: seconds of CPU time of the longest step on the event loop.
-    :ivar left_behind: tasks and open files that still existed afterwards.
-    :ivar logs: what was logged meanwhile.
-    """
-
-    called: str
+    called: str  # what the learner would have written
     calls: SystemCalls
-    began: float
-    events: list[tuple[float, Any]] = field(default_factory=list)
-    ended: float | None = None
-    error: BaseException | None = None
-    events_before: int | None = None
-    cancelled_within: float | None = None
-    was_swallowed: bool = False
-    ended_when_released: bool = False
-    stopped_by: Exception | None = None
-    long_steps: float = 0
-    longest_step: float = 0
-    left_behind: list[str] = field(default_factory=list)
-    logs: list[Line] = field(default_factory=list)
+    logs: list[Line]  # what was logged meanwhile
+    events: list[tuple[float, Any]] = field(default_factory=list)  # what it yielded, and after how many seconds
+    ended: float | None = None  # after how many seconds run() ended, None if it had to be cancelled
+    error: BaseException | None = None  # what came out of run(), except the cancellation
+    events_before: int | None = None  # the number of events when it was cancelled, None if it was not
+    cancelled_within: float | None = None  # seconds from the cancellation to the end, None if it did not end then
+    was_swallowed: bool = False  # it ended when it was cancelled, but not by the CancelledError
+    ended_when_released: bool = False  # it did not end when it was cancelled, but as soon as no directory hung
+    stopped_by: Exception | None = None  # why it was stopped, as the check would not have ended
+    long_steps: float = 0  # seconds of CPU time of all long steps on the event loop
+    longest_step: float = 0  # seconds of CPU time of the longest step on the event loop
+    left_behind: list[str] = field(default_factory=list)  # tasks and open files that still existed afterwards
 
     @property
     def payload(self) -> dict[str, Any]:
