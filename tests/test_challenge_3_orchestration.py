@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 import os
 import socket
+import struct
 import sys
 import threading
+import time
 from contextlib import ExitStack
 from datetime import datetime, timedelta
 from types import SimpleNamespace
@@ -16,10 +20,11 @@ from airflow.providers.standard.triggers.file import FileTrigger
 from airflow.sdk import BaseSensorOperator
 from airflow.triggers.base import BaseTrigger
 from freezegun import freeze_time
-from support import rest_api, rules, triggers
+from support import triggers
 from support.airflow_version import TaskDeferred
 from support.contract import ContractViolation, Result, expect, expect_equal, is_plain_json
 from support.mistakes import Mistake
+from support.rest_api import Answer, Handler, RestApi, short_timeouts
 from support.runner import watch
 from support.system_calls import recorded_calls
 from support.tasks import TaskInstance, context_for
@@ -29,7 +34,7 @@ MODULE = "trigger_implementation_exercise"
 DAG_ID = "trigger_orchestration_challenge"
 STATUS = "/partner/status"
 PENDING, READY = (200, {"status": "pending"}), (200, {"status": "ready", "batch": 7})
-RULES = rules.__name__
+RULES = __name__  # the module of the rules below
 WAITS_FOR_BOTH = ("all_success", "all_done", "all_done_min_one_success", "none_failed", "none_failed_min_one_success")
 
 
@@ -74,7 +79,7 @@ def expect_deferral(task: BaseSensorOperator, context: dict[str, Any], name: str
 @pytest.fixture
 def api():
     """A partner's service, which says "pending" until told otherwise."""
-    with rest_api.RestApi() as server:
+    with RestApi() as server:
         server.bodies[STATUS] = [PENDING]
         yield server
 
@@ -89,6 +94,42 @@ def watch_api(submission, api):
         return watch(built, seconds=seconds, at=at)
 
     return run
+
+
+def redirect(status: int, location: str) -> Answer:
+    """Redirect to another page."""
+    return lambda handler: handler.send(status, b"", {"Location": location})
+
+
+def cut_off(handler: Handler) -> None:
+    """Close the connection in the middle of the body, as a proxy does that has waited for too long."""
+    handler.send(200, b'{"status": ', {"Content-Length": "100"})
+
+
+def reset(handler: Handler) -> None:
+    """Reset the connection in the middle of the body, as a server that is killed does."""
+    cut_off(handler)
+    handler.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    os.close(handler.connection.detach())
+
+
+def another_protocol(handler: Handler) -> None:
+    """Respond with something other than HTTP."""
+    handler.wfile.write(b"SSH-2.0-OpenSSH_9.6\r\n")
+
+
+def late(seconds: float, body: Any, dripping: bool = False) -> Answer:
+    """Take seconds, on the clock of the check, for the body; dripping: byte by byte."""
+
+    def respond(handler: Handler) -> None:
+        data = json.dumps(body).encode()
+        size = 1 if dripping else len(data)
+        handler.send(200, b"", {"Content-Length": str(len(data))})
+        for start in range(0, len(data), size):
+            handler.wait(seconds * size / len(data))
+            handler.wfile.write(data[start : start + size])
+
+    return respond
 
 
 def expect_retried(watched: TriggerRun, what: str, failures: int = 1, accepted: Mistake | None = None) -> None:
@@ -160,9 +201,9 @@ def test_api_trigger_waits_for_the_expected_status(watch_api):
 
 def test_api_trigger_follows_redirects(watch_api, api):
     """Follow redirects, to another path or to a whole URL."""
-    api.bodies["/moved"] = [rest_api.redirect(307, f"{api.url}/moved/again")]
+    api.bodies["/moved"] = [redirect(307, f"{api.url}/moved/again")]
     api.bodies["/moved/again"] = [READY]
-    watched = watch_api(rest_api.redirect(302, "/moved"))
+    watched = watch_api(redirect(302, "/moved"))
     watched.called += "; the API redirects to /moved"
     watched.expect_event(Mistake.REDIRECT_NOT_FOLLOWED)
     watched.expect_found(Mistake.REDIRECT_NOT_FOLLOWED)
@@ -203,7 +244,7 @@ def test_api_trigger_retries_after_an_unexpected_body(watch_api, body):
     expect_retried(watch_api((200, body), (200, body), READY), f"twice, the body is {body!r}", failures=2)
 
 
-@pytest.mark.parametrize("fault", [rest_api.reset, rest_api.cut_off, rest_api.another_protocol])
+@pytest.mark.parametrize("fault", [reset, cut_off, another_protocol])
 def test_api_trigger_retries_after_a_connection_error(watch_api, fault):
     """All connection errors are transient, also if the connection breaks in the middle of the response."""
     what = f"the connection fails ({fault.__name__.replace('_', ' ')})"
@@ -218,7 +259,7 @@ def test_api_trigger_retries_if_the_connection_is_refused(submission, api):
     with ExitStack() as later:
 
         def begin() -> None:
-            later.enter_context(rest_api.RestApi(port)).bodies[STATUS] = [READY]
+            later.enter_context(RestApi(port)).bodies[STATUS] = [READY]
 
         watched = watch(trigger, seconds=300, at={15: begin})
     expect_retried(watched, "the connection is refused")
@@ -238,7 +279,7 @@ def test_api_trigger_retries_if_the_host_is_unknown(submission, api, monkeypatch
 
     monkeypatch.setattr(socket, "getaddrinfo", resolve)
     api.bodies[STATUS] = [READY]
-    trigger = submission.ApiTrigger(f"http://partner.invalid:{api.port}{STATUS}", check_interval=30)
+    trigger = submission.ApiTrigger(f"http://partner.invalid:{api.server_port}{STATUS}", check_interval=30)
     watched = watch(trigger, seconds=300, at={15: lambda: known.append("partner.invalid")})
     expect_retried(watched, "the host is unknown")
 
@@ -246,15 +287,15 @@ def test_api_trigger_retries_if_the_host_is_unknown(submission, api, monkeypatch
 def test_api_trigger_retries_if_there_is_no_response(watch_api):
     """A request that takes more than 5 seconds in all is transient: the API accepts it and sends nothing."""
     with ExitStack() as soon:
-        soon.enter_context(rest_api.short_timeouts())
-        watched = watch_api(rest_api.silence, READY, at={15: soon.close})
+        soon.enter_context(short_timeouts())
+        watched = watch_api(Handler.wait, READY, at={15: soon.close})
     watched.expect_event(Mistake.REQUEST_WITHOUT_A_TIME_LIMIT)
     expect_retried(watched, "the API sends nothing")
 
 
 def test_api_trigger_retries_if_the_response_takes_too_long(watch_api):
     """A request that takes more than 5 seconds in all is transient, even if a byte arrives every second."""
-    watched = watch_api(rest_api.late(20, {"status": "ready", "batch": 1}, dripping=True), READY)
+    watched = watch_api(late(20, {"status": "ready", "batch": 1}, dripping=True), READY)
     watched.expect_unblocked()
     watched.expect_event(Mistake.REQUEST_WITHOUT_A_TIME_LIMIT)
     mistake = Mistake.TIME_LIMIT_NOT_FOR_THE_WHOLE_REQUEST
@@ -263,7 +304,7 @@ def test_api_trigger_retries_if_the_response_takes_too_long(watch_api):
 
 def test_api_trigger_waits_up_to_5_seconds_for_a_response(watch_api):
     """Only a request that takes more than 5 seconds in all is transient, not one that takes 4."""
-    watched = watch_api(rest_api.late(4, READY[1]), PENDING)
+    watched = watch_api(late(4, READY[1]), PENDING)
     watched.called += "; the response takes 4 seconds"
     watched.expect_event(Mistake.TIME_LIMIT_TOO_SHORT)
     expect_equal(watched.found["answer"], READY[1], called=f"{watched.called}: answer")
@@ -286,7 +327,7 @@ def test_api_trigger_is_a_good_neighbor(watch_api):
     watched.expect_nothing_left()
 
 
-@pytest.mark.parametrize("response", [PENDING, rest_api.silence], ids=["between requests", "during a request"])
+@pytest.mark.parametrize("response", [PENDING, Handler.wait], ids=["between requests", "during a request"])
 def test_api_trigger_stops_immediately_when_cancelled(watch_api, response):
     """Like MultiDirectoryTrigger: when cancelled, stop immediately and let the CancelledError propagate."""
     expect_cancelled(watch_api(response, seconds=3))
@@ -294,13 +335,37 @@ def test_api_trigger_stops_immediately_when_cancelled(watch_api, response):
 
 # ── BusinessRuleTrigger ──
 
+rule_calls: list[int] = []  # the thread of each call
+RULE_ERRORS = {error.__name__: error for error in (KeyError, StopIteration, SystemExit, asyncio.CancelledError)}
+
+
+def agrees_at(call: int) -> str:
+    """Return something true, but not True, at the call of this number."""
+    rule_calls.append(threading.get_ident())
+    return "yes" if len(rule_calls) >= call else ""
+
+
+def agrees() -> bool:
+    """Return True."""
+    return True
+
+
+def raises(error: str) -> None:
+    """Raise an error of this name."""
+    raise RULE_ERRORS[error]("no such client")
+
+
+def sleeps(duration: float) -> None:
+    """Block, as a rule that queries a database does."""
+    time.sleep(duration)
+
 
 @pytest.fixture
 def watch_rule(submission):
     """Watch a BusinessRuleTrigger for a rule of the checks."""
 
     def run(rule: str, seconds: float = 300, **rule_kwargs: Any) -> TriggerRun:
-        rules.calls.clear()
+        rule_calls.clear()
         built = submission.BusinessRuleTrigger(f"{RULES}.{rule}", rule_kwargs, check_interval=30)
         return watch(built, seconds=seconds)
 
@@ -367,8 +432,8 @@ def test_rule_trigger_calls_the_rule_about_every_interval(watch_rule):
     watched.expect_event(Mistake.TRUE_VALUE_NOT_ACCEPTED)
     watched.expect_found()
     expect_fired(watched, 55, 95, Mistake.ASKS_TOO_OFTEN, Mistake.ASKS_TOO_SELDOM)
-    mistake = Mistake.ASKS_TOO_OFTEN if len(rules.calls) > 3 else None
-    expect_equal(len(rules.calls), 3, called=f"{watched.called}: number of calls", mistake=mistake)
+    mistake = Mistake.ASKS_TOO_OFTEN if len(rule_calls) > 3 else None
+    expect_equal(len(rule_calls), 3, called=f"{watched.called}: number of calls", mistake=mistake)
 
 
 def test_rule_trigger_needs_no_arguments(submission):
@@ -382,7 +447,7 @@ def test_rule_trigger_calls_the_rule_in_a_thread(watch_rule):
     """The function may block, so it must not run on the event loop."""
     watched = watch_rule("agrees_at", call=1)
     watched.expect_found()
-    on_loop, mistake = threading.get_ident() in rules.calls, Mistake.BLOCKING_CALL_ON_THE_EVENT_LOOP
+    on_loop, mistake = threading.get_ident() in rule_calls, Mistake.BLOCKING_CALL_ON_THE_EVENT_LOOP
     expect(not on_loop, called=watched.called, got="the rule ran on the event loop", mistake=mistake)
 
 
@@ -430,7 +495,7 @@ def test_rule_trigger_reports_a_rule_that_cannot_be_imported(submission, new_mod
     expect_rule_error(submission.BusinessRuleTrigger(rule), rule, texts, "the rule cannot be imported")
 
 
-@pytest.mark.parametrize("error", ["KeyError", "StopIteration", "SystemExit", "CancelledError"])
+@pytest.mark.parametrize("error", RULE_ERRORS)
 def test_rule_trigger_reports_a_rule_that_raises(submission, error):
     """If the function raises or exits, message and reason contain the exception's type and text."""
     rule = f"{RULES}.raises"

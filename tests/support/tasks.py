@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import copy
 from collections import defaultdict
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
 from datetime import datetime, timezone
 from types import SimpleNamespace
 from typing import Any
@@ -14,7 +12,6 @@ from airflow.sdk import BaseOperator
 from airflow.sdk.execution_time import macros
 from airflow.sdk.execution_time.context import set_current_context
 
-from . import rest_api
 from .airflow_version import deserialize_result, serialize_result
 from .contract import ContractViolation, Result, expect, expect_equal, plain_result
 from .mistakes import Mistake
@@ -23,9 +20,7 @@ from .submission import Submission
 DAG_ID = "trigger_implementation_exercise"
 RUN_ID = "manual__2026-01-31T12:00:00+00:00"
 RETURN_VALUE = "return_value"
-API_FAULTS = ("absent", "refusing", "failing", "silent")
 
-_ANSWERS = {"refusing": (401, {"detail": "no"}), "failing": (500, {"detail": "no"}), "silent": rest_api.silence}
 _KEYS = {"valid", "pools", "traditional", "report_file"}
 
 States = dict[str, dict[str, "str | None"]]
@@ -138,19 +133,6 @@ def measured_by(submission: Submission, name: str, ti: TaskInstance) -> Result:
         got = f"it raised {error!r}, which fails the task"
         raise ContractViolation(called, got, Mistake.A_MISSING_FIGURE_FAILS_THE_TASK) from error
     return plain_result(called, returned)
-
-
-@contextmanager
-def airflow_api(fault: str = "") -> Iterator[rest_api.RestApi | None]:
-    """Provide Airflow's REST API, or one of ``API_FAULTS`` instead; absent: there is no connection."""
-    with ExitStack() as stack:
-        api = stack.enter_context(rest_api.RestApi())
-        api.answer = _ANSWERS.get(fault)
-        if fault != "absent":
-            stack.enter_context(rest_api.connected(api.url))
-        if fault == "silent":
-            stack.enter_context(rest_api.short_timeouts())
-        yield None if fault in ("absent", "silent") else api
 
 
 def expect_unavailable(measured: Result, *names: str, called: str) -> None:
