@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import itertools
 import logging
 import os
 from collections.abc import Callable, Mapping
@@ -14,13 +13,12 @@ import pytest
 from airflow.triggers.base import BaseTrigger
 from support import triggers
 from support.clients import Clients
-from support.contract import expect, expect_equal, is_plain_json
+from support.contract import expect, expect_equal
 from support.mistakes import Mistake
 from support.runner import watch
 from support.trigger_run import TriggerRun
 
 NAME = "AdvancedMultiDirectoryTrigger"
-CLASS_PATH = f"trigger_implementation_exercise.{NAME}"
 DEFAULTS = {"check_interval": 10, "stable_seconds": 20, "max_retries": 5, "backoff_base": 1, "backoff_cap": 60}
 OTHERS = {"check_interval": 3.5, "stable_seconds": 7, "max_retries": 2, "backoff_base": 0.5, "backoff_cap": 9}
 A_DAY = 1_700_000_000  # in November 2023
@@ -66,12 +64,6 @@ def append_to(path: str) -> None:
         file.write("1,10\n")
 
 
-def pauses(watched: TriggerRun, directory: str, after: float = 0) -> list[float]:
-    """Return the seconds between the checks of a directory; listings at the same moment are one check."""
-    moments = sorted({round(moment, 1) for moment in watched.calls.listings.get(directory, []) if moment >= after})
-    return [round(later - earlier, 1) for earlier, later in itertools.pairwise(moments)]
-
-
 def expect_backoff(watched: TriggerRun, got: list[float], due: list[float], mistake: Mistake) -> None:
     """Raise ContractViolation unless the seconds from a failed check to the next are those due, or a quarter more."""
     in_time = [seconds <= pause <= seconds * 1.25 for seconds, pause in zip(due, got, strict=False)]
@@ -82,9 +74,9 @@ def expect_backoff(watched: TriggerRun, got: list[float], due: list[float], mist
 def expect_reset(watched: TriggerRun, directory: str, due: list[float], again: float) -> None:
     """Raise ContractViolation unless the backoff was as due at first, and again from the second ``again`` on."""
     watched.expect_run()
-    expect_backoff(watched, pauses(watched, directory)[: len(due)], due, Mistake.BACKOFF_NOT_DOUBLED_OR_NOT_CAPPED)
+    expect_backoff(watched, watched.pauses(directory)[: len(due)], due, Mistake.BACKOFF_NOT_DOUBLED_OR_NOT_CAPPED)
     watched.expect_found(Mistake.BACKOFF_NOT_RESET, because=EIO)
-    got = pauses(watched, directory, after=again)[: len(due)]
+    got = watched.pauses(directory, after=again)[: len(due)]
     expect_backoff(watched, got, due, Mistake.BACKOFF_NOT_RESET)
 
 
@@ -123,21 +115,14 @@ def test_construction_does_no_work(trigger, clients):
 )
 def test_refuses_invalid_arguments(trigger, arguments):
     """ValueError if directories or file_patterns is empty, file_patterns is a str, or a number is out of its range."""
-    smallest = {"stable_seconds": 0, "max_retries": 0}
-    triggers.expect_taken(lambda: trigger(**smallest), called=f"{NAME}({triggers.source_of(smallest)})")
-    triggers.expect_refused(lambda: trigger(**arguments), called=f"{NAME}({triggers.source_of(arguments)})")
+    triggers.expect_taken(trigger, NAME, stable_seconds=0, max_retries=0)
+    triggers.expect_refused(trigger, NAME, **arguments)
 
 
 def test_a_triggerer_can_rebuild_it(submission, clients, fresh_process):
     """serialize() returns the class path and all __init__ arguments, from which a triggerer re-creates the trigger."""
     given = {"directories": {clients[2]: 5, clients[1]: 1}, "file_patterns": ["*.csv", "*.json"], **OTHERS}
-    class_path, kwargs = triggers.class_loaded_by_airflow(submission, NAME)(**given).serialize()
-    expect_equal(class_path, CLASS_PATH, called="serialize()[0]", mistake=Mistake.WRONG_CLASS_PATH)
-    sent, mistake = {name: kwargs.get(name) for name in given}, triggers.lost_or_changed(kwargs, given)
-    expect_equal(sent, given, called="serialize()[1]", mistake=mistake)
-    mistake = Mistake.TRIGGERS_ARGUMENTS_ARE_NOT_PLAIN_JSON
-    expect(is_plain_json(kwargs), called="serialize()[1]", got=kwargs, mistake=mistake)
-    triggers.expect_rebuilt(fresh_process, class_path, kwargs)
+    triggers.expect_serialized(submission, fresh_process, NAME, given)
     triggers.expect_defaults(submission.AdvancedMultiDirectoryTrigger({clients[1]: 1}, ["*.csv"]), **DEFAULTS)
 
 
@@ -383,7 +368,7 @@ def test_backs_off_from_a_failing_directory(watch_failing, clients, base, cap, d
     watched.called += f", backoff_base={base}, backoff_cap={cap}"
     watched.expect_event(Mistake.BACKOFF_NOT_DOUBLED_OR_NOT_CAPPED)
     watched.expect_found(Mistake.TRANSIENT_ERROR_TAKEN_FOR_PERMANENT, because=EIO)
-    got = pauses(watched, clients[1])[: len(due)]
+    got = watched.pauses(clients[1])[: len(due)]
     expect_backoff(watched, got, due, Mistake.BACKOFF_NOT_DOUBLED_OR_NOT_CAPPED)
 
 
@@ -424,7 +409,7 @@ def test_excludes_a_directory_after_max_retries(watch_failing, clients, max_retr
     watched.expect_found(Mistake.ONE_UNREADABLE_DIRECTORY_ENDS_THE_WAITING, because=EIO)
     excluded, mistake = list(watched.found["errors"]), Mistake.UNREADABLE_DIRECTORY_NOT_REPORTED
     expect_equal(excluded, [clients[1]], called=f"{watched.called}: errors", mistake=mistake)
-    got = pauses(watched, clients[1])
+    got = watched.pauses(clients[1])
     called, mistake = f"{watched.called}: number of retries", Mistake.ONE_RETRY_TOO_FEW_OR_TOO_MANY
     expect_equal(len(got), len(due), called=called, mistake=mistake)
     expect_backoff(watched, got, due, Mistake.BACKOFF_NOT_DOUBLED_OR_NOT_CAPPED)
@@ -439,7 +424,7 @@ def test_the_backoff_never_overflows(watch_failing, clients):
     watched = watch_failing(errors(1100), seconds=20_000, at={}, max_retries=1099, backoff_cap=2)
     watched.expect_event(Mistake.BACKOFF_NOT_DOUBLED_OR_NOT_CAPPED)
     triggers.expect_error_event(watched.payload, "directory_access", called=f"{watched.called}; 1,100 errors")
-    longest, mistake = max(pauses(watched, clients[1])), Mistake.BACKOFF_NOT_DOUBLED_OR_NOT_CAPPED
+    longest, mistake = max(watched.pauses(clients[1])), Mistake.BACKOFF_NOT_DOUBLED_OR_NOT_CAPPED
     expect(longest <= 2.5, called=f"{watched.called}: seconds between checks", got=longest, mistake=mistake)
 
 
@@ -491,7 +476,7 @@ def test_checks_about_every_interval(trigger, clients):
     clients.drop(1, "a.csv")
     watched = watch(trigger(check_interval=30, stable_seconds=280), seconds=400, root=clients.root)
     watched.expect_found()
-    counts = [len(pauses(watched, directory)) + 1 for directory in clients.directories]
+    counts = [len(watched.pauses(directory)) + 1 for directory in clients.directories]
     called, got = f"{watched.called}, check_interval=30", f"{max(counts)} checks of a directory in 300 seconds"
     expect(max(counts) <= 20, called=called, got=got, mistake=Mistake.CHECKS_TOO_OFTEN)
 

@@ -11,8 +11,7 @@ from types import ModuleType
 
 from freezegun import api
 
-# Neither UTC nor a whole number of hours from it, so that local time is not taken for UTC.
-TIME_ZONE = "Asia/Kathmandu"
+# Kathmandu's: not a whole number of hours, so that local time is not taken for UTC.
 UTC_OFFSET = timedelta(hours=5, minutes=45)
 
 
@@ -24,7 +23,7 @@ def prepare(tree: Path, state: Path) -> Path:
     :param state: where a folder for this run is created.
     :return: that folder; the caller removes it in the end.
     """
-    os.environ["TZ"] = TIME_ZONE
+    os.environ["TZ"] = "Asia/Kathmandu"
     time.tzset()
     _correct_freezegun()
     _speed_up_freezegun()

@@ -63,9 +63,8 @@ class SystemCalls:
         """Return the time on the loop's clock, in seconds since the beginning."""
         return self.loop.time() - self._began if self.loop else 0
 
-    def sleep(self, seconds: float) -> None:
+    def sleep(self, call: str, seconds: float) -> None:
         """Sleep in the thread that must not block: the clock moves on, nothing else does."""
-        call = f"time.sleep({seconds!r})"
         self._block(call)
         if sum(calls.count(call) for calls in self.blocking.values()) > MAX_SLEEPS:
             got = "it sleeps again and again on the event loop"
@@ -184,14 +183,13 @@ _sleep = time.sleep
 
 
 def _recorded_sleep(seconds: float) -> None:
-    calls = current()
+    calls, call = current(), f"time.sleep({seconds!r})"
     if calls and threading.get_ident() == calls.thread:
-        calls.sleep(seconds)
+        calls.sleep(call, seconds)
     elif calls and seconds > 0:
         threading.Event().wait(seconds)  # on the clock of the loop, if there is one
     elif seconds > LONGEST_SLEEP and threading.current_thread() is threading.main_thread():
-        called, got = f"time.sleep({seconds!r})", "a sleep in the worker, for as long"
-        raise ContractViolation(called, got, Mistake.WAITS_IN_THE_WORKER)
+        raise ContractViolation(call, "a sleep in the worker, for as long", Mistake.WAITS_IN_THE_WORKER)
     else:
         _sleep(seconds)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-from collections import defaultdict
 from datetime import datetime, timezone
 from types import SimpleNamespace
 from typing import Any
@@ -94,12 +93,12 @@ class TaskInstance:
         _refuse_str(task_ids=task_ids, run_ids=run_ids)
         if self._states is None:
             raise RuntimeError("The API server does not answer")
-        found: States = defaultdict(dict)
-        for run_id, tasks in (self._states if dag_id == DAG_ID else {}).items():
-            for task_id, state in tasks.items():
-                if (not run_ids or run_id in run_ids) and (not task_ids or task_id in task_ids):
-                    found[run_id][task_id] = state
-        return dict(found)
+        found = {
+            run_id: {task_id: state for task_id, state in tasks.items() if not task_ids or task_id in task_ids}
+            for run_id, tasks in self._states.items()
+            if dag_id == DAG_ID and (not run_ids or run_id in run_ids)
+        }
+        return {run_id: tasks for run_id, tasks in found.items() if tasks}
 
     def get_first_reschedule_date(self, context: Any) -> datetime | None:
         return self._first_reschedule

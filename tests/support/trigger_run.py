@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -66,12 +67,13 @@ class TriggerRun:
         """When the event came, in seconds since the start."""
         return self.events[0][0]
 
-    def expect_found(self, mistake: Mistake | None = None, because: str = "") -> None:
-        """
-        Raise ContractViolation unless the trigger has found what it was to find.
+    def pauses(self, directory: str, after: float = 0) -> list[float]:
+        """Return the seconds between the checks of a directory; listings at the same moment are one check."""
+        moments = sorted({round(moment, 1) for moment in self.calls.listings.get(directory, []) if moment >= after})
+        return [round(later - earlier, 1) for earlier, later in itertools.pairwise(moments)]
 
-        :param mistake: the mistake if an error event contains ``because``, which the check has planted.
-        """
+    def expect_found(self, mistake: Mistake | None = None, because: str = "") -> None:
+        """Raise ContractViolation unless it was a success; ``mistake`` if its error contains ``because``."""
         payload = self.payload
         if payload.get("status") == "error":
             named = _loop_inside_the_loop(repr(payload)) or (mistake if because in repr(payload) else None)
@@ -98,11 +100,7 @@ class TriggerRun:
             raise ContractViolation(f"{self.called}, then cancelled", got, Mistake.EVENT_INSTEAD_OF_THE_CANCELLATION)
 
     def expect_event(self, mistake: Mistake = Mistake.NEVER_FIRES) -> None:
-        """
-        Raise ContractViolation unless there was an event.
-
-        :param mistake: the mistake if ``run()`` is still waiting.
-        """
+        """Raise ContractViolation unless there was an event; ``mistake`` if ``run()`` is still waiting."""
         self.expect_run()
         if not self.events and self.ended is not None:
             raise ContractViolation(self.called, "run() ended without an event", Mistake.ENDS_WITHOUT_AN_EVENT)
@@ -122,11 +120,7 @@ class TriggerRun:
             raise ContractViolation(called, got, Mistake.BLOCKING_CALL_ON_THE_EVENT_LOOP)
 
     def expect_nothing_left(self, kind: str = "") -> None:
-        """
-        Raise ContractViolation if something was left behind.
-
-        :param kind: the beginning of the names of what counts.
-        """
+        """Raise ContractViolation if something was left behind whose name begins with ``kind``."""
         if left := [each for each in self.left_behind if each.startswith(kind)]:
             after = "the event" if self.events_before is None else "the cancellation"
             raise ContractViolation(f"{self.called}, after {after}", f"left: {left}", Mistake.RESOURCE_LEAK)
@@ -134,19 +128,15 @@ class TriggerRun:
     def expect_prompt_end(self) -> None:
         """Raise ContractViolation unless the trigger ended within a second of its cancellation."""
         called, late = f"{self.called}, then cancelled", self.cancelled_within
-        got, mistake = "it ended when the directory did not hang any more", Mistake.CANCELLATION_WAITS_FOR_A_CHECK
-        expect(not self.ended_when_released, called, got, mistake)
+        got = "it ended when the directory did not hang any more"
+        expect(not self.ended_when_released, called, got, Mistake.CANCELLATION_WAITS_FOR_A_CHECK)
         expect(late is not None, called, "it still runs", Mistake.SWALLOWS_THE_CANCELLATION)
-        got, mistake = "run() ended without the CancelledError", Mistake.SWALLOWS_THE_CANCELLATION
-        expect(not self.was_swallowed, called, got, mistake)
+        got = "run() ended without the CancelledError"
+        expect(not self.was_swallowed, called, got, Mistake.SWALLOWS_THE_CANCELLATION)
         expect(late < 1, called, f"it ended {late:g} seconds later", Mistake.ENDS_LATE_WHEN_CANCELLED)
 
     def expect_waiting(self, mistake: Mistake = Mistake.ENDED_INSTEAD_OF_WAITING) -> None:
-        """
-        Raise ContractViolation unless the trigger was still waiting, without an event, when it was cancelled.
-
-        :param mistake: the mistake if it was not.
-        """
+        """Raise ContractViolation, with ``mistake``, unless it was still waiting, without an event, when cancelled."""
         self.expect_run()
         if self.events or self.ended is not None:
             what = shown(getattr(self.events[0][1], "payload", self.events[0][1])) if self.events else "no event"
