@@ -58,9 +58,8 @@ def expect_deferral(task: BaseSensorOperator, context: dict[str, Any], name: str
         result = task.execute(context)
     except TaskDeferred as deferred:
         return deferred
-    raise ContractViolation(
-        f"{name}.execute(context)", f"it did not defer but returned {result!r}", Mistake.DOES_NOT_DEFER
-    )
+    got = f"it did not defer but returned {result!r}"
+    raise ContractViolation(f"{name}.execute(context)", got, Mistake.DOES_NOT_DEFER)
 
 
 # ── ApiTrigger ──
@@ -602,9 +601,8 @@ def deferral(submission, task_id: str) -> TaskDeferred:
         try:
             task.render_template_fields(context)
         except Exception as error:
-            raise ContractViolation(
-                f"the templates of {called}", repr(error), Mistake.TEMPLATE_CANNOT_BE_RENDERED
-            ) from error
+            mistake = Mistake.TEMPLATE_CANNOT_BE_RENDERED
+            raise ContractViolation(f"the templates of {called}", repr(error), mistake) from error
         return expect_deferral(task, context, called)
 
 

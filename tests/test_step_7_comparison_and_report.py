@@ -197,17 +197,15 @@ def report(submission, data_dir):
     def call(run_id: str = RUN_ID, **changed: Any) -> tuple[Result, Page]:
         xcoms = {(run_id, task_id): value for task_id, value in {**XCOMS, **changed}.items() if value is not None}
         try:
-            returned = submission.generate_trigger_report(
-                **context_for(TaskInstance("generate_trigger_report", xcoms, run_id=run_id))
-            )
+            ti = TaskInstance("generate_trigger_report", xcoms, run_id=run_id)
+            returned = submission.generate_trigger_report(**context_for(ti))
         except (FileNotFoundError, FileExistsError) as error:
             raise ContractViolation(REPORT, repr(error), Mistake.DIRECTORY_OF_THE_REPORT_NOT_CREATED) from error
         except (AttributeError, KeyError, TypeError) as error:
             if None not in changed.values():
                 raise
-            raise ContractViolation(
-                f"{REPORT}, an XCom is missing", repr(error), Mistake.A_MISSING_XCOM_FAILS_THE_TASK
-            ) from error
+            called, mistake = f"{REPORT}, an XCom is missing", Mistake.A_MISSING_XCOM_FAILS_THE_TASK
+            raise ContractViolation(called, repr(error), mistake) from error
         file = Path(submission.REPORT_FILE)
         expect(file.is_file(), called=REPORT, got="no file REPORT_FILE", mistake=Mistake.NO_REPORT)
         return plain_result(REPORT, returned), Page(file.read_text(encoding="utf-8"))
