@@ -15,8 +15,7 @@ from support import triggers
 from support.clients import Clients
 from support.contract import expect, expect_equal
 from support.mistakes import Mistake
-from support.runner import watch
-from support.trigger_run import TriggerRun
+from support.trigger_run import TriggerRun, watch
 
 NAME = "AdvancedMultiDirectoryTrigger"
 DEFAULTS = {"check_interval": 10, "stable_seconds": 20, "max_retries": 5, "backoff_base": 1, "backoff_cap": 60}

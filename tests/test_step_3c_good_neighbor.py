@@ -11,7 +11,7 @@ from support import triggers
 from support.clients import Clients
 from support.contract import Result, expect, expect_equal
 from support.mistakes import Mistake
-from support.runner import watch
+from support.trigger_run import watch
 
 
 @pytest.mark.essential

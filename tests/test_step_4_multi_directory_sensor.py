@@ -26,9 +26,9 @@ from support.airflow_version import (
 from support.contract import ContractViolation, Result, expect, expect_equal, is_plain_json
 from support.environment import UTC_OFFSET
 from support.mistakes import Mistake
-from support.runner import watch
 from support.system_calls import recorded_calls
 from support.tasks import TaskInstance, context_for
+from support.trigger_run import watch
 
 TASK_ID = "monitor_client_uploads"
 EVENT = {

@@ -21,10 +21,9 @@ from .contract import ContractViolation, Result, expect, expect_equal, is_plain_
 from .environment import UTC_OFFSET
 from .fresh_process import FreshProcess, FreshProcessFailed
 from .mistakes import Mistake
-from .runner import watch
 from .submission import MODULE, Submission
 from .system_calls import recorded_calls
-from .trigger_run import TriggerRun
+from .trigger_run import TriggerRun, watch
 
 _ERROR_EVENT = {"status": str, "error_type": str, "message": str, "errors": dict}
 # Whatever these packages make belongs to an event loop.
