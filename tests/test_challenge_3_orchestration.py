@@ -206,7 +206,7 @@ def test_api_trigger_ends_with_an_error_after_a_permanent_status(watch_api, api,
     watched.expect_event(Mistake.PERMANENT_ERROR_RETRIED)
     accepted, mistake = watched.payload.get("status") == "success", Mistake.ERROR_STATUS_ACCEPTED
     expect(not accepted, called=watched.called, got=watched.payload, mistake=mistake)
-    triggers.expect_error_event(watched.payload, "api", called=watched.called)
+    watched.expect_error_event("api")
     errors, mistake = list(watched.payload["errors"]), Mistake.INCOMPLETE_ERROR_EVENT
     expect_equal(errors, [api.url + STATUS], called='payload["errors"]', mistake=mistake)
     called, mistake = f"{watched.called}: number of requests", Mistake.PERMANENT_ERROR_RETRIED
@@ -303,7 +303,7 @@ def test_api_trigger_ends_with_an_error_if_the_url_is_invalid(submission, url):
     watched = watch(submission.ApiTrigger(url, check_interval=30), seconds=100)
     watched.called += f"; the url is {url!r}"
     watched.expect_event(Mistake.NO_ERROR_EVENT)
-    triggers.expect_error_event(watched.payload, "unexpected", called=watched.called)
+    watched.expect_error_event("unexpected")
 
 
 def test_api_trigger_is_a_good_neighbor(watch_api):
@@ -456,7 +456,7 @@ def expect_rule_error(trigger: BaseTrigger, rule: str, texts: list[str], what: s
     if isinstance(escaped, SystemExit):
         raise ContractViolation(called, f"{escaped!r} came out of run()", Mistake.RULE_STOPS_THE_TRIGGERER) from None
     watched.expect_event(Mistake.RULE_ERROR_WITHOUT_AN_EVENT)
-    triggers.expect_error_event(watched.payload, "rule", called=called)
+    watched.expect_error_event("rule")
     errors = watched.payload["errors"]
     expect_equal(list(errors), [rule], called='payload["errors"]', mistake=Mistake.INCOMPLETE_ERROR_EVENT)
     for name, text in [("message", watched.payload["message"]), ("errors", str(errors[rule]))]:

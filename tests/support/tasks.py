@@ -14,11 +14,9 @@ from airflow.sdk.execution_time.context import set_current_context
 from .airflow_version import deserialize_result, serialize_result
 from .contract import ContractViolation, Result, expect, expect_equal, plain_result
 from .mistakes import Mistake
-from .submission import Submission
+from .submission import MODULE, Submission
 
-DAG_ID = "trigger_implementation_exercise"
 RUN_ID = "manual__2026-01-31T12:00:00+00:00"
-RETURN_VALUE = "return_value"
 
 _KEYS = {"valid", "pools", "traditional", "report_file"}
 
@@ -44,14 +42,14 @@ class TaskInstance:
         xcoms: dict[Any, Any] | None = None,
         states: States | None = None,
         first_reschedule: datetime | None = None,
-        dag_id: str = DAG_ID,
+        dag_id: str = MODULE,
         run_id: str = RUN_ID,
     ) -> None:
         self.task_id, self.dag_id, self.run_id, self.map_index = task_id, dag_id, run_id, -1
         self.state, self.try_number, self.max_tries = "running", 1, 1
         self.start_date = datetime.now(timezone.utc)  # of this process, as with dag.test()
         self._xcoms = {
-            (*(key if isinstance(key, tuple) else (run_id, key)), RETURN_VALUE): value
+            (*(key if isinstance(key, tuple) else (run_id, key)), "return_value"): value
             for key, value in (xcoms or {}).items()
         }
         self._states = states
@@ -61,14 +59,14 @@ class TaskInstance:
         self,
         task_ids: str | list[str] | None = None,
         dag_id: str | None = None,
-        key: str = RETURN_VALUE,
+        key: str = "return_value",
         include_prior_dates: bool = False,
         *,
         map_indexes: Any = None,
         default: Any = None,
         run_id: str | None = None,
     ) -> Any:
-        if (dag_id or self.dag_id) != DAG_ID:
+        if (dag_id or self.dag_id) != MODULE:
             return default
         if isinstance(task_ids, (list, tuple)):
             return [self.xcom_pull(task_id, dag_id, key, default=default, run_id=run_id) for task_id in task_ids]
@@ -96,7 +94,7 @@ class TaskInstance:
         found = {
             run_id: {task_id: state for task_id, state in tasks.items() if not task_ids or task_id in task_ids}
             for run_id, tasks in self._states.items()
-            if dag_id == DAG_ID and (not run_ids or run_id in run_ids)
+            if dag_id == MODULE and (not run_ids or run_id in run_ids)
         }
         return {run_id: tasks for run_id, tasks in found.items() if tasks}
 

@@ -11,6 +11,7 @@ import asyncio
 import glob
 import inspect
 import itertools
+import logging
 import os
 import threading
 import time
@@ -24,7 +25,7 @@ from airflow.triggers.base import BaseTaskEndEvent, BaseTrigger, TriggerEvent
 from freezegun import config, freeze_time
 from virtual_time import Spinning, VirtualTimeLoop, any_thread_at_work
 
-from .contract import ContractViolation, Result, expect, is_plain_json, shown
+from .contract import ContractViolation, Result, expect, expect_equal, is_plain_json, shown
 from .environment import UTC_OFFSET
 from .logs import Line, captured_logs
 from .mistakes import Mistake
@@ -109,6 +110,54 @@ class TriggerRun:
             raise ContractViolation(self.called, shown(payload), named or Mistake.ERROR_EVENT_INSTEAD_OF_A_SUCCESS)
         mistake = Mistake.EVENT_THAT_IS_NEITHER_SUCCESS_NOR_ERROR
         expect(payload.get("status") == "success", self.called, payload, mistake)
+
+    def expect_error_event(self, error_type: str, *texts: str) -> None:
+        """Raise ContractViolation unless it was an error event of that type, whose message has these texts."""
+        payload = self.payload
+        expect(payload.get("status") == "error", self.called, payload, Mistake.NO_ERROR_EVENT)
+        kinds = {"status": str, "error_type": str, "message": str, "errors": dict}
+        is_complete = all(isinstance(payload.get(key), kind) for key, kind in kinds.items())
+        expect(is_complete and bool(payload["message"]), self.called, payload, Mistake.INCOMPLETE_ERROR_EVENT)
+        expect(payload["error_type"] == error_type, self.called, payload, Mistake.WRONG_ERROR_TYPE)
+        message, mistake = payload["message"], Mistake.ERROR_EVENT_WITHOUT_ITS_CAUSE
+        expect(all(text in message for text in texts), 'payload["message"]', message, mistake)
+
+    def expect_left_out(self, directory: str) -> None:
+        """Raise ContractViolation unless ``directory`` was excluded, and is in the event's ``errors`` with a reason."""
+        errors = self.payload.get("errors")
+        named = isinstance(errors, dict) and list(errors) == [directory]
+        named = named and isinstance(errors[directory], str) and bool(errors[directory])
+        expect(named, self.called, f"errors is {errors}", Mistake.UNREADABLE_DIRECTORY_NOT_REPORTED)
+        listings = len(self.calls.listings.get(directory, []))
+        self.expect_pace(listings <= 2, f"{listings} listings of it", Mistake.UNREADABLE_DIRECTORY_STILL_CHECKED)
+
+    def expect_logged_once(self, directory: str) -> None:
+        """Raise ContractViolation unless one warning names ``directory``, which was excluded."""
+        warnings = [line.text for line in self.logs if line.level >= logging.WARNING and directory in line.text]
+        got = f"{len(warnings)} warnings that name it: {warnings}"
+        expect(len(warnings) == 1, self.called, got, Mistake.EXCLUDED_DIRECTORY_NOT_LOGGED_ONCE)
+
+    def expect_waited_for(self, missing: str) -> None:
+        """Raise ContractViolation unless it was a success, though the directory ``missing`` did not exist at first."""
+        if self.calls.writes and not self.events:
+            raise ContractViolation(self.called, f"{self.calls.writes}", Mistake.SIDE_EFFECT_IN_A_TRIGGER)
+        self.expect_event(Mistake.MISSING_DIRECTORY_NOT_WATCHED)
+        self.expect_found(Mistake.MISSING_DIRECTORY_NOT_WATCHED, because=missing)
+
+    def expect_in_time(self, directory: str, made_at: float) -> None:
+        """Raise ContractViolation unless a file in ``directory`` was reported within two intervals of 10 seconds."""
+        self.expect_event(Mistake.ONE_DIRECTORY_DELAYS_ANOTHER)
+        expect_equal(self.found["directory"], directory, self.called)
+        got = f"reported after {self.fired_at:g} seconds, made at {made_at:g}, checked every 10"
+        expect(self.fired_at >= made_at, self.called, got)
+        self.expect_pace(self.fired_at <= made_at + 20.5, got, Mistake.ONE_DIRECTORY_DELAYS_ANOTHER)
+
+    def expect_pauses(self, directory: str, at_least: float, mistake: Mistake) -> None:
+        """Raise ContractViolation, with ``mistake``, unless checks are at least so many seconds apart."""
+        pauses, listings = self.pauses(directory), self.calls.listings.get(directory)
+        got = f"{len(pauses) + bool(listings)} checks of {directory}; seconds between them: {pauses}"
+        self.expect_pace(bool(pauses), got, Mistake.NOT_ALL_DIRECTORIES_WATCHED)
+        self.expect_pace(min(pauses) >= at_least - 0.5, got, mistake)
 
     def expect_run(self) -> None:
         """Raise ContractViolation if ``run()`` raised an exception, or gave the event loop no rest."""

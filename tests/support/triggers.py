@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import re
 import sys
@@ -23,9 +22,8 @@ from .fresh_process import FreshProcess, FreshProcessFailed
 from .mistakes import Mistake
 from .submission import MODULE, Submission
 from .system_calls import recorded_calls
-from .trigger_run import TriggerRun, watch
+from .trigger_run import watch
 
-_ERROR_EVENT = {"status": str, "error_type": str, "message": str, "errors": dict}
 # Whatever these packages make belongs to an event loop.
 _PACKAGES_OF_LOOPS = {"aiohttp", "anyio", "asyncio", "httpx"}
 
@@ -193,57 +191,6 @@ def expect_refused(build: Callable[..., object], name: str, /, **arguments: Any)
         return
     got = f"no ValueError but {type(built).__name__}"
     raise ContractViolation(f"{name}({source_of(arguments)})", got, Mistake.ARGUMENTS_NOT_VALIDATED)
-
-
-def expect_error_event(payload: dict[str, Any], error_type: str, called: str) -> None:
-    """Raise ContractViolation unless ``payload`` is an error event of that type."""
-    expect(payload.get("status") == "error", called, payload, Mistake.NO_ERROR_EVENT)
-    wrong = [key for key, kind in _ERROR_EVENT.items() if not isinstance(payload.get(key), kind)]
-    expect(not wrong and bool(payload["message"]), called, payload, Mistake.INCOMPLETE_ERROR_EVENT)
-    expect(payload["error_type"] == error_type, called, payload, Mistake.WRONG_ERROR_TYPE)
-
-
-def expect_left_out(watched: TriggerRun, directory: str) -> None:
-    """Raise ContractViolation unless ``directory`` was excluded, and listed with a reason in the event's ``errors``."""
-    errors = watched.payload.get("errors")
-    named = isinstance(errors, dict) and list(errors) == [directory]
-    named = named and isinstance(errors[directory], str) and bool(errors[directory])
-    expect(named, watched.called, f"errors is {errors}", Mistake.UNREADABLE_DIRECTORY_NOT_REPORTED)
-    listings = len(watched.calls.listings.get(directory, []))
-    watched.expect_pace(listings <= 2, f"{listings} listings of it", Mistake.UNREADABLE_DIRECTORY_STILL_CHECKED)
-
-
-def expect_logged_once(watched: TriggerRun, directory: str) -> None:
-    """Raise ContractViolation unless one warning names ``directory``, which was excluded."""
-    warnings = [line.text for line in watched.logs if line.level >= logging.WARNING and directory in line.text]
-    got = f"{len(warnings)} warnings that name it: {warnings}"
-    expect(len(warnings) == 1, watched.called, got, Mistake.EXCLUDED_DIRECTORY_NOT_LOGGED_ONCE)
-
-
-def expect_waited_for(watched: TriggerRun, missing: str) -> None:
-    """Raise ContractViolation unless there was a success, though the directory ``missing`` did not exist at first."""
-    if watched.calls.writes and not watched.events:
-        raise ContractViolation(watched.called, f"{watched.calls.writes}", Mistake.SIDE_EFFECT_IN_A_TRIGGER)
-    watched.expect_event(Mistake.MISSING_DIRECTORY_NOT_WATCHED)
-    watched.expect_found(Mistake.MISSING_DIRECTORY_NOT_WATCHED, because=missing)
-
-
-def expect_in_time(watched: TriggerRun, directory: str, made_at: float) -> None:
-    """Raise ContractViolation unless a file in ``directory`` was reported within two intervals of 10 seconds."""
-    watched.expect_event(Mistake.ONE_DIRECTORY_DELAYS_ANOTHER)
-    expect_equal(watched.found["directory"], directory, watched.called)
-    got = f"reported after {watched.fired_at:g} seconds, made at {made_at:g}, checked every 10"
-    expect(watched.fired_at >= made_at, watched.called, got)
-    watched.expect_pace(watched.fired_at <= made_at + 20.5, got, Mistake.ONE_DIRECTORY_DELAYS_ANOTHER)
-
-
-def expect_pauses(watched: TriggerRun, directories: list[str], at_least: float, mistake: Mistake) -> None:
-    """Raise ContractViolation, with ``mistake``, unless checks are at least so many seconds apart."""
-    for directory in directories:
-        pauses, listings = watched.pauses(directory), watched.calls.listings.get(directory)
-        got = f"{len(pauses) + bool(listings)} checks of {directory}; seconds between them: {pauses}"
-        watched.expect_pace(bool(pauses), got, Mistake.NOT_ALL_DIRECTORIES_WATCHED)
-        watched.expect_pace(min(pauses) >= at_least - 0.5, got, mistake)
 
 
 def expect_it_works(trigger: BaseTrigger, clients: Clients) -> None:

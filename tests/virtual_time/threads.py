@@ -18,7 +18,7 @@ import stat
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -132,20 +132,15 @@ def _reported(real_select: Callable[..., Any]) -> Callable[..., Any]:
 
     def select_and_report(self: selectors.BaseSelector, timeout: float | None = None) -> Any:
         if (timeout is None or timeout > 0) and _is_followed(_this_thread()):
-            files = [key.fd for key in (self.get_map() or {}).values()]
-            if _are_sockets(files):
+            files, are_sockets = [key.fd for key in (self.get_map() or {}).values()], False
+            with suppress(OSError):  # closed
+                are_sockets = all(stat.S_ISSOCK(os.fstat(file).st_mode) for file in files)
+            if are_sockets:
                 with _waiting(lambda: not _any_ready(files)):
                     return real_select(self, timeout)
         return real_select(self, timeout)
 
     return select_and_report
-
-
-def _are_sockets(files: list[int]) -> bool:
-    try:
-        return all(stat.S_ISSOCK(os.fstat(file).st_mode) for file in files)
-    except OSError:  # closed
-        return False
 
 
 def _any_ready(files: list[int]) -> bool:
