@@ -153,7 +153,7 @@ class TriggerRun:
         self.expect_pace(self.fired_at <= made_at + 20.5, got, Mistake.ONE_DIRECTORY_DELAYS_ANOTHER)
 
     def expect_pauses(self, directory: str, at_least: float, mistake: Mistake) -> None:
-        """Raise ContractViolation, with ``mistake``, unless checks are at least so many seconds apart."""
+        """Raise ContractViolation, with ``mistake``, if there are fewer than ``at_least`` seconds between checks."""
         pauses, listings = self.pauses(directory), self.calls.listings.get(directory)
         got = f"{len(pauses) + bool(listings)} checks of {directory}; seconds between them: {pauses}"
         self.expect_pace(bool(pauses), got, Mistake.NOT_ALL_DIRECTORIES_WATCHED)
