@@ -269,8 +269,9 @@ def watch(
             for task in left:
                 task._log_destroy_pending = False
             for _ in range(int(THREAD_GRACE / 0.001)):
-                if any_thread_at_work():
-                    threading.Event().wait(0.001)
+                if not any_thread_at_work():
+                    break
+                threading.Event().wait(0.001)
             run.left_behind += [f"the task {task.get_name()}" for task in left]
             run.left_behind += sorted(_open_files(root) - files_before)
     return run
