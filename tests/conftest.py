@@ -49,7 +49,7 @@ def _sentence(request: pytest.FixtureRequest) -> None:
     """Take the docstring of the check as the sentence of the contract that it checks."""
     from support import contract
 
-    contract.set_sentence(" ".join((request.function.__doc__ or "").split()))
+    contract.sentence = " ".join((request.function.__doc__ or "").split())
 
 
 @pytest.fixture(scope="session")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import itertools
 import logging
 import os
 from collections.abc import Callable, Mapping
@@ -14,14 +13,11 @@ import pytest
 from airflow.triggers.base import BaseTrigger
 from support import triggers
 from support.clients import Clients
-from support.contract import expect, expect_equal, is_plain_json
+from support.contract import expect, expect_equal
 from support.mistakes import Mistake
-from support.runner import watch
-from support.system_calls import SystemCalls
-from support.trigger_run import TriggerRun
+from support.trigger_run import TriggerRun, watch
 
 NAME = "AdvancedMultiDirectoryTrigger"
-CLASS_PATH = f"trigger_implementation_exercise.{NAME}"
 DEFAULTS = {"check_interval": 10, "stable_seconds": 20, "max_retries": 5, "backoff_base": 1, "backoff_cap": 60}
 OTHERS = {"check_interval": 3.5, "stable_seconds": 7, "max_retries": 2, "backoff_base": 0.5, "backoff_cap": 9}
 A_DAY = 1_700_000_000  # in November 2023
@@ -42,20 +38,11 @@ def trigger(submission, clients):
 
 @pytest.fixture
 def watch_failing(trigger, clients):
-    """Watch client_1, whose first checks fail; what is done meanwhile gets the record of its calls."""
+    """Watch client_1, whose next checks raise the failures, one each."""
 
-    def run(
-        failures: int, seconds: float, at: Mapping[float, Callable[[SystemCalls], object]], **arguments
-    ) -> TriggerRun:
+    def run(failures: list[OSError], seconds: float, at: Mapping[float, Callable], **arguments) -> TriggerRun:
         built = trigger(**{"directories": {clients[1]: 1}, "max_retries": 20, **arguments})
-        recorded: list[SystemCalls] = []
-
-        def prepare(calls: SystemCalls) -> None:
-            recorded.append(calls)
-            calls.fail(clients[1], *errors(failures))
-
-        actions = {second: lambda action=action: action(recorded[0]) for second, action in at.items()}
-        return watch(built, seconds=seconds, root=clients.root, faults=prepare, at=actions)
+        return watch(built, seconds=seconds, root=clients.root, failing={clients[1]: failures}, at=at)
 
     return run
 
@@ -65,16 +52,15 @@ def errors(count: int) -> list[OSError]:
     return [OSError(errno.EIO, EIO) for _ in range(count)]
 
 
+def fail_again(failures: list[OSError], count: int) -> None:
+    """Replace the failures that a directory is watched with, so that its next checks fail."""
+    failures[:] = errors(count)
+
+
 def append_to(path: str) -> None:
     """Append to a file, as an upload does."""
     with open(path, "a", encoding="utf-8") as file:
         file.write("1,10\n")
-
-
-def pauses(watched: TriggerRun, directory: str, after: float = 0) -> list[float]:
-    """Return the seconds between the checks of a directory; listings at the same moment are one check."""
-    moments = sorted({round(moment, 1) for moment in watched.calls.listings.get(directory, []) if moment >= after})
-    return [round(later - earlier, 1) for earlier, later in itertools.pairwise(moments)]
 
 
 def expect_backoff(watched: TriggerRun, got: list[float], due: list[float], mistake: Mistake) -> None:
@@ -87,9 +73,9 @@ def expect_backoff(watched: TriggerRun, got: list[float], due: list[float], mist
 def expect_reset(watched: TriggerRun, directory: str, due: list[float], again: float) -> None:
     """Raise ContractViolation unless the backoff was as due at first, and again from the second ``again`` on."""
     watched.expect_run()
-    expect_backoff(watched, pauses(watched, directory)[: len(due)], due, Mistake.BACKOFF_NOT_DOUBLED_OR_NOT_CAPPED)
+    expect_backoff(watched, watched.pauses(directory)[: len(due)], due, Mistake.BACKOFF_NOT_DOUBLED_OR_NOT_CAPPED)
     watched.expect_found(Mistake.BACKOFF_NOT_RESET, because=EIO)
-    got = pauses(watched, directory, after=again)[: len(due)]
+    got = watched.pauses(directory, after=again)[: len(due)]
     expect_backoff(watched, got, due, Mistake.BACKOFF_NOT_RESET)
 
 
@@ -128,21 +114,14 @@ def test_construction_does_no_work(trigger, clients):
 )
 def test_refuses_invalid_arguments(trigger, arguments):
     """ValueError if directories or file_patterns is empty, file_patterns is a str, or a number is out of its range."""
-    smallest = {"stable_seconds": 0, "max_retries": 0}
-    triggers.expect_taken(lambda: trigger(**smallest), called=f"{NAME}({triggers.source_of(smallest)})")
-    triggers.expect_refused(lambda: trigger(**arguments), called=f"{NAME}({triggers.source_of(arguments)})")
+    triggers.expect_taken(trigger, NAME, stable_seconds=0, max_retries=0)
+    triggers.expect_refused(trigger, NAME, **arguments)
 
 
 def test_a_triggerer_can_rebuild_it(submission, clients, fresh_process):
     """serialize() returns the class path and all __init__ arguments, from which a triggerer re-creates the trigger."""
     given = {"directories": {clients[2]: 5, clients[1]: 1}, "file_patterns": ["*.csv", "*.json"], **OTHERS}
-    class_path, kwargs = triggers.class_loaded_by_airflow(submission, NAME)(**given).serialize()
-    expect_equal(class_path, CLASS_PATH, called="serialize()[0]", mistake=Mistake.WRONG_CLASS_PATH)
-    sent, mistake = {name: kwargs.get(name) for name in given}, triggers.lost_or_changed(kwargs, given)
-    expect_equal(sent, given, called="serialize()[1]", mistake=mistake)
-    mistake = Mistake.TRIGGERS_ARGUMENTS_ARE_NOT_PLAIN_JSON
-    expect(is_plain_json(kwargs), called="serialize()[1]", got=kwargs, mistake=mistake)
-    triggers.expect_rebuilt(fresh_process, class_path, kwargs)
+    triggers.expect_serialized(submission, fresh_process, NAME, given)
     triggers.expect_defaults(submission.AdvancedMultiDirectoryTrigger({clients[1]: 1}, ["*.csv"]), **DEFAULTS)
 
 
@@ -343,24 +322,19 @@ def test_never_waits_for_an_unstable_file(trigger, clients):
 
 def test_excludes_what_cannot_be_read(trigger, clients):
     """Like MultiDirectoryTrigger: exclude a directory that cannot be read, log one warning, list it in errors."""
-    watched = watch(
-        trigger(),
-        seconds=90,
-        root=clients.root,
-        faults=lambda calls: calls.deny(clients[2]),
-        at={31: lambda: clients.drop(4, "a.csv")},
-    )
+    at = {31: lambda: clients.drop(4, "a.csv")}
+    watched = watch(trigger(), seconds=90, root=clients.root, denied=[clients[2]], at=at)
     watched.expect_found(Mistake.ONE_UNREADABLE_DIRECTORY_ENDS_THE_WAITING, because=clients[2])
-    triggers.expect_left_out(watched, clients[2])
-    triggers.expect_logged_once(watched, clients[2])
+    watched.expect_left_out(clients[2])
+    watched.expect_logged_once(clients[2])
 
 
 def test_ends_with_an_error_if_all_directories_are_excluded(trigger, clients):
     """Like MultiDirectoryTrigger: an error event directory_access when all directories are excluded."""
     built = trigger(directories={clients[2]: 1})
-    watched = watch(built, seconds=60, root=clients.root, faults=lambda calls: calls.deny(clients[2]))
-    triggers.expect_error_event(watched.payload, "directory_access", called=watched.called)
-    triggers.expect_left_out(watched, clients[2])
+    watched = watch(built, seconds=60, root=clients.root, denied=[clients[2]])
+    watched.expect_error_event("directory_access")
+    watched.expect_left_out(clients[2])
 
 
 def test_a_missing_directory_may_be_created_later(trigger, clients):
@@ -372,7 +346,7 @@ def test_a_missing_directory_may_be_created_later(trigger, clients):
         open(os.path.join(late, "a.csv"), "w").close()
 
     watched = watch(trigger(directories={late: 1}, max_retries=2), seconds=300, root=clients.root, at={205: create})
-    triggers.expect_waited_for(watched, late)
+    watched.expect_waited_for(late)
     expect_equal(watched.found["path"], os.path.join(late, "a.csv"), called=watched.called)
     got = f"reported after {watched.fired_at:g} seconds, created after 205"
     expect(watched.fired_at <= 225.5, called=watched.called, got=got, mistake=Mistake.STABLE_FILE_REPORTED_LATE)
@@ -389,36 +363,37 @@ def test_a_missing_directory_may_be_created_later(trigger, clients):
 def test_backs_off_from_a_failing_directory(watch_failing, clients, base, cap, due):
     """After the nth error in a row, check again after min(backoff_base * 2 ** (n - 1), backoff_cap) seconds."""
     clients.drop(1, "a.csv")
-    watched = watch_failing(len(due), seconds=400, at={}, backoff_base=base, backoff_cap=cap)
+    watched = watch_failing(errors(len(due)), seconds=400, at={}, backoff_base=base, backoff_cap=cap)
     watched.called += f", backoff_base={base}, backoff_cap={cap}"
     watched.expect_event(Mistake.BACKOFF_NOT_DOUBLED_OR_NOT_CAPPED)
     watched.expect_found(Mistake.TRANSIENT_ERROR_TAKEN_FOR_PERMANENT, because=EIO)
-    got = pauses(watched, clients[1])[: len(due)]
+    got = watched.pauses(clients[1])[: len(due)]
     expect_backoff(watched, got, due, Mistake.BACKOFF_NOT_DOUBLED_OR_NOT_CAPPED)
 
 
 def test_a_successful_check_resets_the_backoff(watch_failing, clients):
     """A successful check resets n."""
+    failures = errors(3)
     at = {
-        102: lambda calls: calls.fail(clients[1], *errors(3)),
-        130: lambda _: clients.drop(1, "other.txt"),  # for those who list a directory again only after a change
-        250: lambda _: clients.drop(1, "a.csv"),
+        102: lambda: fail_again(failures, 3),
+        130: lambda: clients.drop(1, "other.txt"),  # for those who list a directory again only after a change
+        250: lambda: clients.drop(1, "a.csv"),
     }
-    watched = watch_failing(3, seconds=350, at=at, max_retries=4)
+    watched = watch_failing(failures, seconds=350, at=at, max_retries=4)
     watched.called += "; two times three errors, max_retries=4"
     expect_reset(watched, clients[1], [1, 2, 4], again=102)
 
 
 def test_a_missing_directory_resets_the_backoff(watch_failing, clients):
     """A missing directory counts as a successful check that found nothing: it resets n."""
-    away = os.path.join(clients.root, "away")
+    away, failures = os.path.join(clients.root, "away"), errors(2)
 
-    def come_back(calls: SystemCalls) -> None:
+    def come_back() -> None:
         os.rename(away, clients[1])
-        calls.fail(clients[1], *errors(2))
+        fail_again(failures, 2)
 
-    at = {2: lambda _: os.rename(clients[1], away), 105: come_back, 140: lambda _: clients.drop(1, "a.csv")}
-    watched = watch_failing(2, seconds=220, at=at, max_retries=3)
+    at = {2: lambda: os.rename(clients[1], away), 105: come_back, 140: lambda: clients.drop(1, "a.csv")}
+    watched = watch_failing(failures, seconds=220, at=at, max_retries=3)
     watched.called += "; two errors, then the directory is missing, then two errors, max_retries=3"
     expect_reset(watched, clients[1], [1, 2], again=105)
 
@@ -427,13 +402,13 @@ def test_a_missing_directory_resets_the_backoff(watch_failing, clients):
 def test_excludes_a_directory_after_max_retries(watch_failing, clients, max_retries, due):
     """After max_retries failed retries in a row, exclude the directory like one that cannot be read."""
     directories = {clients[1]: 1, clients[2]: 2}
-    at = {61: lambda _: [clients.drop(number, "a.csv") for number in (1, 2)]}
-    watched = watch_failing(100, seconds=200, at=at, directories=directories, max_retries=max_retries)
+    at = {61: lambda: [clients.drop(number, "a.csv") for number in (1, 2)]}
+    watched = watch_failing(errors(100), seconds=200, at=at, directories=directories, max_retries=max_retries)
     watched.called += f"; every check of a directory fails, max_retries={max_retries}"
     watched.expect_found(Mistake.ONE_UNREADABLE_DIRECTORY_ENDS_THE_WAITING, because=EIO)
     excluded, mistake = list(watched.found["errors"]), Mistake.UNREADABLE_DIRECTORY_NOT_REPORTED
     expect_equal(excluded, [clients[1]], called=f"{watched.called}: errors", mistake=mistake)
-    got = pauses(watched, clients[1])
+    got = watched.pauses(clients[1])
     called, mistake = f"{watched.called}: number of retries", Mistake.ONE_RETRY_TOO_FEW_OR_TOO_MANY
     expect_equal(len(got), len(due), called=called, mistake=mistake)
     expect_backoff(watched, got, due, Mistake.BACKOFF_NOT_DOUBLED_OR_NOT_CAPPED)
@@ -445,18 +420,20 @@ def test_excludes_a_directory_after_max_retries(watch_failing, clients, max_retr
 @pytest.mark.deadline(60)
 def test_the_backoff_never_overflows(watch_failing, clients):
     """The backoff is at most backoff_cap seconds, however many errors there were."""
-    watched = watch_failing(1100, seconds=20_000, at={}, max_retries=1099, backoff_cap=2)
+    watched = watch_failing(errors(1100), seconds=20_000, at={}, max_retries=1099, backoff_cap=2)
     watched.expect_event(Mistake.BACKOFF_NOT_DOUBLED_OR_NOT_CAPPED)
-    triggers.expect_error_event(watched.payload, "directory_access", called=f"{watched.called}; 1,100 errors")
-    longest, mistake = max(pauses(watched, clients[1])), Mistake.BACKOFF_NOT_DOUBLED_OR_NOT_CAPPED
+    watched.called += "; 1,100 errors"
+    watched.expect_error_event("directory_access")
+    longest, mistake = max(watched.pauses(clients[1])), Mistake.BACKOFF_NOT_DOUBLED_OR_NOT_CAPPED
     expect(longest <= 2.5, called=f"{watched.called}: seconds between checks", got=longest, mistake=mistake)
 
 
 def test_a_failed_check_starts_the_stability_over(watch_failing, clients):
     """After a transient error of a directory, start the stability of its files over."""
     clients.drop(1, "a.csv")
-    at = {15.3: lambda calls: calls.fail(clients[1], *errors(1))}
-    watched = watch_failing(0, seconds=300, at=at, stable_seconds=35, backoff_base=30)
+    failures: list[OSError] = []
+    at = {15.3: lambda: fail_again(failures, 1)}
+    watched = watch_failing(failures, seconds=300, at=at, stable_seconds=35, backoff_base=30)
     watched.expect_found()
     got, mistake = f"reported after {watched.fired_at:g} seconds", Mistake.UNFINISHED_FILE_REPORTED
     expect(watched.fired_at >= 35, called=f"{watched.called}, stable_seconds=35", got=got, mistake=mistake)
@@ -468,14 +445,15 @@ def test_a_failed_check_starts_the_stability_over(watch_failing, clients):
 
 def test_other_directories_are_checked_as_usual(trigger, clients):
     """Meanwhile, check the other directories as usual."""
+    at = {131: lambda: clients.drop(4, "a.csv")}
     watched = watch(
         trigger(backoff_base=40, backoff_cap=400, max_retries=30),
         seconds=200,
         root=clients.root,
-        faults=lambda calls: calls.fail(clients[1], *errors(50)),
-        at={131: lambda: clients.drop(4, "a.csv")},
+        failing={clients[1]: errors(50)},
+        at=at,
     )
-    triggers.expect_in_time(watched, clients[4], made_at=131)
+    watched.expect_in_time(clients[4], made_at=131)
 
 
 # ── A good neighbor ──
@@ -498,7 +476,7 @@ def test_checks_about_every_interval(trigger, clients):
     clients.drop(1, "a.csv")
     watched = watch(trigger(check_interval=30, stable_seconds=280), seconds=400, root=clients.root)
     watched.expect_found()
-    counts = [len(pauses(watched, directory)) + 1 for directory in clients.directories]
+    counts = [len(watched.pauses(directory)) + 1 for directory in clients.directories]
     called, got = f"{watched.called}, check_interval=30", f"{max(counts)} checks of a directory in 300 seconds"
     expect(max(counts) <= 20, called=called, got=got, mistake=Mistake.CHECKS_TOO_OFTEN)
 
@@ -508,7 +486,7 @@ def test_does_not_check_a_directory_twice_at_once(trigger, clients):
     at = {201: lambda: clients.drop(5, "a.csv")}
     watched = watch(trigger(), seconds=300, root=clients.root, slow={clients[2]: 25}, at=at)
     watched.expect_found()
-    triggers.expect_pauses(watched, [clients[2]], at_least=25, mistake=Mistake.TWO_CHECKS_OF_ONE_DIRECTORY_AT_ONCE)
+    watched.expect_pauses(clients[2], at_least=25, mistake=Mistake.TWO_CHECKS_OF_ONE_DIRECTORY_AT_ONCE)
 
 
 @pytest.mark.parametrize("duration", [6, 9])
@@ -516,7 +494,7 @@ def test_a_slow_directory_delays_no_other(trigger, clients, duration):
     """Fire no later than two intervals after a file becomes stable, even if another directory is slow."""
     at = {61: lambda: clients.drop(5, "a.csv")}
     watched = watch(trigger(), seconds=200, root=clients.root, slow={clients[1]: duration}, at=at)
-    triggers.expect_in_time(watched, clients[5], made_at=61)
+    watched.expect_in_time(clients[5], made_at=61)
 
 
 @pytest.mark.parametrize("count", [1, 40])
@@ -524,21 +502,17 @@ def test_hung_directories_delay_no_other(trigger, clients, count):
     """Like MultiDirectoryTrigger: run file access in DIRECTORY_THREADS, so that 40 hung directories delay no other."""
     hung = Clients(Path(clients.root, "hung"), count=count)
     directories = {**dict.fromkeys(hung.directories, 1), clients[5]: 2}
-
-    def hang_all(calls: SystemCalls) -> None:
-        for directory in hung.directories:
-            calls.hang(directory)
-
     at = {61: lambda: clients.drop(5, "a.csv")}
-    watched = watch(trigger(directories=directories), seconds=200, root=clients.root, faults=hang_all, at=at)
-    triggers.expect_in_time(watched, clients[5], made_at=61)
+    built = trigger(directories=directories)
+    watched = watch(built, seconds=200, root=clients.root, hanging=hung.directories, at=at)
+    watched.expect_in_time(clients[5], made_at=61)
 
 
 def test_stops_immediately_when_cancelled(trigger, clients):
     """When cancelled, stop immediately and let the CancelledError propagate, also while a directory hangs."""
     for directories in ({clients[1]: 1, clients[2]: 2}, {clients[2]: 1}):
         built = trigger(directories=directories)
-        watched = watch(built, seconds=35, root=clients.root, faults=lambda calls: calls.hang(clients[2]))
+        watched = watch(built, seconds=35, root=clients.root, hanging=[clients[2]])
         watched.expect_waiting()
         watched.expect_prompt_end()
         watched.expect_nothing_left("the task")
@@ -548,12 +522,9 @@ def test_stops_immediately_when_cancelled(trigger, clients):
 def test_an_unexpected_exception_becomes_an_error_event(trigger, clients):
     """Like MultiDirectoryTrigger: on an unexpected exception, an error event with its type and text."""
     faults = [ZeroDivisionError("the disk is imaginary")] * 50
-    watched = watch(trigger(), seconds=60, root=clients.root, faults=lambda calls: calls.fail(clients[1], *faults))
+    watched = watch(trigger(), seconds=60, root=clients.root, failing={clients[1]: faults})
     watched.expect_event(Mistake.NO_ERROR_EVENT)
-    triggers.expect_error_event(watched.payload, "unexpected", called=watched.called)
-    message = watched.payload["message"]
-    told = "ZeroDivisionError" in message and "the disk is imaginary" in message
-    expect(told, called='payload["message"]', got=message, mistake=Mistake.ERROR_EVENT_WITHOUT_ITS_CAUSE)
+    watched.expect_error_event("unexpected", "ZeroDivisionError", "the disk is imaginary")
 
 
 def test_serialize_is_the_same_after_a_run(trigger, clients):
@@ -561,7 +532,7 @@ def test_serialize_is_the_same_after_a_run(trigger, clients):
     built = trigger()
     before, later = repr(built.serialize()), []
     at = {35: lambda: later.append(repr(built.serialize())), 36: lambda: clients.drop(2, "late.csv")}
-    watched = watch(built, seconds=60, root=clients.root, faults=lambda calls: calls.deny(clients[4]), at=at)
+    watched = watch(built, seconds=60, root=clients.root, denied=[clients[4]], at=at)
     for serialized in (*later, repr(built.serialize())):
         expect_equal(serialized, before, called="serialize()", mistake=Mistake.STATE_IN_SERIALIZE)
     watched.expect_found(Mistake.ONE_UNREADABLE_DIRECTORY_ENDS_THE_WAITING, because=clients[4])

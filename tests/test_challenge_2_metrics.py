@@ -7,11 +7,11 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from support import rest_api
 from support.contract import Result, expect, expect_equal
 from support.logs import captured_logs
 from support.mistakes import Mistake
-from support.tasks import API_FAULTS, TaskInstance, airflow_api, expect_unavailable, measured_by
+from support.rest_api import ANSWERS, API_FAULTS, airflow_api
+from support.tasks import TaskInstance, expect_unavailable, measured_by
 
 SENSOR = "monitor_client_uploads"
 CALLED = "collect_trigger_metrics(**context)"
@@ -96,7 +96,7 @@ def test_counts_running_and_queued_triggers(collect, monkeypatch):
     triggers = [{"id": 1, "triggerer_id": 4}, {"id": 2, "triggerer_id": 4}, {"id": 3, "triggerer_id": None}, None]
     tasks = [{"task_id": f"task_{n}", "state": "deferred", "trigger": trigger} for n, trigger in enumerate(triggers)]
     answer = {"task_instances": tasks, "total_entries": len(tasks)}
-    monkeypatch.setitem(rest_api.ANSWERS, "/api/v2/dags/~/dagRuns/~/taskInstances", answer)
+    monkeypatch.setitem(ANSWERS, "/api/v2/dags/~/dagRuns/~/taskInstances", answer)
     with airflow_api():
         metrics = collect()
     values = [metrics["triggers_running"], metrics["triggers_queued"]]

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 import os
 import socket
+import struct
 import sys
 import threading
+import time
 from contextlib import ExitStack
 from datetime import datetime, timedelta
 from types import SimpleNamespace
@@ -16,31 +20,21 @@ from airflow.providers.standard.triggers.file import FileTrigger
 from airflow.sdk import BaseSensorOperator
 from airflow.triggers.base import BaseTrigger
 from freezegun import freeze_time
-from support import rest_api, rules, triggers
+from support import triggers
 from support.airflow_version import TaskDeferred
-from support.contract import ContractViolation, Result, expect, expect_equal, is_plain_json
+from support.contract import ContractViolation, Result, expect, expect_equal
 from support.mistakes import Mistake
-from support.runner import watch
+from support.rest_api import Answer, Handler, RestApi, short_timeouts
 from support.system_calls import recorded_calls
 from support.tasks import TaskInstance, context_for
-from support.trigger_run import TriggerRun
+from support.trigger_run import TriggerRun, watch
 
 MODULE = "trigger_implementation_exercise"
 DAG_ID = "trigger_orchestration_challenge"
 STATUS = "/partner/status"
 PENDING, READY = (200, {"status": "pending"}), (200, {"status": "ready", "batch": 7})
-RULES = rules.__name__
+RULES = __name__  # the module of the rules below
 WAITS_FOR_BOTH = ("all_success", "all_done", "all_done_min_one_success", "none_failed", "none_failed_min_one_success")
-
-
-def expect_rebuilt(submission, fresh_process, name: str, arguments: dict[str, Any]) -> None:
-    """Raise ContractViolation unless a triggerer can re-create the trigger from what it serializes."""
-    class_path, kwargs = triggers.class_loaded_by_airflow(submission, name)(**arguments).serialize()
-    expect_equal(class_path, f"{MODULE}.{name}", called=f"{name}(...).serialize()[0]", mistake=Mistake.WRONG_CLASS_PATH)
-    sent, called = {key: kwargs.get(key) for key in arguments}, f"{name}(...).serialize()[1]"
-    expect_equal(sent, arguments, called=called, mistake=triggers.lost_or_changed(kwargs, arguments))
-    expect(is_plain_json(kwargs), called=called, got=kwargs, mistake=Mistake.TRIGGERS_ARGUMENTS_ARE_NOT_PLAIN_JSON)
-    triggers.expect_rebuilt(fresh_process, class_path, kwargs)
 
 
 def expect_fired(watched: TriggerRun, earliest: float, latest: float, early: Mistake, late: Mistake) -> None:
@@ -63,9 +57,8 @@ def expect_deferral(task: BaseSensorOperator, context: dict[str, Any], name: str
         result = task.execute(context)
     except TaskDeferred as deferred:
         return deferred
-    raise ContractViolation(
-        f"{name}.execute(context)", f"it did not defer but returned {result!r}", Mistake.DOES_NOT_DEFER
-    )
+    got = f"it did not defer but returned {result!r}"
+    raise ContractViolation(f"{name}.execute(context)", got, Mistake.DOES_NOT_DEFER)
 
 
 # ── ApiTrigger ──
@@ -74,7 +67,7 @@ def expect_deferral(task: BaseSensorOperator, context: dict[str, Any], name: str
 @pytest.fixture
 def api():
     """A partner's service, which says "pending" until told otherwise."""
-    with rest_api.RestApi() as server:
+    with RestApi() as server:
         server.bodies[STATUS] = [PENDING]
         yield server
 
@@ -86,9 +79,45 @@ def watch_api(submission, api):
     def run(*responses: Any, seconds: float = 300, at: Any = None, **arguments: Any) -> TriggerRun:
         api.bodies[STATUS] = list(responses)
         built = submission.ApiTrigger(**{"url": api.url + STATUS, "check_interval": 30, **arguments})
-        return watch(built, seconds=seconds, root="/nowhere", at=at)
+        return watch(built, seconds=seconds, at=at)
 
     return run
+
+
+def redirect(status: int, location: str) -> Answer:
+    """Redirect to another page."""
+    return lambda handler: handler.send(status, b"", {"Location": location})
+
+
+def cut_off(handler: Handler) -> None:
+    """Close the connection in the middle of the body, as a proxy does that has waited for too long."""
+    handler.send(200, b'{"status": ', {"Content-Length": "100"})
+
+
+def reset(handler: Handler) -> None:
+    """Reset the connection in the middle of the body, as a server that is killed does."""
+    cut_off(handler)
+    handler.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    os.close(handler.connection.detach())
+
+
+def another_protocol(handler: Handler) -> None:
+    """Respond with something other than HTTP."""
+    handler.wfile.write(b"SSH-2.0-OpenSSH_9.6\r\n")
+
+
+def late(seconds: float, body: Any, dripping: bool = False) -> Answer:
+    """Take seconds, on the clock of the check, for the body; dripping: byte by byte."""
+
+    def respond(handler: Handler) -> None:
+        data = json.dumps(body).encode()
+        size = 1 if dripping else len(data)
+        handler.send(200, b"", {"Content-Length": str(len(data))})
+        for start in range(0, len(data), size):
+            handler.wait(seconds * size / len(data))
+            handler.wfile.write(data[start : start + size])
+
+    return respond
 
 
 def expect_retried(watched: TriggerRun, what: str, failures: int = 1, accepted: Mistake | None = None) -> None:
@@ -118,15 +147,14 @@ def test_api_trigger_construction_does_no_work(submission):
 def test_api_trigger_refuses_invalid_arguments(submission, arguments):
     """ValueError if url is empty or check_interval is not above 0."""
     valid = {"url": "http://127.0.0.1:9/x", "check_interval": 0.5}
-    triggers.expect_taken(lambda: submission.ApiTrigger(**valid), called=f"ApiTrigger({triggers.source_of(valid)})")
-    given = {**valid, **arguments}
-    triggers.expect_refused(lambda: submission.ApiTrigger(**given), called=f"ApiTrigger({triggers.source_of(given)})")
+    triggers.expect_taken(submission.ApiTrigger, "ApiTrigger", **valid)
+    triggers.expect_refused(submission.ApiTrigger, "ApiTrigger", **{**valid, **arguments})
 
 
 def test_a_triggerer_can_rebuild_api_trigger(submission, fresh_process):
     """serialize() returns trigger_implementation_exercise.ApiTrigger and all __init__ arguments."""
     arguments = {"url": "http://127.0.0.1:9/x", "expected_status": "done", "check_interval": 2.5}
-    expect_rebuilt(submission, fresh_process, "ApiTrigger", arguments)
+    triggers.expect_serialized(submission, fresh_process, "ApiTrigger", arguments)
     built = submission.ApiTrigger("http://127.0.0.1:9/x")
     triggers.expect_defaults(built, expected_status="ready", check_interval=30)
 
@@ -160,9 +188,9 @@ def test_api_trigger_waits_for_the_expected_status(watch_api):
 
 def test_api_trigger_follows_redirects(watch_api, api):
     """Follow redirects, to another path or to a whole URL."""
-    api.bodies["/moved"] = [rest_api.redirect(307, f"{api.url}/moved/again")]
+    api.bodies["/moved"] = [redirect(307, f"{api.url}/moved/again")]
     api.bodies["/moved/again"] = [READY]
-    watched = watch_api(rest_api.redirect(302, "/moved"))
+    watched = watch_api(redirect(302, "/moved"))
     watched.called += "; the API redirects to /moved"
     watched.expect_event(Mistake.REDIRECT_NOT_FOLLOWED)
     watched.expect_found(Mistake.REDIRECT_NOT_FOLLOWED)
@@ -178,7 +206,7 @@ def test_api_trigger_ends_with_an_error_after_a_permanent_status(watch_api, api,
     watched.expect_event(Mistake.PERMANENT_ERROR_RETRIED)
     accepted, mistake = watched.payload.get("status") == "success", Mistake.ERROR_STATUS_ACCEPTED
     expect(not accepted, called=watched.called, got=watched.payload, mistake=mistake)
-    triggers.expect_error_event(watched.payload, "api", called=watched.called)
+    watched.expect_error_event("api")
     errors, mistake = list(watched.payload["errors"]), Mistake.INCOMPLETE_ERROR_EVENT
     expect_equal(errors, [api.url + STATUS], called='payload["errors"]', mistake=mistake)
     called, mistake = f"{watched.called}: number of requests", Mistake.PERMANENT_ERROR_RETRIED
@@ -203,7 +231,7 @@ def test_api_trigger_retries_after_an_unexpected_body(watch_api, body):
     expect_retried(watch_api((200, body), (200, body), READY), f"twice, the body is {body!r}", failures=2)
 
 
-@pytest.mark.parametrize("fault", [rest_api.reset, rest_api.cut_off, rest_api.another_protocol])
+@pytest.mark.parametrize("fault", [reset, cut_off, another_protocol])
 def test_api_trigger_retries_after_a_connection_error(watch_api, fault):
     """All connection errors are transient, also if the connection breaks in the middle of the response."""
     what = f"the connection fails ({fault.__name__.replace('_', ' ')})"
@@ -218,9 +246,9 @@ def test_api_trigger_retries_if_the_connection_is_refused(submission, api):
     with ExitStack() as later:
 
         def begin() -> None:
-            later.enter_context(rest_api.RestApi(port)).bodies[STATUS] = [READY]
+            later.enter_context(RestApi(port)).bodies[STATUS] = [READY]
 
-        watched = watch(trigger, seconds=300, root="/nowhere", at={15: begin})
+        watched = watch(trigger, seconds=300, at={15: begin})
     expect_retried(watched, "the connection is refused")
 
 
@@ -238,23 +266,23 @@ def test_api_trigger_retries_if_the_host_is_unknown(submission, api, monkeypatch
 
     monkeypatch.setattr(socket, "getaddrinfo", resolve)
     api.bodies[STATUS] = [READY]
-    trigger = submission.ApiTrigger(f"http://partner.invalid:{api.port}{STATUS}", check_interval=30)
-    watched = watch(trigger, seconds=300, root="/nowhere", at={15: lambda: known.append("partner.invalid")})
+    trigger = submission.ApiTrigger(f"http://partner.invalid:{api.server_port}{STATUS}", check_interval=30)
+    watched = watch(trigger, seconds=300, at={15: lambda: known.append("partner.invalid")})
     expect_retried(watched, "the host is unknown")
 
 
 def test_api_trigger_retries_if_there_is_no_response(watch_api):
     """A request that takes more than 5 seconds in all is transient: the API accepts it and sends nothing."""
     with ExitStack() as soon:
-        soon.enter_context(rest_api.short_timeouts())
-        watched = watch_api(rest_api.silence, READY, at={15: soon.close})
+        soon.enter_context(short_timeouts())
+        watched = watch_api(Handler.wait, READY, at={15: soon.close})
     watched.expect_event(Mistake.REQUEST_WITHOUT_A_TIME_LIMIT)
     expect_retried(watched, "the API sends nothing")
 
 
 def test_api_trigger_retries_if_the_response_takes_too_long(watch_api):
     """A request that takes more than 5 seconds in all is transient, even if a byte arrives every second."""
-    watched = watch_api(rest_api.late(20, {"status": "ready", "batch": 1}, dripping=True), READY)
+    watched = watch_api(late(20, {"status": "ready", "batch": 1}, dripping=True), READY)
     watched.expect_unblocked()
     watched.expect_event(Mistake.REQUEST_WITHOUT_A_TIME_LIMIT)
     mistake = Mistake.TIME_LIMIT_NOT_FOR_THE_WHOLE_REQUEST
@@ -263,7 +291,7 @@ def test_api_trigger_retries_if_the_response_takes_too_long(watch_api):
 
 def test_api_trigger_waits_up_to_5_seconds_for_a_response(watch_api):
     """Only a request that takes more than 5 seconds in all is transient, not one that takes 4."""
-    watched = watch_api(rest_api.late(4, READY[1]), PENDING)
+    watched = watch_api(late(4, READY[1]), PENDING)
     watched.called += "; the response takes 4 seconds"
     watched.expect_event(Mistake.TIME_LIMIT_TOO_SHORT)
     expect_equal(watched.found["answer"], READY[1], called=f"{watched.called}: answer")
@@ -272,10 +300,10 @@ def test_api_trigger_waits_up_to_5_seconds_for_a_response(watch_api):
 @pytest.mark.parametrize("url", ["no url at all", "http://[::1"])
 def test_api_trigger_ends_with_an_error_if_the_url_is_invalid(submission, url):
     """On an unexpected exception, such as an invalid URL, the error_type is "unexpected"."""
-    watched = watch(submission.ApiTrigger(url, check_interval=30), seconds=100, root="/nowhere")
+    watched = watch(submission.ApiTrigger(url, check_interval=30), seconds=100)
     watched.called += f"; the url is {url!r}"
     watched.expect_event(Mistake.NO_ERROR_EVENT)
-    triggers.expect_error_event(watched.payload, "unexpected", called=watched.called)
+    watched.expect_error_event("unexpected")
 
 
 def test_api_trigger_is_a_good_neighbor(watch_api):
@@ -286,7 +314,7 @@ def test_api_trigger_is_a_good_neighbor(watch_api):
     watched.expect_nothing_left()
 
 
-@pytest.mark.parametrize("response", [PENDING, rest_api.silence], ids=["between requests", "during a request"])
+@pytest.mark.parametrize("response", [PENDING, Handler.wait], ids=["between requests", "during a request"])
 def test_api_trigger_stops_immediately_when_cancelled(watch_api, response):
     """Like MultiDirectoryTrigger: when cancelled, stop immediately and let the CancelledError propagate."""
     expect_cancelled(watch_api(response, seconds=3))
@@ -294,15 +322,39 @@ def test_api_trigger_stops_immediately_when_cancelled(watch_api, response):
 
 # ── BusinessRuleTrigger ──
 
+rule_calls: list[int] = []  # the thread of each call
+RULE_ERRORS = {error.__name__: error for error in (KeyError, StopIteration, SystemExit, asyncio.CancelledError)}
+
+
+def agrees_at(call: int) -> str:
+    """Return something true, but not True, at the call of this number."""
+    rule_calls.append(threading.get_ident())
+    return "yes" if len(rule_calls) >= call else ""
+
+
+def agrees() -> bool:
+    """Return True."""
+    return True
+
+
+def raises(error: str) -> None:
+    """Raise an error of this name."""
+    raise RULE_ERRORS[error]("no such client")
+
+
+def sleeps(duration: float) -> None:
+    """Block, as a rule that queries a database does."""
+    time.sleep(duration)
+
 
 @pytest.fixture
 def watch_rule(submission):
     """Watch a BusinessRuleTrigger for a rule of the checks."""
 
     def run(rule: str, seconds: float = 300, **rule_kwargs: Any) -> TriggerRun:
-        rules.calls.clear()
+        rule_calls.clear()
         built = submission.BusinessRuleTrigger(f"{RULES}.{rule}", rule_kwargs, check_interval=30)
-        return watch(built, seconds=seconds, root="/nowhere")
+        return watch(built, seconds=seconds)
 
     return run
 
@@ -338,16 +390,14 @@ def test_rule_trigger_construction_does_no_work(submission, new_module):
 def test_rule_trigger_refuses_invalid_arguments(submission, arguments):
     """ValueError if rule is not a str that contains a dot, or check_interval is not above 0."""
     valid = {"rule": "some.module.rule", "check_interval": 0.5}
-    build = submission.BusinessRuleTrigger
-    triggers.expect_taken(lambda: build(**valid), called=f"BusinessRuleTrigger({triggers.source_of(valid)})")
-    given = {**valid, **arguments}
-    triggers.expect_refused(lambda: build(**given), called=f"BusinessRuleTrigger({triggers.source_of(given)})")
+    triggers.expect_taken(submission.BusinessRuleTrigger, "BusinessRuleTrigger", **valid)
+    triggers.expect_refused(submission.BusinessRuleTrigger, "BusinessRuleTrigger", **{**valid, **arguments})
 
 
 def test_a_triggerer_can_rebuild_rule_trigger(submission, fresh_process):
     """serialize() returns trigger_implementation_exercise.BusinessRuleTrigger and all __init__ arguments."""
     arguments = {"rule": "some.module.rule", "rule_kwargs": {"minimum": 3}, "check_interval": 2.5}
-    expect_rebuilt(submission, fresh_process, "BusinessRuleTrigger", arguments)
+    triggers.expect_serialized(submission, fresh_process, "BusinessRuleTrigger", arguments)
     triggers.expect_defaults(submission.BusinessRuleTrigger("some.module.rule"), check_interval=30)
 
 
@@ -367,13 +417,13 @@ def test_rule_trigger_calls_the_rule_about_every_interval(watch_rule):
     watched.expect_event(Mistake.TRUE_VALUE_NOT_ACCEPTED)
     watched.expect_found()
     expect_fired(watched, 55, 95, Mistake.ASKS_TOO_OFTEN, Mistake.ASKS_TOO_SELDOM)
-    mistake = Mistake.ASKS_TOO_OFTEN if len(rules.calls) > 3 else None
-    expect_equal(len(rules.calls), 3, called=f"{watched.called}: number of calls", mistake=mistake)
+    mistake = Mistake.ASKS_TOO_OFTEN if len(rule_calls) > 3 else None
+    expect_equal(len(rule_calls), 3, called=f"{watched.called}: number of calls", mistake=mistake)
 
 
 def test_rule_trigger_needs_no_arguments(submission):
     """rule_kwargs: None for no arguments."""
-    watched = watch(submission.BusinessRuleTrigger(f"{RULES}.agrees"), seconds=60, root="/nowhere")
+    watched = watch(submission.BusinessRuleTrigger(f"{RULES}.agrees"), seconds=60)
     watched.called += "; without rule_kwargs"
     watched.expect_found(Mistake.FAILS_WITHOUT_RULE_KWARGS)
 
@@ -382,14 +432,14 @@ def test_rule_trigger_calls_the_rule_in_a_thread(watch_rule):
     """The function may block, so it must not run on the event loop."""
     watched = watch_rule("agrees_at", call=1)
     watched.expect_found()
-    on_loop, mistake = threading.get_ident() in rules.calls, Mistake.BLOCKING_CALL_ON_THE_EVENT_LOOP
+    on_loop, mistake = threading.get_ident() in rule_calls, Mistake.BLOCKING_CALL_ON_THE_EVENT_LOOP
     expect(not on_loop, called=watched.called, got="the rule ran on the event loop", mistake=mistake)
 
 
 def test_rule_trigger_imports_the_rule_in_a_thread(submission, new_module):
     """Never block the event loop: to import a rule reads files and runs a module."""
     name = new_module("import threading\nthread = threading.get_ident()\nagrees = lambda: True\n")
-    watched = watch(submission.BusinessRuleTrigger(f"{name}.agrees"), seconds=60, root="/nowhere")
+    watched = watch(submission.BusinessRuleTrigger(f"{name}.agrees"), seconds=60)
     watched.expect_found()
     on_loop, mistake = sys.modules[name].thread == threading.get_ident(), Mistake.BLOCKING_CALL_ON_THE_EVENT_LOOP
     expect(not on_loop, called=watched.called, got="it imported the rule on the event loop", mistake=mistake)
@@ -399,14 +449,14 @@ def expect_rule_error(trigger: BaseTrigger, rule: str, texts: list[str], what: s
     """Raise ContractViolation unless an error of the rule becomes an error event that contains its type and text."""
     called = f"BusinessRuleTrigger(…).run(); {what}"
     try:
-        watched = watch(trigger, seconds=100, root="/nowhere", called=called)
+        watched = watch(trigger, seconds=100, called=called)
         escaped = watched.error
     except SystemExit as error:
         escaped = error
     if isinstance(escaped, SystemExit):
         raise ContractViolation(called, f"{escaped!r} came out of run()", Mistake.RULE_STOPS_THE_TRIGGERER) from None
     watched.expect_event(Mistake.RULE_ERROR_WITHOUT_AN_EVENT)
-    triggers.expect_error_event(watched.payload, "rule", called=called)
+    watched.expect_error_event("rule")
     errors = watched.payload["errors"]
     expect_equal(list(errors), [rule], called='payload["errors"]', mistake=Mistake.INCOMPLETE_ERROR_EVENT)
     for name, text in [("message", watched.payload["message"]), ("errors", str(errors[rule]))]:
@@ -430,7 +480,7 @@ def test_rule_trigger_reports_a_rule_that_cannot_be_imported(submission, new_mod
     expect_rule_error(submission.BusinessRuleTrigger(rule), rule, texts, "the rule cannot be imported")
 
 
-@pytest.mark.parametrize("error", ["KeyError", "StopIteration", "SystemExit", "CancelledError"])
+@pytest.mark.parametrize("error", RULE_ERRORS)
 def test_rule_trigger_reports_a_rule_that_raises(submission, error):
     """If the function raises or exits, message and reason contain the exception's type and text."""
     rule = f"{RULES}.raises"
@@ -454,8 +504,7 @@ def test_enough_clients_delivered(submission, clients):
     called = "enough_clients_delivered(...), with 0, 1 and 2 clients for 2, then for 3"
     answers = []
     try:
-        with recorded_calls(clients.root) as calls:
-            calls.deny(clients[5])
+        with recorded_calls(clients.root, denied=[clients[5]]):
             for number in (2, 4):
                 answers.append(submission.enough_clients_delivered(directories, 2))
                 clients.drop(number, "a.csv")
@@ -551,9 +600,8 @@ def deferral(submission, task_id: str) -> TaskDeferred:
         try:
             task.render_template_fields(context)
         except Exception as error:
-            raise ContractViolation(
-                f"the templates of {called}", repr(error), Mistake.TEMPLATE_CANNOT_BE_RENDERED
-            ) from error
+            mistake = Mistake.TEMPLATE_CANNOT_BE_RENDERED
+            raise ContractViolation(f"the templates of {called}", repr(error), mistake) from error
         return expect_deferral(task, context, called)
 
 
@@ -586,12 +634,12 @@ def test_three_sensors_defer_with_triggers_of_their_own(submission, data_dir, ta
 def test_the_rule_of_the_dag_works(submission, data_dir):
     """wait_for_rule waits for enough_clients_delivered: it fires when all clients have delivered, not before."""
     trigger = deferral(submission, "wait_for_rule").trigger
-    watched = watch(trigger, seconds=10, root="/nowhere", called="run() of the trigger of wait_for_rule")
+    watched = watch(trigger, seconds=10, called="run() of the trigger of wait_for_rule")
     watched.expect_waiting()
     for directory in submission.CLIENT_DIRECTORIES:
         os.makedirs(directory)
         open(os.path.join(directory, "a.csv"), "w").close()
-    watch(trigger, seconds=10, root="/nowhere", called="run() of the trigger of wait_for_rule").expect_found()
+    watch(trigger, seconds=10, called="run() of the trigger of wait_for_rule").expect_found()
 
 
 def test_wait_for_window_is_a_time_sensor(submission):

@@ -106,9 +106,8 @@ def test_logs_each_time_a_worker_starts_or_resumes_it(sensor):
     called = "wait_for_upload.on_execute_callback"
     others = [name for name in OTHER_MOMENTS for each in all_of(getattr(sensor, name, None)) if is_ours(each)]
     if not callbacks and others:
-        raise ContractViolation(
-            called, f"no callback, but {others[0]} is log_worker_slot", Mistake.CALLBACK_AT_THE_WRONG_MOMENT
-        )
+        got = f"no callback, but {others[0]} is log_worker_slot"
+        raise ContractViolation(called, got, Mistake.CALLBACK_AT_THE_WRONG_MOMENT)
     expect(bool(callbacks), called=called, got="no callback", mistake=Mistake.WORKER_SLOT_NOT_LOGGED)
     expect_logged(lambda context: [callback(context) for callback in callbacks], "wait_for_upload", called)
 

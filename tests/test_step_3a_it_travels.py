@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 
 import pytest
@@ -10,7 +11,7 @@ from support import triggers
 from support.airflow_version import deserialize, serialize
 from support.contract import expect, expect_equal, is_plain_json
 from support.mistakes import Mistake
-from support.runner import watch
+from support.trigger_run import watch
 
 CLASS_PATH = "trigger_implementation_exercise.MultiDirectoryTrigger"
 
@@ -31,24 +32,18 @@ def test_serializes_to_the_literal_class_path(trigger):
 def test_serializes_all_arguments(submission, trigger):
     """serialize() returns a dict of all __init__ arguments, under their own names."""
     class_path, kwargs = trigger(file_pattern="report_*.json", check_interval=3.5).serialize()
-    missing = [name for name in triggers.parameters(submission.MultiDirectoryTrigger) if name not in kwargs]
+    parameters = inspect.signature(submission.MultiDirectoryTrigger).parameters.values()
+    required = [each.name for each in parameters if each.kind not in (each.VAR_POSITIONAL, each.VAR_KEYWORD)]
+    missing = [name for name in required if name not in kwargs]
     got = f"{kwargs}, without {missing}"
     expect(not missing, called="serialize()[1]", got=got, mistake=Mistake.ARGUMENT_NOT_SERIALIZED)
-    expect_equal(
-        [kwargs["file_pattern"], kwargs["check_interval"]],
-        ["report_*.json", 3.5],
-        called="serialize()[1]",
-        mistake=Mistake.ARGUMENT_LOST_OR_CHANGED,
-    )
+    given, mistake = [kwargs["file_pattern"], kwargs["check_interval"]], Mistake.ARGUMENT_LOST_OR_CHANGED
+    expect_equal(given, ["report_*.json", 3.5], called="serialize()[1]", mistake=mistake)
     mistake = Mistake.TRIGGERS_ARGUMENTS_ARE_NOT_PLAIN_JSON
     expect(is_plain_json(kwargs), called="serialize()[1]", got=kwargs, mistake=mistake)
     again = submission.MultiDirectoryTrigger(**deserialize(serialize(kwargs)))
-    expect_equal(
-        again.serialize(),
-        (class_path, kwargs),
-        called="serialize() of the trigger rebuilt from serialize()",
-        mistake=Mistake.REBUILT_TRIGGER_DIFFERS,
-    )
+    called = "serialize() of the trigger rebuilt from serialize()"
+    expect_equal(again.serialize(), (class_path, kwargs), called=called, mistake=Mistake.REBUILT_TRIGGER_DIFFERS)
 
 
 def test_takes_its_arguments_by_position_and_by_keyword(submission, clients):
@@ -57,12 +52,8 @@ def test_takes_its_arguments_by_position_and_by_keyword(submission, clients):
     by_keyword = submission.MultiDirectoryTrigger(
         directories=clients.directories, file_pattern="*.json", check_interval=7
     )
-    expect_equal(
-        by_position.serialize()[1],
-        by_keyword.serialize()[1],
-        called="serialize() of both",
-        mistake=Mistake.ARGUMENT_LOST_OR_CHANGED,
-    )
+    first, second = by_position.serialize()[1], by_keyword.serialize()[1]
+    expect_equal(first, second, called="serialize() of both", mistake=Mistake.ARGUMENT_LOST_OR_CHANGED)
     built = submission.MultiDirectoryTrigger(clients.directories)
     triggers.expect_defaults(built, file_pattern="*.csv", check_interval=10)
 
@@ -109,8 +100,7 @@ def test_construction_does_no_work(submission, clients):
 def test_refuses_invalid_arguments(trigger, arguments):
     """ValueError if directories is empty or a str, file_pattern is empty, or check_interval is not above 0."""
     trigger()
-    called = f"MultiDirectoryTrigger({triggers.source_of(arguments)})"
-    triggers.expect_refused(lambda: trigger(**arguments), called=called)
+    triggers.expect_refused(trigger, "MultiDirectoryTrigger", **arguments)
 
 
 def test_serialize_is_the_same_after_a_run(trigger, clients):
@@ -118,12 +108,7 @@ def test_serialize_is_the_same_after_a_run(trigger, clients):
     built = trigger()
     before = repr(built.serialize())
     during: list[str] = []
-    watch(  # run() itself is checked in Step 3b
-        built,
-        seconds=60,
-        root=clients.root,
-        faults=lambda calls: calls.deny(clients[4]),
-        at={35: lambda: during.append(repr(built.serialize())), 36: lambda: clients.drop(2, "late.csv")},
-    )
+    at = {35: lambda: during.append(repr(built.serialize())), 36: lambda: clients.drop(2, "late.csv")}
+    watch(built, seconds=60, root=clients.root, denied=[clients[4]], at=at)  # run() itself is checked in Step 3b
     for serialized in (*during, repr(built.serialize())):
         expect_equal(serialized, before, called="serialize()", mistake=Mistake.STATE_IN_SERIALIZE)

@@ -11,7 +11,7 @@ from support import triggers
 from support.clients import Clients
 from support.contract import Result, expect, expect_equal
 from support.mistakes import Mistake
-from support.runner import watch
+from support.trigger_run import watch
 
 
 @pytest.mark.essential
@@ -37,7 +37,7 @@ def test_stops_immediately_while_a_directory_hangs(trigger, clients):
     """When cancelled, stop immediately, also while a directory does not respond."""
     for directories in (clients.directories, [clients[2]]):
         built = trigger(directories=directories)
-        watched = watch(built, seconds=35, root=clients.root, faults=lambda calls: calls.hang(clients[2]))
+        watched = watch(built, seconds=35, root=clients.root, hanging=[clients[2]])
         watched.expect_waiting()
         watched.expect_prompt_end()
         watched.expect_nothing_left("the task")
@@ -93,9 +93,8 @@ def test_does_not_compute_on_the_event_loop(trigger, clients, crowded):
     watched = watch(built, seconds=60, root=clients.root, at={15: lambda: clients.drop(5, "a.json")})
     watched.expect_found()
     got = f"one step of {watched.longest_step:.3f} seconds of CPU on the event loop, with 10,000 files in a directory"
-    expect(
-        watched.longest_step < 0.25, called=watched.called, got=got, mistake=Mistake.LONG_CALCULATION_ON_THE_EVENT_LOOP
-    )
+    is_short, mistake = watched.longest_step < 0.25, Mistake.LONG_CALCULATION_ON_THE_EVENT_LOOP
+    expect(is_short, called=watched.called, got=got, mistake=mistake)
 
 
 def test_sleeps_between_checks(trigger, clients):
@@ -108,44 +107,30 @@ def test_sleeps_between_checks(trigger, clients):
     got = f"{most} listings of one directory in 610 seconds; the interval is 30"
     # 610 seconds hold 21 checks; a check may need two listings.
     watched.expect_pace(most <= 2 * 22, got, Mistake.CHECKS_TOO_OFTEN)
-    triggers.expect_pauses(watched, clients.directories, at_least=15, mistake=Mistake.CHECKS_TOO_OFTEN)
+    for directory in clients.directories:
+        watched.expect_pauses(directory, at_least=15, mistake=Mistake.CHECKS_TOO_OFTEN)
 
 
 @pytest.mark.deadline(6)
 def test_a_hung_directory_delays_no_other(trigger, clients):
     """Fire no later than two intervals after a file appears, even if another directory never responds."""
-    watched = watch(
-        trigger(),
-        seconds=120,
-        root=clients.root,
-        faults=lambda calls: calls.hang(clients[1]),
-        at={33: lambda: clients.drop(5, "a.csv")},
-    )
-    triggers.expect_in_time(watched, clients[5], made_at=33)
+    at = {33: lambda: clients.drop(5, "a.csv")}
+    watched = watch(trigger(), seconds=120, root=clients.root, hanging=[clients[1]], at=at)
+    watched.expect_in_time(clients[5], made_at=33)
 
 
 @pytest.mark.parametrize("duration", [6, 9], ids=lambda duration: f"{duration} seconds per listing")
 def test_a_slow_directory_delays_no_other(trigger, clients, duration):
     """Fire no later than two intervals after a file appears, even if another directory is slow."""
-    watched = watch(
-        trigger(),
-        seconds=200,
-        root=clients.root,
-        slow={clients[2]: duration},
-        at={61: lambda: clients.drop(5, "a.csv")},
-    )
-    triggers.expect_in_time(watched, clients[5], made_at=61)
+    at = {61: lambda: clients.drop(5, "a.csv")}
+    watched = watch(trigger(), seconds=200, root=clients.root, slow={clients[2]: duration}, at=at)
+    watched.expect_in_time(clients[5], made_at=61)
 
 
 def test_checks_a_hung_directory_only_once(trigger, clients):
     """Do not check a directory again until its previous check has finished: a hung one holds its thread."""
-    watched = watch(
-        trigger(),
-        seconds=400,
-        root=clients.root,
-        faults=lambda calls: calls.hang(clients[1]),
-        at={333: lambda: clients.drop(5, "a.csv")},
-    )
+    at = {333: lambda: clients.drop(5, "a.csv")}
+    watched = watch(trigger(), seconds=400, root=clients.root, hanging=[clients[1]], at=at)
     hanging = len(watched.calls.listings.get(clients[1], []))
     got = f"{hanging} listings of one directory hang at the same time"
     watched.expect_pace(hanging <= 3, got, Mistake.THREADS_ACCUMULATE)
@@ -155,16 +140,11 @@ def test_checks_a_hung_directory_only_once(trigger, clients):
 
 def test_checks_a_slow_directory_one_at_a_time(trigger, clients):
     """Do not check a directory again until its previous check has finished."""
-    watched = watch(
-        trigger(),
-        seconds=300,
-        root=clients.root,
-        slow={clients[2]: 25},
-        at={201: lambda: clients.drop(5, "a.csv")},
-    )
+    at = {201: lambda: clients.drop(5, "a.csv")}
+    watched = watch(trigger(), seconds=300, root=clients.root, slow={clients[2]: 25}, at=at)
     watched.expect_found()
     mistake = Mistake.TWO_CHECKS_OF_ONE_DIRECTORY_AT_ONCE
-    triggers.expect_pauses(watched, [clients[2]], at_least=25, mistake=mistake)
+    watched.expect_pauses(clients[2], at_least=25, mistake=mistake)
 
 
 @pytest.mark.deadline(20)
@@ -172,14 +152,10 @@ def test_forty_hung_directories_delay_no_other_trigger(submission, trigger, clie
     """Forty directories that never respond delay no other trigger, as long as DIRECTORY_THREADS has a free thread."""
     hung = Clients(tmp_path.resolve() / "uploads" / "hung", count=40)
     neighbor = submission.MultiDirectoryTrigger(hung.directories, "*.csv", 10)
-
-    def hang_all(calls) -> None:
-        for directory in hung.directories:
-            calls.hang(directory)
-
     called = "run() of a trigger, beside another one whose 40 directories never respond"
     at = {33: lambda: clients.drop(5, "a.csv")}
-    watched = watch(neighbor, trigger(), seconds=80, root=clients.root, faults=hang_all, at=at, called=called)
+    hanging = hung.directories
+    watched = watch(neighbor, trigger(), seconds=80, root=clients.root, hanging=hanging, at=at, called=called)
     watched.expect_run()
     fired = [(second, event) for second, event in watched.events if isinstance(event, TriggerEvent)]
     mistake = Mistake.HUNG_DIRECTORIES_STOP_OTHER_TRIGGERS
@@ -196,7 +172,7 @@ def test_instances_share_nothing(submission, clients):
     other = submission.MultiDirectoryTrigger([clients[3], clients[2]], "*.json", 20)
     clients.drop(1, "a.csv")
     clients.drop(2, "b.json")
-    first = watch(other, seconds=30, root=clients.root, faults=lambda calls: calls.deny(clients[3])).found
+    first = watch(other, seconds=30, root=clients.root, denied=[clients[3]]).found
     expect_equal(first["path"], clients.path(2, "b.json"), called="run() of one: path")
     shared = Mistake.STATE_SHARED_BY_INSTANCES
     foreign = [path for path in first["errors"] if os.path.isabs(path) and path not in (clients[2], clients[3])]

@@ -10,7 +10,7 @@ import pytest
 from support import triggers
 from support.contract import expect, expect_equal
 from support.mistakes import Mistake
-from support.runner import watch
+from support.trigger_run import watch
 
 
 def test_a_missing_directory_may_be_created_later(trigger, clients):
@@ -22,7 +22,7 @@ def test_a_missing_directory_may_be_created_later(trigger, clients):
         open(os.path.join(late, "first.csv"), "w").close()
 
     watched = watch(trigger(directories=[clients[1], late]), seconds=120, root=clients.root, at={55: create})
-    triggers.expect_waited_for(watched, late)
+    watched.expect_waited_for(late)
     found = [watched.found["directory"], watched.found["errors"]]
     called = f"{watched.called}: directory and errors"
     expect_equal(found, [late, {}], called=called, mistake=Mistake.MISSING_DIRECTORY_REPORTED_AS_BROKEN)
@@ -39,41 +39,27 @@ def test_waits_if_all_directories_are_missing(trigger, clients):
 def test_excludes_a_path_that_is_a_file(trigger, clients):
     """NotADirectoryError: exclude the directory permanently, list it in errors, and keep watching the others."""
     path = clients.drop(1, "not_a_directory")
-    watched = watch(
-        trigger(directories=[path, clients[2]]),
-        seconds=90,
-        root=clients.root,
-        at={31: lambda: clients.drop(2, "a.csv")},
-    )
+    at = {31: lambda: clients.drop(2, "a.csv")}
+    watched = watch(trigger(directories=[path, clients[2]]), seconds=90, root=clients.root, at=at)
     watched.expect_found(Mistake.ONE_UNREADABLE_DIRECTORY_ENDS_THE_WAITING, because=path)
-    triggers.expect_left_out(watched, path)
+    watched.expect_left_out(path)
     expect_equal(watched.found["directory"], clients[2], called=watched.called)
 
 
 def test_excludes_a_directory_without_permission(trigger, clients):
     """PermissionError: exclude the directory permanently, log one warning with its path, list it in errors."""
-    watched = watch(
-        trigger(),
-        seconds=90,
-        root=clients.root,
-        faults=lambda calls: calls.deny(clients[2]),
-        at={31: lambda: clients.drop(4, "a.csv")},
-    )
+    at = {31: lambda: clients.drop(4, "a.csv")}
+    watched = watch(trigger(), seconds=90, root=clients.root, denied=[clients[2]], at=at)
     watched.expect_found(Mistake.ONE_UNREADABLE_DIRECTORY_ENDS_THE_WAITING, because=clients[2])
-    triggers.expect_left_out(watched, clients[2])
+    watched.expect_left_out(clients[2])
     expect_equal(watched.found["directory"], clients[4], called=watched.called)
-    triggers.expect_logged_once(watched, clients[2])
+    watched.expect_logged_once(clients[2])
 
 
 def test_logs_an_excluded_directory_only_once(trigger, clients):
     """Log one warning for an excluded directory, not one at each check."""
-    watched = watch(
-        trigger(check_interval=1),
-        seconds=90,
-        root=clients.root,
-        faults=lambda calls: calls.deny(clients[2]),
-        at={80: lambda: clients.drop(4, "a.csv")},
-    )
+    at = {80: lambda: clients.drop(4, "a.csv")}
+    watched = watch(trigger(check_interval=1), seconds=90, root=clients.root, denied=[clients[2]], at=at)
     watched.expect_found()
     lines = [line.text for line in watched.logs if line.level >= logging.INFO]
     got = f"{len(lines)} lines, such as {lines[-1:]}"
@@ -83,14 +69,9 @@ def test_logs_an_excluded_directory_only_once(trigger, clients):
 def test_ends_with_an_error_if_all_directories_are_excluded(trigger, clients):
     """When all directories are excluded: an error event directory_access whose errors list all of them."""
     path = clients.drop(1, "not_a_directory")
-    watched = watch(
-        trigger(directories=[path, clients[2]]),
-        seconds=60,
-        root=clients.root,
-        faults=lambda calls: calls.deny(clients[2]),
-    )
+    watched = watch(trigger(directories=[path, clients[2]]), seconds=60, root=clients.root, denied=[clients[2]])
     payload = watched.payload
-    triggers.expect_error_event(payload, "directory_access", called=watched.called)
+    watched.expect_error_event("directory_access")
     listed, due = sorted(payload["errors"]), sorted([path, clients[2]])
     expect_equal(listed, due, called='payload["errors"]', mistake=Mistake.UNREADABLE_DIRECTORY_NOT_REPORTED)
 
@@ -99,12 +80,7 @@ def test_retries_after_a_transient_error(trigger, clients):
     """Any other OSError is transient: retry at the next check."""
     failures = [OSError(errno.EIO, "Input/output error")] * 12
     clients.drop(1, "a.csv")
-    watched = watch(
-        trigger(directories=[clients[1]]),
-        seconds=300,
-        root=clients.root,
-        faults=lambda calls: calls.fail(clients[1], *failures),
-    )
+    watched = watch(trigger(directories=[clients[1]]), seconds=300, root=clients.root, failing={clients[1]: failures})
     watched.called += "; the first 12 checks raise EIO"
     mistake = Mistake.TRANSIENT_ERROR_TAKEN_FOR_PERMANENT
     watched.expect_event(mistake)
@@ -118,13 +94,8 @@ def test_retries_after_a_transient_error(trigger, clients):
 def test_a_file_that_disappears_during_the_check_does_not_count(trigger, clients, call):
     """An entry that disappears during the check does not count; keep watching."""
     gone, stays = clients.drop(1, "gone.csv"), clients.path(2, "stays.csv")
-    watched = watch(
-        trigger(),
-        seconds=90,
-        root=clients.root,
-        faults=lambda calls: calls.vanish(gone, call),
-        at={44: lambda: clients.drop(2, "stays.csv")},
-    )
+    at = {44: lambda: clients.drop(2, "stays.csv")}
+    watched = watch(trigger(), seconds=90, root=clients.root, vanishing={gone: call}, at=at)
     watched.called += f"; a file disappears before call {call} in its directory"
     mistake = Mistake.FILE_THAT_DISAPPEARS_ENDS_THE_WAITING
     watched.expect_event(mistake)
@@ -184,13 +155,7 @@ def test_an_unexpected_exception_becomes_an_error_event(trigger, clients):
     """On an unexpected exception: an error event of the type unexpected; message has the exception's type and text."""
     broken = ZeroDivisionError("the disk is imaginary")
     watched = watch(
-        trigger(directories=[clients[1]]),
-        seconds=60,
-        root=clients.root,
-        faults=lambda calls: calls.fail(clients[1], *[broken] * 50),
+        trigger(directories=[clients[1]]), seconds=60, root=clients.root, failing={clients[1]: [broken] * 50}
     )
     watched.expect_event(Mistake.NO_ERROR_EVENT)
-    triggers.expect_error_event(watched.payload, "unexpected", called=watched.called)
-    message = watched.payload["message"]
-    told = "ZeroDivisionError" in message and "the disk is imaginary" in message
-    expect(told, called='payload["message"]', got=message, mistake=Mistake.ERROR_EVENT_WITHOUT_ITS_CAUSE)
+    watched.expect_error_event("unexpected", "ZeroDivisionError", "the disk is imaginary")

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import inspect
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import datetime, timedelta, timezone
 from typing import Any
 from unittest import mock
@@ -28,9 +26,9 @@ from support.airflow_version import (
 from support.contract import ContractViolation, Result, expect, expect_equal, is_plain_json
 from support.environment import UTC_OFFSET
 from support.mistakes import Mistake
-from support.runner import watch
 from support.system_calls import recorded_calls
 from support.tasks import TaskInstance, context_for
+from support.trigger_run import watch
 
 TASK_ID = "monitor_client_uploads"
 EVENT = {
@@ -81,16 +79,10 @@ def at(time: str) -> Any:
     return freeze_time(f"2026-01-31 {time}", tz_offset=UTC_OFFSET, real_asyncio=True)
 
 
-@contextmanager
-def another_monotonic_clock() -> Iterator[None]:
+def another_monotonic_clock() -> Any:
     """Let time.monotonic() begin elsewhere, as it does on another machine and after a restart."""
     original = freezegun.api._get_fake_monotonic
-
-    def later() -> float:
-        return original() + 1_000_000
-
-    with mock.patch.object(freezegun.api, "_get_fake_monotonic", later):
-        yield
+    return mock.patch.object(freezegun.api, "_get_fake_monotonic", side_effect=lambda: original() + 1_000_000)
 
 
 def execute(sensor: BaseSensorOperator, ti: TaskInstance | None = None) -> Any:
@@ -105,9 +97,8 @@ def execute_in_worker(sensor: BaseSensorOperator) -> Any:
     """Execute a sensor with deferrable=False; ContractViolation if it defers."""
     result = execute(sensor)
     if isinstance(result, TaskDeferred):
-        raise ContractViolation(
-            "execute(context), deferrable=False", "it deferred", Mistake.DEFERS_DESPITE_DEFERRABLE_FALSE
-        )
+        called = "execute(context), deferrable=False"
+        raise ContractViolation(called, "it deferred", Mistake.DEFERS_DESPITE_DEFERRABLE_FALSE)
     return result
 
 
@@ -234,13 +225,11 @@ def test_resumes_in_a_method_that_airflow_can_call(sensor):
     try:
         inspect.signature(getattr(sensor(), name)).bind({}, **kwargs)
     except TypeError as error:
-        is_json = is_plain_json(deferred.kwargs)
-        cannot_take, not_json = (
-            Mistake.EXECUTE_COMPLETE_DOES_NOT_ACCEPT_THE_ARGUMENTS,
-            Mistake.DEFER_KWARGS_IS_NOT_PLAIN_JSON,
-        )
+        mistake = Mistake.EXECUTE_COMPLETE_DOES_NOT_ACCEPT_THE_ARGUMENTS
+        if not is_plain_json(deferred.kwargs):
+            mistake = Mistake.DEFER_KWARGS_IS_NOT_PLAIN_JSON
         called = f"execute_complete(context, {', '.join(kwargs)})"
-        raise ContractViolation(called, str(error), cannot_take if is_json else not_json) from None
+        raise ContractViolation(called, str(error), mistake) from None
 
 
 def test_passes_only_plain_json(sensor):
@@ -366,8 +355,7 @@ def test_waits_in_the_worker_if_not_deferrable(sensor, clients):
             if len(naps) == 3:
                 clients.drop(1, "a.csv")
 
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr("time.sleep", nap)
+        with mock.patch("time.sleep", nap):
             result = execute_in_worker(waiting)
         checks = len(calls.listings.get(clients[1], []))
     called = "execute(context), deferrable=False, the file comes after three pokes"
@@ -397,8 +385,7 @@ def test_frees_its_slot_in_reschedule_mode(sensor, clients):
 
 def test_times_out_in_the_worker(sensor, clients):
     """With deferrable=False, the timeout is that of BaseSensorOperator."""
-    with at("12:00:00") as clock, pytest.MonkeyPatch.context() as patch:
-        patch.setattr("time.sleep", clock.tick)
+    with at("12:00:00") as clock, mock.patch("time.sleep", clock.tick):
         error = raised_by(execute_in_worker, sensor(deferrable=False, timeout=100, poke_interval=30))
     called, mistake = "execute(context), deferrable=False, no file", Mistake.NO_TIMEOUT_IN_THE_WORKER
     expect(isinstance(error, AirflowSensorTimeout), called=called, got=repr(error), mistake=mistake)

@@ -10,17 +10,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support import rest_api
 from support.airflow_version import AirflowException
 from support.contract import ContractViolation, Result, expect, expect_equal, plain_result
 from support.logs import captured_logs
 from support.mistakes import Mistake
+from support.rest_api import ANSWERS, API_FAULTS, airflow_api
 from support.system_calls import recorded_calls
 from support.tasks import (
-    API_FAULTS,
     RUN_ID,
     TaskInstance,
-    airflow_api,
     context_for,
     expect_task_calls,
     expect_unavailable,
@@ -142,9 +140,7 @@ def test_says_why_a_file_is_invalid(process, tmp_path, case):
         write(Path(bad), "a_file.csv", "id\n1\n")  # a directory's own size is 0 on some file systems
     elif content is not None:
         write(tmp_path, name, content)
-    with recorded_calls(str(tmp_path)) as calls:
-        if case.startswith("cannot be opened"):
-            calls.deny(bad)
+    with recorded_calls(str(tmp_path), denied=[bad] if case.startswith("cannot be opened") else []):
         for paths in ([bad, good], [bad]):
             processed = process(found(*paths))
             invalid, called = entries(processed, "invalid"), f"{PROCESS}, {name} is invalid: {case}"
@@ -280,7 +276,7 @@ def test_reads_triggerer_and_pools_from_the_api(monitor):
     measured = monitor(found("/data/a.csv"), fault="")
     expect_equal(measured["triggerer_status"], "healthy", called=f'{MONITOR}: ["triggerer_status"]')
     keys = ("name", "slots", "occupied_slots", "deferred_slots")
-    expected = [{key: pool[key] for key in keys} for pool in rest_api.ANSWERS["/api/v2/pools"]["pools"]]
+    expected = [{key: pool[key] for key in keys} for pool in ANSWERS["/api/v2/pools"]["pools"]]
     pools = [{key: pool.get(key) for key in keys} for pool in measured["pools"] or []]
     expect_equal(pools, expected, called=f'{MONITOR}: ["pools"]')
     expect_unavailable(measured, called=MONITOR)
@@ -297,7 +293,7 @@ def test_does_without_the_api(monitor, fault):
 
 def test_says_why_the_triggerer_has_no_status(monitor, monkeypatch):
     """unavailable has a reason for each value that is None: triggerer.status is null if no triggerer ever ran."""
-    monkeypatch.setitem(rest_api.ANSWERS, "/api/v2/monitor/health", {"triggerer": {"status": None}})
+    monkeypatch.setitem(ANSWERS, "/api/v2/monitor/health", {"triggerer": {"status": None}})
     measured = monitor(found("/data/a.csv"), fault="")
     expect_unavailable(measured, "triggerer_status", called=f"{MONITOR}, triggerer.status is null")
 
@@ -345,7 +341,7 @@ def test_recommends_something(monitor):
 
 def test_recommends_what_follows_from_the_values(monitor, monkeypatch):
     """recommendations: based on these values."""
-    monkeypatch.setitem(rest_api.ANSWERS, "/api/v2/monitor/health", {"triggerer": {"status": "unhealthy"}})
+    monkeypatch.setitem(ANSWERS, "/api/v2/monitor/health", {"triggerer": {"status": "unhealthy"}})
     few = {RUN_ID: {SENSOR: "success"}}
     advice = [
         monitor(*given)["recommendations"] for given in ((DEFERRED, STATES, ""), (NOT_DEFERRED, few, ""), (None, None))

@@ -58,9 +58,8 @@ def handled(submission, context: dict[str, Any]) -> Result:
         raise
     except Exception as error:
         given = {name: context[name] for name in ("exception", "ti") if name in context}
-        raise ContractViolation(
-            f"handle_trigger_failure({given})", f"it raised {error!r}", Mistake.CALLBACK_RAISES
-        ) from error
+        called = f"handle_trigger_failure({given})"
+        raise ContractViolation(called, f"it raised {error!r}", Mistake.CALLBACK_RAISES) from error
     return plain_result(CALLED, returned)
 
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import multiprocessing
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from multiprocessing.connection import Connection
 from typing import Any
 
 TIMEOUT = 10  # seconds for a job; importing the submission is most of it
 
+_LATE = False, f"it did not end within {TIMEOUT} seconds"
 _context = multiprocessing.get_context("fork")
 
 
@@ -55,22 +57,19 @@ class FreshProcessFailed(Exception):
 def _serve(connection: Connection, other_end: Connection, tree: str) -> None:
     other_end.close()  # so that the server ends when the checks do, in whatever way
     sys.path.append(tree)
-    while True:
-        try:
+    with suppress(EOFError, OSError):
+        while True:
             job, args = connection.recv()
-        except (EOFError, OSError):
-            return
-        answers, answer = _context.Pipe(duplex=False)
-        process = _context.Process(target=_do, args=(answer, job, args))
-        process.start()
-        answer.close()
-        try:
-            result = answers.recv() if answers.poll(TIMEOUT) else (False, f"it did not end within {TIMEOUT} seconds")
-        except EOFError:
+            answers, answer = _context.Pipe(duplex=False)
+            process = _context.Process(target=_do, args=(answer, job, args))
+            process.start()
+            answer.close()
             result = False, "the process ended without an answer"
-        process.kill()
-        process.join()
-        connection.send(result)
+            with suppress(EOFError):
+                result = answers.recv() if answers.poll(TIMEOUT) else _LATE
+            process.kill()
+            process.join()
+            connection.send(result)
 
 
 def _do(answer: Connection, job: Callable[..., Any], args: tuple[Any, ...]) -> None:

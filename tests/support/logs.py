@@ -5,21 +5,16 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from typing import NamedTuple
 from unittest import mock
 
 import structlog
 
 
-@dataclass
-class Line:
-    """
-    One line of a log.
+class Line(NamedTuple):
+    """One line of a log."""
 
-    :ivar level: as in `logging`.
-    """
-
-    level: int
+    level: int  # as in `logging`
     text: str
 
 

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import copy
-from collections import defaultdict
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
 from datetime import datetime, timezone
 from types import SimpleNamespace
 from typing import Any
@@ -14,18 +11,13 @@ from airflow.sdk import BaseOperator
 from airflow.sdk.execution_time import macros
 from airflow.sdk.execution_time.context import set_current_context
 
-from . import rest_api
 from .airflow_version import deserialize_result, serialize_result
 from .contract import ContractViolation, Result, expect, expect_equal, plain_result
 from .mistakes import Mistake
-from .submission import Submission
+from .submission import MODULE, Submission
 
-DAG_ID = "trigger_implementation_exercise"
 RUN_ID = "manual__2026-01-31T12:00:00+00:00"
-RETURN_VALUE = "return_value"
-API_FAULTS = ("absent", "refusing", "failing", "silent")
 
-_ANSWERS = {"refusing": (401, {"detail": "no"}), "failing": (500, {"detail": "no"}), "silent": rest_api.silence}
 _KEYS = {"valid", "pools", "traditional", "report_file"}
 
 States = dict[str, dict[str, "str | None"]]
@@ -50,14 +42,14 @@ class TaskInstance:
         xcoms: dict[Any, Any] | None = None,
         states: States | None = None,
         first_reschedule: datetime | None = None,
-        dag_id: str = DAG_ID,
+        dag_id: str = MODULE,
         run_id: str = RUN_ID,
     ) -> None:
         self.task_id, self.dag_id, self.run_id, self.map_index = task_id, dag_id, run_id, -1
         self.state, self.try_number, self.max_tries = "running", 1, 1
         self.start_date = datetime.now(timezone.utc)  # of this process, as with dag.test()
         self._xcoms = {
-            (*(key if isinstance(key, tuple) else (run_id, key)), RETURN_VALUE): value
+            (*(key if isinstance(key, tuple) else (run_id, key)), "return_value"): value
             for key, value in (xcoms or {}).items()
         }
         self._states = states
@@ -67,14 +59,14 @@ class TaskInstance:
         self,
         task_ids: str | list[str] | None = None,
         dag_id: str | None = None,
-        key: str = RETURN_VALUE,
+        key: str = "return_value",
         include_prior_dates: bool = False,
         *,
         map_indexes: Any = None,
         default: Any = None,
         run_id: str | None = None,
     ) -> Any:
-        if (dag_id or self.dag_id) != DAG_ID:
+        if (dag_id or self.dag_id) != MODULE:
             return default
         if isinstance(task_ids, (list, tuple)):
             return [self.xcom_pull(task_id, dag_id, key, default=default, run_id=run_id) for task_id in task_ids]
@@ -99,12 +91,12 @@ class TaskInstance:
         _refuse_str(task_ids=task_ids, run_ids=run_ids)
         if self._states is None:
             raise RuntimeError("The API server does not answer")
-        found: States = defaultdict(dict)
-        for run_id, tasks in (self._states if dag_id == DAG_ID else {}).items():
-            for task_id, state in tasks.items():
-                if (not run_ids or run_id in run_ids) and (not task_ids or task_id in task_ids):
-                    found[run_id][task_id] = state
-        return dict(found)
+        found = {
+            run_id: {task_id: state for task_id, state in tasks.items() if not task_ids or task_id in task_ids}
+            for run_id, tasks in self._states.items()
+            if dag_id == MODULE and (not run_ids or run_id in run_ids)
+        }
+        return {run_id: tasks for run_id, tasks in found.items() if tasks}
 
     def get_first_reschedule_date(self, context: Any) -> datetime | None:
         return self._first_reschedule
@@ -138,19 +130,6 @@ def measured_by(submission: Submission, name: str, ti: TaskInstance) -> Result:
         got = f"it raised {error!r}, which fails the task"
         raise ContractViolation(called, got, Mistake.A_MISSING_FIGURE_FAILS_THE_TASK) from error
     return plain_result(called, returned)
-
-
-@contextmanager
-def airflow_api(fault: str = "") -> Iterator[rest_api.RestApi | None]:
-    """Provide Airflow's REST API, or one of ``API_FAULTS`` instead; absent: there is no connection."""
-    with ExitStack() as stack:
-        api = stack.enter_context(rest_api.RestApi())
-        api.answer = _ANSWERS.get(fault)
-        if fault != "absent":
-            stack.enter_context(rest_api.connected(api.url))
-        if fault == "silent":
-            stack.enter_context(rest_api.short_timeouts())
-        yield None if fault in ("absent", "silent") else api
 
 
 def expect_unavailable(measured: Result, *names: str, called: str) -> None:

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import inspect
-import itertools
-import logging
 import os
 import re
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from typing import Any
 from unittest import mock
 
@@ -20,16 +16,14 @@ from freezegun import freeze_time
 
 from .airflow_version import DagBag, deserialize, import_string, serialize
 from .clients import Clients
-from .contract import ContractViolation, Result, expect, expect_equal, shown
+from .contract import ContractViolation, Result, expect, expect_equal, is_plain_json, shown
 from .environment import UTC_OFFSET
 from .fresh_process import FreshProcess, FreshProcessFailed
 from .mistakes import Mistake
-from .runner import watch
-from .submission import Submission
+from .submission import MODULE, Submission
 from .system_calls import recorded_calls
-from .trigger_run import TriggerRun
+from .trigger_run import watch
 
-_ERROR_EVENT = {"status": str, "error_type": str, "message": str, "errors": dict}
 # Whatever these packages make belongs to an event loop.
 _PACKAGES_OF_LOOPS = {"aiohttp", "anyio", "asyncio", "httpx"}
 
@@ -73,17 +67,19 @@ def expect_rebuilt(fresh_process: FreshProcess, class_path: str, kwargs: dict[st
     expect_equal(rebuilt, (class_path, kwargs), called, Mistake.REBUILT_TRIGGER_DIFFERS)
 
 
-def lost_or_changed(kwargs: dict[str, Any], given: dict[str, Any]) -> Mistake:
-    """Return the mistake of a ``serialize()`` that does not return the given arguments."""
-    return Mistake.ARGUMENT_LOST_OR_CHANGED if set(given) <= set(kwargs) else Mistake.ARGUMENT_NOT_SERIALIZED
+def expect_serialized(submission: Submission, fresh_process: FreshProcess, name: str, given: dict[str, Any]) -> None:
+    """Raise ContractViolation unless a triggerer can re-create a trigger of these arguments from ``serialize()``."""
+    class_path, kwargs = class_loaded_by_airflow(submission, name)(**given).serialize()
+    expect_equal(class_path, f"{MODULE}.{name}", f"{name}(...).serialize()[0]", Mistake.WRONG_CLASS_PATH)
+    is_complete, called = set(given) <= set(kwargs), f"{name}(...).serialize()[1]"
+    mistake = Mistake.ARGUMENT_LOST_OR_CHANGED if is_complete else Mistake.ARGUMENT_NOT_SERIALIZED
+    expect_equal({key: kwargs.get(key) for key in given}, given, called, mistake)
+    expect(is_plain_json(kwargs), called, kwargs, Mistake.TRIGGERS_ARGUMENTS_ARE_NOT_PLAIN_JSON)
+    expect_rebuilt(fresh_process, class_path, kwargs)
 
 
 def arguments_of(trigger: BaseTrigger, name: str = "") -> Result:
-    """
-    Return the arguments that ``serialize()`` returns.
-
-    :param name: of the class that the trigger should be of.
-    """
+    """Return the arguments that ``serialize()`` returns; the trigger should be of the class ``name``, if given."""
     other = name not in ("", type(trigger).__name__)
     kwargs = trigger.serialize()[1] if isinstance(trigger, BaseTrigger) else {}
     mistake = Mistake.DEFERS_TO_ANOTHER_TRIGGER if other else Mistake.ARGUMENT_NOT_SERIALIZED
@@ -92,13 +88,11 @@ def arguments_of(trigger: BaseTrigger, name: str = "") -> Result:
 
 def class_loaded_by_airflow(submission: Submission, name: str) -> type[BaseTrigger]:
     """Return a class as Airflow loads it with the DAG file, under a module name that nobody else can import."""
-    before = set(sys.modules)
     bag = DagBag(dag_folder=os.fspath(submission.path), safe_mode=False)
-    loaded = [module for module in sys.modules if module.startswith("unusual_prefix_")]
-    for module in sorted(loaded, key=before.__contains__):  # the new ones first
-        is_ours = module not in before or module.endswith(submission.path.stem)
-        if is_ours and hasattr(sys.modules[module], name):
-            return getattr(sys.modules[module], name)
+    for module, loaded in list(sys.modules.items()):
+        is_ours = module.startswith("unusual_prefix_") and module.endswith(submission.path.stem)
+        if is_ours and hasattr(loaded, name):
+            return getattr(loaded, name)
     called = "Airflow loads the DAG file"
     for error in bag.import_errors.values():
         raise ContractViolation(called, error.strip(), Mistake.THE_DAG_FILE_DOES_NOT_PARSE)
@@ -113,16 +107,22 @@ def expect_no_work(build: Callable[[], BaseTrigger], root: str, called: str) -> 
     :return: the trigger.
     """
     error: Exception | None = None
-    with recorded_calls(root, thread=threading.get_ident()) as calls, _lookups() as lookups:
+    with (
+        recorded_calls(root, thread=threading.get_ident()) as calls,
+        # Every way to an Airflow connection or variable ends in one of the two.
+        mock.patch.object(context, "_get_connection", wraps=context._get_connection) as connections,
+        mock.patch.object(context, "_get_variable", wraps=context._get_variable) as variables,
+    ):
         try:
             built = build()
         except Exception as raised:  # reported only if nothing that it did explains it
             error = raised
-    blocking = [call for each in calls.blocking.values() for call in each]
+    lookups = [f"connection {call.args[0]!r}" for call in connections.call_args_list]
+    lookups += [f"variable {call.args[0]!r}" for call in variables.call_args_list]
     for done, mistake in (
         (calls.reads + calls.writes, Mistake.WORK_IN_INIT),
         (lookups, Mistake.CONNECTION_OR_VARIABLE_IN_INIT),
-        (blocking, Mistake.NETWORK_OR_SLEEP_IN_INIT),
+        (calls.blocking.get("run"), Mistake.NETWORK_OR_SLEEP_IN_INIT),
     ):
         if done:
             raise ContractViolation(called, shown(done), mistake) from error
@@ -156,29 +156,6 @@ def _values(built: BaseTrigger) -> Iterator[tuple[str, Any]]:
         yield from ((name, each) for each in inside)
 
 
-@contextmanager
-def _lookups() -> Iterator[list[str]]:
-    """Collect the Airflow connections and variables that are read meanwhile."""
-    found: list[str] = []
-
-    def recorded(kind: str, original: Callable[..., Any]) -> Any:
-        def look_up(key: str, *args: Any, **kwargs: Any) -> Any:
-            found.append(f"{kind} {key!r}")
-            return original(key, *args, **kwargs)
-
-        return mock.patch.object(context, original.__name__, look_up)
-
-    # Every way to an Airflow connection or variable ends in one of the two.
-    with recorded("connection", context._get_connection), recorded("variable", context._get_variable):
-        yield found
-
-
-def parameters(cls: type) -> list[str]:
-    """Return the names of the arguments of ``cls``, without ``*args`` and ``**kwargs``."""
-    kinds = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
-    return [name for name, parameter in inspect.signature(cls).parameters.items() if parameter.kind not in kinds]
-
-
 def source_of(arguments: dict[str, Any]) -> str:
     """Return keyword arguments as source code."""
     return ", ".join(f"{name}={value!r}" for name, value in arguments.items())
@@ -197,79 +174,23 @@ def expect_defaults(trigger: BaseTrigger, **defaults: Any) -> None:
     expect_equal(found, defaults, called, Mistake.ARGUMENT_LOST_OR_CHANGED)
 
 
-def expect_taken(construct: Callable[[], object], called: str) -> None:
-    """Raise ContractViolation if ``construct`` refuses valid arguments."""
+def expect_taken(build: Callable[..., object], name: str, /, **arguments: Any) -> None:
+    """Raise ContractViolation if ``build`` refuses valid arguments."""
     try:
-        construct()
+        build(**arguments)
     except ValueError as error:
+        called = f"{name}({source_of(arguments)})"
         raise ContractViolation(called, repr(error), Mistake.VALID_ARGUMENT_REFUSED) from error
 
 
-def expect_refused(construct: Callable[[], object], called: str) -> None:
-    """Raise ContractViolation unless ``construct`` raises ValueError."""
+def expect_refused(build: Callable[..., object], name: str, /, **arguments: Any) -> None:
+    """Raise ContractViolation unless ``build`` raises ValueError."""
     try:
-        built = construct()
+        built = build(**arguments)
     except ValueError:
         return
-    raise ContractViolation(called, f"no ValueError but {type(built).__name__}", Mistake.ARGUMENTS_NOT_VALIDATED)
-
-
-def expect_error_event(payload: dict[str, Any], error_type: str, called: str) -> None:
-    """Raise ContractViolation unless ``payload`` is an error event of that type."""
-    expect(payload.get("status") == "error", called, payload, Mistake.NO_ERROR_EVENT)
-    wrong = [key for key, kind in _ERROR_EVENT.items() if not isinstance(payload.get(key), kind)]
-    expect(not wrong and bool(payload["message"]), called, payload, Mistake.INCOMPLETE_ERROR_EVENT)
-    expect(payload["error_type"] == error_type, called, payload, Mistake.WRONG_ERROR_TYPE)
-
-
-def expect_left_out(watched: TriggerRun, directory: str) -> None:
-    """Raise ContractViolation unless ``directory`` was excluded, and listed with a reason in the event's ``errors``."""
-    errors = watched.payload.get("errors")
-    named = isinstance(errors, dict) and list(errors) == [directory]
-    named = named and isinstance(errors[directory], str) and bool(errors[directory])
-    expect(named, watched.called, f"errors is {errors}", Mistake.UNREADABLE_DIRECTORY_NOT_REPORTED)
-    listings = len(watched.calls.listings.get(directory, []))
-    watched.expect_pace(listings <= 2, f"{listings} listings of it", Mistake.UNREADABLE_DIRECTORY_STILL_CHECKED)
-
-
-def expect_logged_once(watched: TriggerRun, directory: str) -> None:
-    """Raise ContractViolation unless one warning names ``directory``, which was excluded."""
-    warnings = [line.text for line in watched.logs if line.level >= logging.WARNING and directory in line.text]
-    got = f"{len(warnings)} warnings that name it: {warnings}"
-    expect(len(warnings) == 1, watched.called, got, Mistake.EXCLUDED_DIRECTORY_NOT_LOGGED_ONCE)
-
-
-def expect_waited_for(watched: TriggerRun, missing: str) -> None:
-    """Raise ContractViolation unless there was a success, though the directory ``missing`` did not exist at first."""
-    if watched.calls.writes and not watched.events:
-        raise ContractViolation(watched.called, f"{watched.calls.writes}", Mistake.SIDE_EFFECT_IN_A_TRIGGER)
-    watched.expect_event(Mistake.MISSING_DIRECTORY_NOT_WATCHED)
-    watched.expect_found(Mistake.MISSING_DIRECTORY_NOT_WATCHED, because=missing)
-
-
-def expect_in_time(watched: TriggerRun, directory: str, made_at: float, interval: float = 10) -> None:
-    """Raise ContractViolation unless a file in ``directory`` was reported within two intervals after it was made."""
-    watched.expect_event(Mistake.ONE_DIRECTORY_DELAYS_ANOTHER)
-    expect_equal(watched.found["directory"], directory, watched.called)
-    got = f"reported after {watched.fired_at:g} seconds, made at {made_at:g}, checked every {interval:g}"
-    in_time = watched.fired_at <= made_at + 2 * interval + 0.5
-    expect(watched.fired_at >= made_at, watched.called, got)
-    watched.expect_pace(in_time, got, Mistake.ONE_DIRECTORY_DELAYS_ANOTHER)
-
-
-def expect_pauses(watched: TriggerRun, directories: list[str], at_least: float, mistake: Mistake) -> None:
-    """
-    Raise ContractViolation unless checks are far enough apart; listings at the same moment are one check.
-
-    :param at_least: how far, in seconds.
-    :param mistake: the mistake if they are not.
-    """
-    for directory in directories:
-        moments = sorted({round(listing, 1) for listing in watched.calls.listings.get(directory, [])})
-        pauses = [round(later - earlier, 1) for earlier, later in itertools.pairwise(moments)]
-        got = f"{len(moments)} checks of {directory}; seconds between them: {pauses}"
-        watched.expect_pace(len(moments) > 1, got, Mistake.NOT_ALL_DIRECTORIES_WATCHED)
-        watched.expect_pace(min(pauses) >= at_least - 0.5, got, mistake)
+    got = f"no ValueError but {type(built).__name__}"
+    raise ContractViolation(f"{name}({source_of(arguments)})", got, Mistake.ARGUMENTS_NOT_VALIDATED)
 
 
 def expect_it_works(trigger: BaseTrigger, clients: Clients) -> None:

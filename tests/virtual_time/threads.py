@@ -18,7 +18,7 @@ import stat
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ QUIET = 0.1  # seconds of real time without CPU time of other threads, after whi
 NOISE = 0.001  # seconds of CPU time: less than this does not end the quiet
 
 _loop: VirtualTimeLoop | None = None
-_others: set[threading.Thread] = set()  # the main thread, and what was started before `install`
+_others: set[threading.Thread | None] = {None}  # the main thread, and what was started before `install`
 _is_waiting: dict[int | None, Callable[[], bool]] = {}  # by thread: whether nothing has ended its wait yet
 _time_outs: set[Callable[[], None]] = set()  # what ends the waits that have a timeout
 _at_work_since: dict[threading.Thread, float] = {}
@@ -64,7 +64,8 @@ def any_thread_at_work() -> bool:
     global _at_work_since, _cpu_seconds, _cpu_used_at
     # Not time.monotonic(), which freezegun may have stopped.
     now = time.clock_gettime(time.CLOCK_MONOTONIC)
-    at_work = [thread for thread in threading.enumerate() if _is_followed(thread) and not _waits(thread)]
+    followed = [thread for thread in threading.enumerate() if _is_followed(thread)]
+    at_work = [thread for thread in followed if not _is_waiting.get(thread.ident, lambda: False)()]
     _at_work_since = {thread: _at_work_since.get(thread, now) for thread in at_work}
     cpu_seconds = time.process_time() - time.thread_time()
     if abs(cpu_seconds - _cpu_seconds) > NOISE:
@@ -75,12 +76,7 @@ def any_thread_at_work() -> bool:
 def _is_followed(thread: threading.Thread | None) -> bool:
     # While everything is stopped at a breakpoint, the threads of debugpy go on, by a real clock.
     is_of_a_debugger = getattr(thread, "is_pydev_daemon_thread", False) is True
-    return thread is not None and thread not in _others and not is_of_a_debugger
-
-
-def _waits(thread: threading.Thread) -> bool:
-    is_waiting = _is_waiting.get(thread.ident)
-    return is_waiting is not None and is_waiting()
+    return thread not in _others and not is_of_a_debugger
 
 
 def _this_thread() -> threading.Thread | None:
@@ -136,20 +132,15 @@ def _reported(real_select: Callable[..., Any]) -> Callable[..., Any]:
 
     def select_and_report(self: selectors.BaseSelector, timeout: float | None = None) -> Any:
         if (timeout is None or timeout > 0) and _is_followed(_this_thread()):
-            files = [key.fd for key in (self.get_map() or {}).values()]
-            if _are_sockets(files):
+            files, are_sockets = [key.fd for key in (self.get_map() or {}).values()], False
+            with suppress(OSError):  # closed
+                are_sockets = all(stat.S_ISSOCK(os.fstat(file).st_mode) for file in files)
+            if are_sockets:
                 with _waiting(lambda: not _any_ready(files)):
                     return real_select(self, timeout)
         return real_select(self, timeout)
 
     return select_and_report
-
-
-def _are_sockets(files: list[int]) -> bool:
-    try:
-        return all(stat.S_ISSOCK(os.fstat(file).st_mode) for file in files)
-    except OSError:  # closed
-        return False
 
 
 def _any_ready(files: list[int]) -> bool:
