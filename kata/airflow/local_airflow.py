@@ -16,7 +16,7 @@ from typing import Any
 
 from rich.console import Console
 
-from kata.airflow.deployment import Deployment
+from kata.airflow.deployment import CAUSES, Deployment
 from kata.airflow.kept_process import KeptProcess
 from kata.core.console import StatusLine
 from kata.core.environment import airflow_home, child_environment, copy_template
@@ -42,8 +42,9 @@ _HEALTHY_AFTER = 150.0  # seconds at most, on a busy machine
 
 # Holds the address of the one that `make standalone` runs.
 ADDRESS = airflow_home() / "standalone" / "address"
-# How long its running tasks may take to end, in seconds.
-_GRACE = 10.0
+_GRACE = 10.0  # seconds that its running tasks may take to end
+_NEXT = """In another terminal: make trigger starts the DAG, make drop lets files arrive.
+Ctrl-C ends it. Start it again after a change to a trigger: a triggerer keeps what it has imported."""
 
 
 class LocalAirflow(Deployment):
@@ -58,11 +59,7 @@ class LocalAirflow(Deployment):
     :ivar environment: the variables that all components share.
     """
 
-    causes = (
-        ("[Aa]ddress already in use", "Another process has taken its port: run the command again."),
-        ("No space left on device|database or disk is full", "The disk is full: make room and run the command again."),
-        ("Can't locate revision", "Its database is of another Airflow version: remove it with make clean."),
-    )
+    causes = CAUSES["local"]
 
     def __init__(self, tree: Path, home: Path, data: Path, port: int | None = None, **more: str) -> None:
         self.data = data
@@ -71,11 +68,8 @@ class LocalAirflow(Deployment):
         self._home = home
         self._port = port or free_port()
         self.address = f"http://{LOOPBACK}:{self._port}"
-        self.environment = {
-            **child_environment(tree, database=self.database, data=data),
-            **self._settings(tree),
-            **more,
-        }
+        base = child_environment(tree, database=self.database, data=data)
+        self.environment = base | self._settings(tree) | more
         self._processes: dict[str, KeptProcess] = {}
 
     def __enter__(self) -> LocalAirflow:
@@ -146,8 +140,8 @@ class LocalAirflow(Deployment):
             health = self.api.health()
         except ApiUnavailable:
             return list(COMPONENTS)
-        others = [component for component in COMPONENTS if component != "api-server"]
-        return [component for component in others if health.get(component.replace("-", "_")) != "healthy"]
+        # The one that answers, the API server, is not among those that it knows.
+        return [each for each in COMPONENTS if health.get(each.replace("-", "_"), "healthy") != "healthy"]
 
     def _settings(self, tree: Path) -> dict[str, str]:
         api = {"conn_type": "http", "host": f"http://{LOOPBACK}", "port": self._port}
@@ -179,11 +173,8 @@ class LocalAirflow(Deployment):
 
 def bundle(name: str, folder: Path) -> dict[str, Any]:
     """Return a folder of DAGs as the setting `dag_bundle_config_list` wants it."""
-    return {
-        "name": name,
-        "classpath": "airflow.dag_processing.bundles.local.LocalDagBundle",
-        "kwargs": {"path": str(folder)},
-    }
+    classpath = "airflow.dag_processing.bundles.local.LocalDagBundle"
+    return {"name": name, "classpath": classpath, "kwargs": {"path": str(folder)}}
 
 
 @contextmanager
@@ -229,14 +220,9 @@ def standalone(tree_name: str, console: Console) -> None:
         with StatusLine(console) as say:
             airflow.start_all(say)
         ADDRESS.write_text(airflow.address, encoding="utf-8")
+        where = f"\nAirflow runs {tree_name} at {airflow.address}, open to whoever is on this machine."
         try:
-            console.print(
-                f"\nAirflow runs {tree_name} at {airflow.address}, open to whoever is on this machine.\n"
-                "In another terminal: make trigger starts the DAG, make drop lets files arrive.\n"
-                "Ctrl-C ends it. Start it again after a change to a trigger: a triggerer keeps what it has imported.",
-                highlight=False,
-                soft_wrap=True,
-            )
+            console.print(f"{where}\n{_NEXT}", highlight=False, soft_wrap=True)
             while True:
                 airflow.check_alive()
                 time.sleep(1)

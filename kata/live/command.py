@@ -63,7 +63,7 @@ def live(tree_name: str, stack: str, results: Path | None, console: Console, pro
 def _prove_on_compose(proof: Proof, tree: Path, tree_name: str) -> None:
     stack = ComposeStack(logs_since=datetime.now(timezone.utc))
     _check_ready(stack, tree, tree_name)
-    triggerers = len(stack.containers("triggerer"))
+    triggerers = len(stack.of_service("triggerer"))
     try:
         proof.carry_out(stack)
     finally:
@@ -74,7 +74,7 @@ def _prove_on_compose(proof: Proof, tree: Path, tree_name: str) -> None:
 
 def _check_ready(stack: ComposeStack, tree: Path, tree_name: str) -> None:
     start = f"make up{tree_option(tree_name)}"
-    if not stack.is_ready("api-server"):
+    if not any(each.is_ready for each in stack.of_service("api-server")):
         raise WrongUsage(f"The compose stack is not up. Start it: {start}")
     if stack.tree != tree:
         raise WrongUsage(f"The compose stack runs {shown(stack.tree or tree)}, not {tree_name}. Switch it: {start}")

@@ -125,13 +125,13 @@ class Faults(_ManyTasks):
         """Redis restarted as files arrive: every waiting task ends, once."""
         self._wait_until_deferred()
         self._drop_files()
-        self._restart("redis")
+        self.deployment.restart("redis", timeout=180.0)
         return self._outcome()
 
     def postgres(self) -> str:
         """PostgreSQL restarted while tasks are deferred: every waiting task ends, once."""
         self._wait_until_deferred()
-        self._restart("postgres")
+        self.deployment.restart("postgres", timeout=180.0)
         self._drop_files()
         return self._outcome()
 
@@ -139,13 +139,12 @@ class Faults(_ManyTasks):
         """PostgreSQL restarted as files arrive: every waiting task ends, once; those that were starting are retried."""
         self._wait_until_deferred()
         self._drop_files()
-        self._restart("postgres")
+        self.deployment.restart("postgres", timeout=180.0)
         return self._outcome(tries=2)
 
     def hundred(self) -> str:
         """100 tasks that wait for five directories each are deferred at once, over two triggerers, and hold no slot."""
-        self.deployment.scale("triggerer", 2)
-        self.deployment.wait_healthy("triggerer", 180.0)
+        self.deployment.scale("triggerer", 2, timeout=180.0)
         began = time.monotonic()
         self.count = 100
         self._wait_until_deferred()
@@ -160,10 +159,6 @@ class Faults(_ManyTasks):
         self._drop_files()
         self.deployment.kill("triggerer")
         return self._outcome()
-
-    def _restart(self, service: str) -> None:
-        self.deployment.restart(service)
-        self.deployment.wait_healthy(service, 180.0)
 
     def _outcome(self, tries: int = 1) -> str:
         ended = self._wait_until_ended(tries)
