@@ -12,7 +12,6 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 
@@ -21,7 +20,7 @@ from kata.airflow.kept_process import KeptProcess
 from kata.core.console import StatusLine
 from kata.core.environment import airflow_home, child_environment, copy_template
 from kata.core.errors import BrokenSetup, WrongUsage
-from kata.core.files import scratch_folder
+from kata.core.files import read_toml, scratch_folder
 from kata.core.paths import DAGS, DATA, shown
 from kata.core.ports import LOOPBACK, free_port, is_free, wanted_port
 from kata.core.processes import die_with_parent
@@ -36,8 +35,8 @@ COMPONENTS = {
     "triggerer": ("triggerer", "--skip-serve-logs"),
 }
 
-# How many tasks may run at once; Airflow keeps a process of about 140 MB for each.
-_SLOTS = 4
+SETTINGS: dict[str, dict[str, str]] = read_toml(Path(__file__).with_name("settings.toml"))
+
 _HEALTHY_AFTER = 150.0  # seconds at most, on a busy machine
 
 # Holds the address of the one that `make standalone` runs.
@@ -69,7 +68,7 @@ class LocalAirflow(Deployment):
         self._port = port or free_port()
         self.address = f"http://{LOOPBACK}:{self._port}"
         base = child_environment(tree, database=self.database, data=data)
-        self.environment = base | self._settings(tree) | more
+        self.environment = base | SETTINGS["local"] | self._settings(tree) | more
         self._processes: dict[str, KeptProcess] = {}
 
     def __enter__(self) -> LocalAirflow:
@@ -155,26 +154,16 @@ class LocalAirflow(Deployment):
             "AIRFLOW_CONN_AIRFLOW_API": json.dumps(api),
             "AIRFLOW__API__BASE_URL": self.address,
             "AIRFLOW__API_AUTH__JWT_SECRET": secrets.token_urlsafe(64),
-            # All components need the same key, and each would make its own at the first start. Nothing is secret here.
-            "AIRFLOW__CORE__FERNET_KEY": "",
-            "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
-            "AIRFLOW__CORE__PARALLELISM": str(_SLOTS),
-            # Only users of this machine reach loopback.
-            "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "True",
-            "AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST": json.dumps([bundle("tree", tree), bundle("dags", DAGS)]),
-            "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "5",
-            "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "5",
+            "AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST": bundles(tree=tree, dags=DAGS),
             "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(self._home / "logs"),
-            "AIRFLOW__LOGGING__LOGGING_LEVEL": "INFO",
-            # 5 seconds by default: on a busy machine the API server's first answer takes longer, and the task fails.
-            "AIRFLOW__WORKERS__EXECUTION_API_TIMEOUT": "60",
         }
 
 
-def bundle(name: str, folder: Path) -> dict[str, Any]:
-    """Return a folder of DAGs as the setting `dag_bundle_config_list` wants it."""
+def bundles(**folders: Path) -> str:
+    """Return folders of DAGs, by name, as the setting `dag_bundle_config_list` wants them."""
     classpath = "airflow.dag_processing.bundles.local.LocalDagBundle"
-    return {"name": name, "classpath": classpath, "kwargs": {"path": str(folder)}}
+    local = {name: {"path": str(folder)} for name, folder in folders.items()}
+    return json.dumps([{"name": name, "classpath": classpath, "kwargs": kwargs} for name, kwargs in local.items()])
 
 
 @contextmanager

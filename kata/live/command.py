@@ -11,7 +11,7 @@ from rich.text import Text
 
 from kata.airflow.arriving_files import files_there
 from kata.airflow.compose import ComposeStack
-from kata.airflow.local_airflow import own_airflow
+from kata.airflow.local_airflow import SETTINGS, own_airflow
 from kata.core.console import StatusLine, plain
 from kata.core.dag_run import active_runs, end_active_runs
 from kata.core.environment import airflow_version
@@ -26,12 +26,6 @@ from kata.live.parts import Deferred, Loaded, Resumed, TimedOut
 from kata.live.proof import Proof
 
 PARTS = (Loaded, Deferred, Resumed, TimedOut, Survived)
-
-_SETTINGS = {
-    # By default, the health endpoint reports a dead triggerer after 30 seconds.
-    "AIRFLOW__TRIGGERER__JOB_HEARTBEAT_SEC": "2",
-    "AIRFLOW__TRIGGERER__TRIGGERER_HEALTH_CHECK_THRESHOLD": "10",
-}
 
 
 def live(tree_name: str, stack: str, results: Path | None, console: Console, progress: Console) -> bool:
@@ -49,7 +43,7 @@ def live(tree_name: str, stack: str, results: Path | None, console: Console, pro
     with StatusLine(progress) as say:
         proof = Proof(PARTS if stack == "own" or problem else (*PARTS, Faults), say)
         if problem is None and stack == "own":
-            with own_airflow(tree, say, **_SETTINGS) as airflow:
+            with own_airflow(tree, say, **SETTINGS["quick_triggerer"]) as airflow:
                 proof.carry_out(airflow)
         elif problem is None:
             _prove_on_compose(proof, tree, tree_name)
