@@ -12,17 +12,9 @@ from rich.text import Text
 
 def plain(text: str, style: str = "") -> Text:
     """Return the text without reading markup in it; control characters are escaped."""
-    return Text("".join(_shown(character) for character in text.replace("\r\n", "\n")), style=style)
-
-
-def _shown(character: str) -> str:
-    if character == "\n":
-        return character
-    if character == "\t":
-        return "    "
-    if unicodedata.category(character) in ("Cc", "Cf", "Cs"):
-        return character.encode("unicode_escape").decode()
-    return character
+    text = text.replace("\r\n", "\n").replace("\t", "    ")
+    hidden = {each for each in text if each != "\n" and unicodedata.category(each) in ("Cc", "Cf", "Cs")}
+    return Text(text.translate({ord(each): each.encode("unicode_escape").decode() for each in hidden}), style=style)
 
 
 def show_printed(printed: str, console: Console, printed_by: str = "Your code printed") -> None:
@@ -39,22 +31,21 @@ class StatusLine:
 
     def __init__(self, console: Console) -> None:
         self._console = console
-        self._status = console.status("") if console.is_terminal else None
+        self._status = console.status("")
         self._began = time.monotonic()
         self._last = ""
 
     def __enter__(self) -> StatusLine:
-        if self._status is not None:
+        if self._console.is_terminal:
             self._status.start()
         return self
 
     def __exit__(self, kind: type | None, error: BaseException | None, traceback: TracebackType | None) -> None:
-        if self._status is not None:
-            self._status.stop()
+        self._status.stop()
 
     def __call__(self, what: str) -> None:
         line = Text.assemble((f"{time.monotonic() - self._began:5.0f} s  ", "dim"), plain(f"{what} …"))
-        if self._status is not None:
+        if self._console.is_terminal:
             self._status.update(line)
         elif what != self._last:
             self._console.print(line, soft_wrap=True)
