@@ -14,7 +14,7 @@ from kata.core.ports import LOOPBACK
 from kata.pitfalls import command
 from kata.pitfalls.catalog import LESSONS, PITFALLS, Pitfall, find_pitfall
 from kata.pitfalls.experiment import Experiment, Observation, carry_out
-from kata.pitfalls.metrics import received_metrics
+from kata.pitfalls.metrics import Metrics
 from quality.test_command_line import kata
 
 WRONG = Observation([(1.5, "wait", "deferred"), (4.0, "triggerer", "process has ended")], {"boom": 3}, {}, 1, (20, 0))
@@ -64,7 +64,7 @@ def test_an_experiment_is_shown_wrong_before_right():
 
 
 def test_the_metrics_that_airflow_sends_are_received():
-    with received_metrics() as metrics:
+    with Metrics() as metrics:
         port = int(metrics.settings["AIRFLOW__METRICS__STATSD_PORT"])
         statsd = StatsClient(host=LOOPBACK, port=port)
         statsd.gauge("triggers.running", 3)
@@ -76,7 +76,7 @@ def test_the_metrics_that_airflow_sends_are_received():
         deadline = time.monotonic() + 30
         while not metrics.counted()["triggers.succeeded"] and time.monotonic() < deadline:
             time.sleep(0.01)
-    assert +metrics.counted() == {"triggers.succeeded": 1, "triggers.failed": 2}
+        assert +metrics.counted() == {"triggers.succeeded": 1, "triggers.failed": 2}
     assert metrics.running == 3
 
 

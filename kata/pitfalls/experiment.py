@@ -20,7 +20,7 @@ from kata.core.errors import BrokenSetup
 from kata.core.paths import SOLUTION, shown
 from kata.core.rest_api import ApiUnavailable, poll_until
 from kata.pitfalls.catalog import LESSONS, Pitfall
-from kata.pitfalls.metrics import Metrics, received_metrics
+from kata.pitfalls.metrics import Metrics
 
 _SETTINGS = {
     **SETTINGS["quick_triggerer"],
@@ -95,7 +95,7 @@ def carry_out(pitfall: Pitfall, say: Callable[[str], None]) -> Experiment:
     :param say: told what happens.
     :raises BrokenSetup: if Airflow does not do its part.
     """
-    with received_metrics() as metrics, own_airflow(SOLUTION.parent, say, **_SETTINGS, **metrics.settings) as airflow:
+    with Metrics() as metrics, own_airflow(SOLUTION.parent, say, **_SETTINGS, **metrics.settings) as airflow:
         wait_until_loaded(airflow, shown(pitfall.lesson), {f"{pitfall.name}_wrong", f"{pitfall.name}_right"}, say)
         say(f"{pitfall.name}: the mistake")
         wrong = _observe(airflow, metrics, pitfall, "wrong")
@@ -141,6 +141,7 @@ def _observe(airflow: LocalAirflow, metrics: Metrics, pitfall: Pitfall, variant:
 
     run = DagRun(airflow.api, f"{pitfall.name}_{variant}")
     while time.monotonic() < deadline:
+        metrics.counted()  # or some would be lost
         with contextlib.suppress(ApiUnavailable):
             tasks = run.tasks()
             for task in tasks:
