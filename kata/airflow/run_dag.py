@@ -17,7 +17,7 @@ from rich.text import Text
 
 from kata.airflow.arriving_files import ORDERS, WAITED_FOR_BY, drop
 from kata.airflow.kept_process import KeptProcess
-from kata.core.console import plain
+from kata.core.console import plain, show_printed
 from kata.core.environment import child_environment, copy_template, template_file
 from kata.core.files import scratch_folder
 from kata.core.paths import MODULE, STATE, shown
@@ -166,8 +166,8 @@ def _show_outcome(run: _Run, exit_code: int | None, console: Console) -> bool:
     console.print()
     if wrong := run.failure(exit_code):
         console.print(Text.assemble((" ✗ ", "bold red"), plain(wrong, "bold")), soft_wrap=True)
-        for line in [] if wrong == run.problem() else _errors():
-            console.print(Text.assemble(("   | ", "cyan"), plain(line)), overflow="fold")
+        if wrong != run.problem():
+            show_printed(_errors(), console, printed_by="The log says")
         console.print(f" The whole log: {shown(_LOG)}\n", soft_wrap=True, highlight=False)
         return False
     returned = run.returned()
@@ -180,8 +180,8 @@ def _show_outcome(run: _Run, exit_code: int | None, console: Console) -> bool:
     return True
 
 
-def _errors() -> list[str]:
+def _errors() -> str:
     """Return the last lines of the log that name an error, without time stamps; the last of all where none does."""
     lines = _LOG.read_text(errors="replace").splitlines()
     found = [line for line in lines if _ERROR.search(line)][-6:] or lines[-3:]
-    return [re.sub(r"^\d{4}-\S+Z ", "", line)[:300] for line in found]
+    return "\n".join(re.sub(r"^\d{4}-\S+Z ", "", line)[:300] for line in found)

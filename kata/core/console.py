@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import time
 import unicodedata
-from types import TracebackType
 
 from rich.console import Console
+from rich.status import Status
 from rich.text import Text
 
 
@@ -26,27 +26,17 @@ def show_printed(printed: str, console: Console, printed_by: str = "Your code pr
         console.print(Text.assemble(("   | ", "cyan"), plain(line)), overflow="fold")
 
 
-class StatusLine:
+class StatusLine(Status):
     """Call it with what is being done now; inside a `with` block, so that a terminal is left as it was."""
 
     def __init__(self, console: Console) -> None:
-        self._console = console
-        self._status = console.status("")
-        self._began = time.monotonic()
-        self._last = ""
-
-    def __enter__(self) -> StatusLine:
-        if self._console.is_terminal:
-            self._status.start()
-        return self
-
-    def __exit__(self, kind: type | None, error: BaseException | None, traceback: TracebackType | None) -> None:
-        self._status.stop()
+        super().__init__("", console=console)
+        self._began, self._last = time.monotonic(), ""
 
     def __call__(self, what: str) -> None:
         line = Text.assemble((f"{time.monotonic() - self._began:5.0f} s  ", "dim"), plain(f"{what} …"))
-        if self._console.is_terminal:
-            self._status.update(line)
+        if self.console.is_terminal:
+            self.update(line)
         elif what != self._last:
-            self._console.print(line, soft_wrap=True)
+            self.console.print(line, soft_wrap=True)
         self._last = what

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -70,10 +71,9 @@ class DagRun:
     def returned(self, task_id: str) -> Any:
         """Return the decoded result of a task."""
         value = self._api.get(f"{self._path}/taskInstances/{task_id}/xcomEntries/return_value")["value"]
-        try:
-            return json.loads(value) if isinstance(value, str) else value
-        except ValueError:
-            return value  # plain text
+        with suppress(TypeError, ValueError):  # decoded already, or plain text
+            value = json.loads(value)
+        return value
 
     def log(self, task: Task) -> list[dict[str, Any]]:
         """Return the entries of the log of its last try, including those of its triggers."""
