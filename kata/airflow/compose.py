@@ -24,7 +24,8 @@ from kata.core.ports import DEFAULT_PORT, LOOPBACK
 
 WITHOUT_DOCKER = "Or do without Docker: make standalone"
 
-_UP_WITHIN = 300  # seconds; it takes about 70 on two cores
+# Seconds. On two cores it takes about 70 until all are up.
+_UP_WITHIN, _HEALTHY_WITHIN = 300, 180
 
 
 class Container:
@@ -120,7 +121,6 @@ class ComposeStack(Deployment):
         counts = Counter(each.service for each in self.containers)
         scale = [f"--scale={service}={count}" for service, count in counts.items() if count > 1]
         self._up(_UP_WITHIN, "--remove-orphans", *scale, say=say)
-        self.refresh()
 
     def start(self, component: str) -> None:
         compose("start", component, settings=self._settings)
@@ -129,25 +129,18 @@ class ComposeStack(Deployment):
         # For Docker the user has stopped it: the restart policy does not start it again, `start` does.
         docker("kill", "--signal", "KILL", self.of_service(component)[0].id)
 
-    def restart(self, service: str, timeout: float) -> None:
+    def restart(self, service: str) -> None:
         """Restart each container of the service; return when all are healthy."""
         compose("restart", "--no-deps", service, settings=self._settings)
-        self._up(timeout, *_scaled(service, len(self.of_service(service))))
-        self.refresh()
+        self.scale(service, len(self.of_service(service)))
 
-    def scale(self, service: str, containers: int, timeout: float = 0) -> None:
-        """Have this many containers of the service; those that run and remain are left alone.
+    def scale(self, service: str, containers: int) -> None:
+        """Have this many containers of the service, and return when all are healthy; those that run are left alone.
 
         Quick, for it does not check what the service depends on. So Compose takes the new ones for changed: the next
         `make up` makes them again.
-
-        :param timeout: maximum seconds until all of them are healthy; with 0, return at once.
         """
-        if timeout:
-            self._up(timeout, *_scaled(service, containers))
-        else:
-            compose("up", "--detach", *_scaled(service, containers), settings=self._settings)
-        self.refresh()
+        self._up(_HEALTHY_WITHIN, "--no-recreate", "--no-deps", f"--scale={service}={containers}", service)
 
     def log_of(self, component: str) -> str:
         log = compose("logs", "--no-color", "--no-log-prefix", *self._since, component)
@@ -156,11 +149,12 @@ class ComposeStack(Deployment):
     def ended(self) -> dict[str, int]:
         return {}  # the restart policy starts each again
 
-    def _up(self, seconds: float, *options: str, say: Callable[[str], None] | None = None) -> None:
+    def _up(self, seconds: int, *options: str, say: Callable[[str], None] | None = None) -> None:
         """Let Compose start what is not there and wait. If that fails, name the service and show the end of its log."""
-        wait = ("--detach", "--wait", f"--wait-timeout={seconds:.0f}")
+        wait = ("--detach", "--wait", f"--wait-timeout={seconds}")
         try:
             compose("up", *wait, *options, settings=self._settings, say=say)
+            self.refresh()
         except BrokenSetup as error:
             self.refresh()
             for each in self.containers:
@@ -169,11 +163,6 @@ class ComposeStack(Deployment):
                     why = self.failure_of(each.service, f"did not come up: {each.condition}")
                     raise BrokenSetup(f"{error}\n{why}\nTo end what runs: make down") from error
             raise
-
-
-def _scaled(service: str, containers: int) -> list[str]:
-    """Return the options of `docker compose up` that only change the number of containers of a service."""
-    return ["--no-recreate", "--no-deps", f"--scale={service}={containers}", service]
 
 
 def compose(*arguments: str, **how: Any) -> str:

@@ -49,7 +49,7 @@ def up(tree_name: str, console: Console) -> None:
             stack.up(tree, port, say)
             if stack.is_older_than_its_code:
                 say("The code was saved after the triggerer had imported it: restarting the triggerer")
-                stack.restart("triggerer", timeout=120)
+                stack.restart("triggerer")
     except KeyboardInterrupt:
         if was_up:
             tell("Interrupted. What was up before is left up: make ps shows it, make down ends it.")

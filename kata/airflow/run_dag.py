@@ -18,6 +18,7 @@ from rich.text import Text
 from kata.airflow.arriving_files import ORDERS, WAITED_FOR_BY, drop
 from kata.airflow.kept_process import KeptProcess
 from kata.core.console import plain, show_printed
+from kata.core.dag_run import decoded
 from kata.core.environment import child_environment, copy_template, template_file
 from kata.core.files import scratch_folder
 from kata.core.paths import MODULE, STATE, shown
@@ -62,8 +63,8 @@ class _Run:
     def returned(self) -> dict[str, Any]:
         """Return what the tasks returned, by task id."""
         rows = self._rows("SELECT task_id, value FROM xcom WHERE key = 'return_value'")
-        # The value is JSON that Airflow has stored as JSON.
-        return {task_id: json.loads(json.loads(value)) for task_id, value in rows}
+        # The database has JSON, in some versions of JSON.
+        return {task_id: decoded(decoded(value)) for task_id, value in rows}
 
     def problem(self) -> str:
         """Return why the run can never succeed, as far as its tasks show it; "" if they do not."""

@@ -124,13 +124,13 @@ class Faults(_ManyTasks):
         """Redis restarted as files arrive: every waiting task ends, once."""
         self._wait_until_deferred()
         self._drop_files()
-        self.deployment.restart("redis", timeout=180.0)
+        self.deployment.restart("redis")
         return self._outcome()
 
     def postgres(self) -> str:
         """PostgreSQL restarted while tasks are deferred: every waiting task ends, once."""
         self._wait_until_deferred()
-        self.deployment.restart("postgres", timeout=180.0)
+        self.deployment.restart("postgres")
         self._drop_files()
         return self._outcome()
 
@@ -138,12 +138,12 @@ class Faults(_ManyTasks):
         """PostgreSQL restarted as files arrive: every waiting task ends, once; those that were starting are retried."""
         self._wait_until_deferred()
         self._drop_files()
-        self.deployment.restart("postgres", timeout=180.0)
+        self.deployment.restart("postgres")
         return self._outcome(tries=2)
 
     def hundred(self) -> str:
         """100 tasks that wait for five directories each are deferred at once, over two triggerers, and hold no slot."""
-        self.deployment.scale("triggerer", 2, timeout=180.0)
+        self.deployment.scale("triggerer", 2)
         began = time.monotonic()
         self.count = 100
         self._wait_until_deferred()

@@ -44,6 +44,7 @@ class Observation:
     :ivar running: the number of triggers that the triggerer runs at the end.
     :ivar open_files: of the triggerer, at the beginning and at the end.
     :ivar returned: the XCom of the task, None if there is none.
+    :ivar starts: how often the triggerer had to be started afterwards, until it kept running; 0 if it had not ended.
     """
 
     events: list[tuple[float, str, str]] = field(default_factory=list)
@@ -52,6 +53,7 @@ class Observation:
     running: int = 0
     open_files: tuple[int, int] = (0, 0)
     returned: object = None
+    starts: int = 0
 
     def lines(self) -> Iterator[str]:
         """Yield the lines to show."""
@@ -65,32 +67,16 @@ class Observation:
         yield f"  metrics: {counted or 'no trigger has ended'}; at the end triggers.running {self.running}"
         before, after = self.open_files
         yield f"  open files of the triggerer: {before} → {after or 'none, it is gone'}"
-
-
-@dataclass(frozen=True)
-class Experiment:
-    """What was observed of a pitfall.
-
-    :param starts: how often the triggerer had to be started after the mistake, until it kept running.
-    """
-
-    wrong: Observation
-    right: Observation
-    starts: int = 0
-
-    def lines(self) -> list[str]:
-        """Return the lines to show, on a terminal or on the page."""
-        by_hand = f"  The task was failed by hand; then the triggerer had to be started {_times(self.starts)}."
-        end = [by_hand] if self.starts else []
-        return ["wrong", *self.wrong.lines(), *end, "", "right", *self.right.lines()]
+        if self.starts:
+            yield f"  The task was failed by hand; then the triggerer had to be started {_times(self.starts)}."
 
 
 def _times(count: int) -> str:
     return {1: "once", 2: "twice"}.get(count, f"{count} times")
 
 
-def carry_out(pitfall: Pitfall, say: Callable[[str], None]) -> Experiment:
-    """Run the mistake, then the fix.
+def carry_out(pitfall: Pitfall, say: Callable[[str], None]) -> tuple[Observation, Observation]:
+    """Run the mistake, then the fix, and return what was observed of each.
 
     :param say: told what happens.
     :raises BrokenSetup: if Airflow does not do its part.
@@ -101,9 +87,9 @@ def carry_out(pitfall: Pitfall, say: Callable[[str], None]) -> Experiment:
         wrong = _observe(airflow, metrics, pitfall, "wrong")
         say(f"{pitfall.name}: cleaning up")
         end_active_runs(airflow.api)
-        starts = _restart_triggerer(airflow)
+        wrong.starts = _restart_triggerer(airflow)
         say(f"{pitfall.name}: the fix")
-        return Experiment(wrong, _observe(airflow, metrics, pitfall, "right"), starts)
+        return wrong, _observe(airflow, metrics, pitfall, "right")
 
 
 def _restart_triggerer(airflow: LocalAirflow) -> int:
