@@ -42,8 +42,8 @@ def drop_files(client: int | None, count: int, console: Console) -> None:
     arriving = list(itertools.islice((file for file in names if not file.exists()), count))
     try:
         for file in arriving if client else [upload, *arriving]:
-            what = "is there    " if file.exists() else "file arrives"
-            console.print(f"{what}  {shown(file if file.exists() else drop(file))}", highlight=False, soft_wrap=True)
+            there = f"is there      {shown(file)}" if file.exists() else f"file arrives  {shown(drop(file))}"
+            console.print(there, highlight=False, soft_wrap=True)
     except PermissionError as error:
         place = shown(Path(error.filename))
         raise WrongUsage(f"{place} cannot be written to. Make it yours: sudo chown -R $USER data") from error
