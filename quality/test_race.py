@@ -18,6 +18,7 @@ from rich.console import Console
 
 from kata.core.dag_run import Task
 from kata.core.environment import child_environment
+from kata.core.errors import BrokenSetup
 from kata.core.paths import ROOT, SOLUTION, STATE
 from kata.core.rest_api import ApiUnavailable, poll_until
 from lab.charts.drawing import draw
@@ -262,14 +263,17 @@ def test_a_race_that_is_ended_early_keeps_what_it_has_measured(
         race |= {**race_of(POKED), "interrupted": True}
         raise KeyboardInterrupt
 
+    def no_network(*_: str) -> Path:
+        raise BrokenSetup("matplotlib==0 cannot be installed.")
+
     monkeypatch.setattr(race_module, "measure", interrupted)
-    monkeypatch.setattr("lab.charts.drawing.python_with", lambda *_: ["sh", "-c", "echo 'no network' >&2; exit 2"])
+    monkeypatch.setattr("lab.charts.drawing.python_with", no_network)
     (tmp_path / "race.json").write_text('{"date": "2020-02-02"}')
     (tmp_path / "race.png").write_bytes(b"of another race")
     with pytest.raises(KeyboardInterrupt):
         run_race(SOLUTION.parent, PLAN, tmp_path, Console(), Console(stderr=True))
     said = capsys.readouterr().out
-    assert "There is no chart. race.json cannot be drawn: no network" in said
+    assert "There is no chart. matplotlib==0 cannot be installed." in said
     assert "in place of the race of 2020-02-02" in said
     assert json.loads((tmp_path / "race.json").read_text())["interrupted"]
     assert sorted(file.name for file in tmp_path.iterdir()) == ["race.html", "race.json"]
@@ -277,7 +281,7 @@ def test_a_race_that_is_ended_early_keeps_what_it_has_measured(
 
 def test_a_chart_that_cannot_be_drawn_is_explained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     # The kata's own Python has no matplotlib: no learner needs it.
-    monkeypatch.setattr("lab.charts.drawing.python_with", lambda *_: [sys.executable])
+    monkeypatch.setattr("lab.charts.drawing.python_with", lambda *_: sys.executable)
     assert "race.json cannot be drawn: ModuleNotFoundError: No module named 'matplotlib'" in draw(
         tmp_path / "race.json"
     )

@@ -6,6 +6,7 @@ import os
 import subprocess
 from pathlib import Path
 
+from kata.core.errors import BrokenSetup
 from kata.core.paths import STATE
 from kata.core.tool_environment import python_with
 
@@ -22,9 +23,12 @@ def draw(results: Path) -> str:
     picture, drawing = results.with_suffix(".png"), results.with_suffix(".svg")
     for earlier in (picture, drawing):
         earlier.unlink(missing_ok=True)
+    try:
+        python = python_with("charts", *_PINNED)
+    except BrokenSetup as error:
+        return f"There is no chart. {error}"
     # A file, not a module: that environment has none of the packages of the kata.
-    script = Path(__file__).with_name(f"{results.stem}.py")
-    command = [*python_with(*_PINNED), "-E", "-s", script, results, picture, drawing]
+    command = [python, "-E", "-s", Path(__file__).with_name(f"{results.stem}.py"), results, picture, drawing]
     environment = os.environ | {"MPLCONFIGDIR": str(STATE / "charts" / "cache")}
     ended = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     why = ended.stderr.strip().splitlines()[-1:] if ended.returncode else []

@@ -93,8 +93,9 @@ def _alive(session: Session, mutants: list[Mutant], folder: Path, steps: tuple[S
 
 def make_mutants(console: Console) -> list[Mutant]:
     """Return all mutants, made in an environment of their own."""
+    python = python_with("mutants", COSMIC_RAY)
     console.print("Making the mutants, about two minutes …", style="dim")
-    command = [*python_with(COSMIC_RAY), Path(__file__).with_name("make.py"), SOLUTION]
+    command = [python, Path(__file__).with_name("make.py"), SOLUTION]
     made = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout
     solution = SOLUTION.read_text(encoding="utf-8")
     owners = list(_owners(solution))
