@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import random
+import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, TypeVar
 
 import httpx
-from tenacity import Retrying, retry_if_exception_type, retry_if_not_result, stop_after_delay
 
 _TIMEOUT = 20.0  # seconds
 
@@ -89,11 +90,14 @@ def poll_until(
     :param while_waiting: called after each result that is not accepted, and each time the API does not answer.
     :return: None if the API does not answer when the time is over.
     """
-    polled = Retrying(
-        retry=retry_if_exception_type(ApiUnavailable) | retry_if_not_result(is_done),
-        wait=lambda state: max(0.0, min(random.uniform(*every), seconds - state.seconds_since_start)),
-        stop=stop_after_delay(seconds),
-        before_sleep=lambda _: while_waiting(),
-        retry_error_callback=lambda state: None if state.outcome.failed else state.outcome.result(),
-    )
-    return polled(look)
+    over = time.monotonic() + seconds
+    while True:
+        began, result = time.monotonic(), None
+        with suppress(ApiUnavailable):
+            result = look()
+            if is_done(result):
+                return result
+        if began >= over:
+            return result
+        while_waiting()
+        time.sleep(max(0.0, min(began + random.uniform(*every), over) - time.monotonic()))
