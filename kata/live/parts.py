@@ -109,8 +109,9 @@ class Resumed(Part):
 
     def clients(self) -> None:
         """monitor_client_uploads succeeds, and its result names the file that has arrived."""
-        mistake = "event not passed on"
-        self._expect_result("monitor_client_uploads", lambda result: result["path"].endswith(ORDERS), mistake)
+        self._expect_result(
+            "monitor_client_uploads", lambda result: result["path"].endswith(ORDERS), mistake="event not passed on"
+        )
 
     def processed(self) -> None:
         """process_trigger_results returns that file as valid, with its rows."""
