@@ -5,14 +5,13 @@ Each imports what it needs when it is called, so that `make hint` does not wait 
 
 from __future__ import annotations
 
-from enum import Enum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from rich.console import Console
 from typer import Argument, Option
 
-from kata.core.command import command, command_line
+from kata.core.command import command_line
 from kata.core.steps import find_steps
 
 if TYPE_CHECKING:
@@ -24,17 +23,10 @@ AnyStep = Annotated[str | None, Option("--step", metavar="N", help="only this st
 Results = Annotated[Path | None, Option("--results", metavar="FILE", help="also write the results as JSON")]
 
 
-class Stack(str, Enum):
-    """Where the proof runs: on an Airflow of its own, or on the one in Docker."""
-
-    own = "own"
-    compose = "compose"
-
-
 app = command_line("python -m kata", "Learn Airflow's triggers: grade your work, watch it run, prove it.")
 
 
-@command(app, "grade")
+@app.command()
 def grade(tree: Submission = "exercise", step: AnyStep = None, results: Results = None) -> bool:
     """Grade a submission; exit code 0 only with all points of the seven steps."""
     from kata.grading.results_file import check_results_file, write_results
@@ -49,7 +41,7 @@ def grade(tree: Submission = "exercise", step: AnyStep = None, results: Results 
     return graded.succeeded
 
 
-@command(app, "watch")
+@app.command()
 def watch(tree: Submission = "exercise") -> None:
     """Grade the current step at every save."""
     from kata.practice.watch import watch
@@ -57,11 +49,10 @@ def watch(tree: Submission = "exercise") -> None:
     watch(tree, Console())
 
 
-@command(app, "hint")
+@app.command()
 def hint(
     step: OneStep,
     level: Annotated[int, Option(metavar="K", help="1 a nudge, 2 the concept, 3 nearly the answer")] = 1,
-    tree: Submission = "exercise",
 ) -> None:
     """Help with a step, in three levels."""
     from kata.practice.hints import list_parts, show_hint
@@ -73,7 +64,7 @@ def hint(
         show_hint(steps[0], level, Console())
 
 
-@command(app, "diff")
+@app.command()
 def diff(
     step: OneStep,
     peek: Annotated[bool, Option("--peek", help="show it before the step is green")] = False,
@@ -92,7 +83,7 @@ def diff(
     return show_diff(folder, chosen, Console())
 
 
-@command(app, "reset")
+@app.command()
 def reset(tree: Submission = "exercise", step: AnyStep = None) -> None:
     """Put the starter back; a copy of the work is kept."""
     from kata.practice.reset import reset
@@ -100,7 +91,7 @@ def reset(tree: Submission = "exercise", step: AnyStep = None) -> None:
     reset(tree, find_steps(step)[0] if step else None, Console())
 
 
-@command(app, "restore")
+@app.command()
 def restore(
     name: Annotated[str | None, Argument(help="a copy; without it the copies are listed")] = None,
     tree: Submission = "exercise",
@@ -111,7 +102,7 @@ def restore(
     restore(tree, name, Console())
 
 
-@command(app, "run")
+@app.command()
 def run(tree: Submission = "exercise") -> bool:
     """Run the DAG of a submission while files arrive."""
     from kata.airflow.run_dag import run_dag
@@ -119,7 +110,7 @@ def run(tree: Submission = "exercise") -> bool:
     return run_dag(tree, Console())
 
 
-@command(app, "up")
+@app.command()
 def up(tree: Submission = "exercise") -> None:
     """Start a whole Airflow in Docker, or switch its submission."""
     from kata.airflow.compose_commands import up
@@ -127,7 +118,7 @@ def up(tree: Submission = "exercise") -> None:
     up(tree, Console())
 
 
-@command(app, "down")
+@app.command()
 def down(
     volumes: Annotated[bool, Option("--volumes", help="also remove its database, logs and secrets")] = False,
 ) -> None:
@@ -137,7 +128,7 @@ def down(
     down(volumes, Console())
 
 
-@command(app, "ps")
+@app.command()
 def ps() -> bool:
     """Show the services of the Airflow in Docker; exit code 0 only if all are healthy."""
     from kata.airflow.compose_commands import show_services
@@ -145,7 +136,7 @@ def ps() -> bool:
     return show_services(Console())
 
 
-@command(app, "logs")
+@app.command()
 def logs(service: Annotated[str | None, Argument(help="only this one")] = None) -> None:
     """Show what the services in Docker print."""
     from kata.airflow.compose_commands import show_logs
@@ -153,7 +144,7 @@ def logs(service: Annotated[str | None, Argument(help="only this one")] = None) 
     show_logs(service)
 
 
-@command(app, "standalone")
+@app.command()
 def standalone(tree: Submission = "exercise") -> None:
     """Run Airflow on this machine without Docker, until Ctrl-C."""
     from kata.airflow.local_airflow import standalone
@@ -161,7 +152,7 @@ def standalone(tree: Submission = "exercise") -> None:
     standalone(tree, Console())
 
 
-@command(app, "trigger")
+@app.command()
 def trigger() -> None:
     """Start the DAG in the running Airflow."""
     from kata.airflow.trigger_dag import trigger_dag
@@ -169,7 +160,7 @@ def trigger() -> None:
     trigger_dag(Console())
 
 
-@command(app, "drop")
+@app.command()
 def drop(
     client: Annotated[int | None, Option(metavar="N", help="1 to 5; without it the upload, and client 3")] = None,
     count: Annotated[int, Option(metavar="K", help="the number of files")] = 1,
@@ -180,19 +171,19 @@ def drop(
     drop_files(client, count, Console())
 
 
-@command(app, "live")
+@app.command()
 def live(
     tree: Submission = "exercise",
-    stack: Annotated[Stack, Option(help="an Airflow of its own, or the one in Docker")] = Stack.own,
+    stack: Annotated[Literal["own", "compose"], Option(help="an Airflow of its own, or the one in Docker")] = "own",
     results: Results = None,
 ) -> bool:
     """Prove a submission on a real scheduler, worker and triggerer."""
     from kata.live.command import live
 
-    return live(tree, stack.value, results, Console(), Console(stderr=True))
+    return live(tree, stack, results, Console(), Console(stderr=True))
 
 
-@command(app, "pitfall")
+@app.command()
 def pitfall(
     name: Annotated[str | None, Argument(help="a pitfall; without it they are listed")] = None,
     write: Annotated[bool, Option("--write", help="also write what was seen into docs/pitfalls.md")] = False,

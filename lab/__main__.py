@@ -10,7 +10,7 @@ from typing import Annotated
 from rich.console import Console
 from typer import Option
 
-from kata.core.command import command, command_line
+from kata.core.command import command_line
 from kata.core.errors import WrongUsage
 from kata.core.paths import MONITORING, shown
 from kata.core.submission import find_tree, read_module
@@ -27,7 +27,7 @@ Folder = Annotated[Path, Option(metavar="FOLDER", show_default="data/monitoring"
 app = command_line("python -m lab", "Measure what deferring saves, and what a trigger costs.")
 
 
-@command(app, "race")
+@app.command()
 def race(
     # A triggerer takes 1,000 triggers. A slot is a process of some 140 MB; Airflow's default pool has 128 slots.
     waits: Annotated[int, Option(min=1, max=1000, help="the number of waiting tasks")] = 100,
@@ -40,7 +40,7 @@ def race(
     run_race(_readable(tree), Plan(waits, slots, hold), _writable(folder), Console(), Console(stderr=True))
 
 
-@command(app, "breakeven")
+@app.command("breakeven")
 def break_even(
     repeats: Annotated[int, Option(min=1, max=20, help="the number of tasks of each short waiting time")] = 4,
     tree: Submission = "solution",
@@ -50,7 +50,7 @@ def break_even(
     measure_break_even(_readable(tree), repeats, _writable(folder), Console(), Console(stderr=True))
 
 
-@command(app, "bench")
+@app.command()
 def bench(
     waits: Annotated[str, Option(help="the numbers of waiting tasks")] = "100,1000,5000",
     seconds: Annotated[float, Option(min=0.1, max=3600, help="how long each is measured")] = 20,

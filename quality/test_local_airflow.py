@@ -93,11 +93,11 @@ def test_a_proof_that_is_ended_leaves_no_process(number: signal.Signals):
 
 
 def _components_of(pid: int) -> list[psutil.Process]:
-    """Return the keepers and all components, once they are there."""
+    """Return the keepers and all components, once they are there: a keeper's command line ends with the component's."""
     patience = time.monotonic() + 60
     while time.monotonic() < patience:
         children = psutil.Process(pid).children(recursive=True)
-        if sum("-m airflow" in " ".join(child.cmdline()) for child in children) >= len(COMPONENTS):
+        if sum("-m airflow" in " ".join(child.cmdline()) for child in children) >= 2 * len(COMPONENTS):
             return children
         time.sleep(0.1)
     raise AssertionError("Airflow did not start")

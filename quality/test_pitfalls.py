@@ -13,11 +13,13 @@ from kata.core.errors import WrongUsage
 from kata.core.ports import LOOPBACK
 from kata.pitfalls import command
 from kata.pitfalls.catalog import LESSONS, PITFALLS, Pitfall, find_pitfall
-from kata.pitfalls.experiment import Experiment, Observation, carry_out
-from kata.pitfalls.metrics import received_metrics
+from kata.pitfalls.experiment import Observation, carry_out
+from kata.pitfalls.metrics import Metrics
 from quality.test_command_line import kata
 
-WRONG = Observation([(1.5, "wait", "deferred"), (4.0, "triggerer", "process has ended")], {"boom": 3}, {}, 1, (20, 0))
+WRONG = Observation(
+    [(1.5, "wait", "deferred"), (4.0, "triggerer", "process has ended")], {"boom": 3}, {}, 1, (20, 0), starts=2
+)
 RIGHT = Observation(
     [(1.25, "wait", "deferred"), (5.0, "wait", "success")], {}, {"triggers.failed": 2}, 0, (20, 21), "there"
 )
@@ -36,25 +38,24 @@ def test_an_unknown_one_is_refused_before_anything_is_started():
 
 
 def test_every_lesson_is_a_pitfall_with_two_dags():
-    assert {file.stem for file in LESSONS.glob("*.py")} - {"deferring_operator"} == {each.name for each in PITFALLS}
+    assert {file.stem for file in LESSONS.glob("*.py")} - {"shared"} == {each.name for each in PITFALLS}
     for pitfall in PITFALLS:
         code = pitfall.lesson.read_text(encoding="utf-8")
-        assert set(re.findall(r'DAG\("(\w+)"', code)) == {f"{pitfall.name}_wrong", f"{pitfall.name}_right"}
+        assert re.findall(r'two_dags\(\s*"(\w+)"', code) == [pitfall.name]
         # The wrong triggers have literal class paths, too, except in the lesson that is about them.
-        assert set(re.findall(r'"(\w+)\.[A-Z]\w+", \{', code)) == {pitfall.name}
+        assert set(re.findall(r'"(\w+)\.[A-Z]\w+", \{', code)) <= {pitfall.name}
 
 
-def test_an_experiment_is_shown_wrong_before_right():
-    assert Experiment(WRONG, RIGHT, starts=2).lines() == [
-        "wrong",
+def test_what_was_observed_is_shown():
+    assert [*WRONG.lines()] == [
         "    1.5 s  wait       deferred",
         "    4.0 s  triggerer  process has ended",
         "  log: boom  (3 times)",
         "  metrics: no trigger has ended; at the end triggers.running 1",
         "  open files of the triggerer: 20 → none, it is gone",
         "  The task was failed by hand; then the triggerer had to be started twice.",
-        "",
-        "right",
+    ]
+    assert [*RIGHT.lines()] == [
         "    1.2 s  wait       deferred",
         "    5.0 s  wait       success",
         "  returned: 'there'",
@@ -64,7 +65,7 @@ def test_an_experiment_is_shown_wrong_before_right():
 
 
 def test_the_metrics_that_airflow_sends_are_received():
-    with received_metrics() as metrics:
+    with Metrics() as metrics:
         port = int(metrics.settings["AIRFLOW__METRICS__STATSD_PORT"])
         statsd = StatsClient(host=LOOPBACK, port=port)
         statsd.gauge("triggers.running", 3)
@@ -76,7 +77,7 @@ def test_the_metrics_that_airflow_sends_are_received():
         deadline = time.monotonic() + 30
         while not metrics.counted()["triggers.succeeded"] and time.monotonic() < deadline:
             time.sleep(0.01)
-    assert +metrics.counted() == {"triggers.succeeded": 1, "triggers.failed": 2}
+        assert +metrics.counted() == {"triggers.succeeded": 1, "triggers.failed": 2}
     assert metrics.running == 3
 
 
@@ -103,8 +104,8 @@ def test_the_page_has_the_text_of_the_lesson_and_shows_both(pitfall: Pitfall):
 
 
 def test_a_wrong_class_path_fails_on_a_real_airflow_and_the_right_one_does_not():
-    experiment = carry_out(find_pitfall("class_path"), lambda what: None)
-    assert [what for _, _, what in experiment.wrong.events] == ["deferred", "failed"]
-    assert any("Trigger failed to load code" in line for line in experiment.wrong.log)
-    assert [what for _, _, what in experiment.right.events] == ["deferred", "success"]
-    assert (experiment.right.returned, experiment.right.log, experiment.starts) == ("there", {}, 0)
+    wrong, right = carry_out(find_pitfall("class_path"), lambda what: None)
+    assert [what for _, _, what in wrong.events] == ["deferred", "failed"]
+    assert any("Trigger failed to load code" in line for line in wrong.log)
+    assert [what for _, _, what in right.events] == ["deferred", "success"]
+    assert (right.returned, right.log, wrong.starts) == ("there", {}, 0)

@@ -8,6 +8,7 @@ from functools import cache
 
 import pytest
 
+from kata.airflow.deployment import CAUSES
 from kata.core.paths import ROOT
 from kata.grading.mistakes import MISTAKES
 from kata.live.diagnosis import SIGNS
@@ -48,10 +49,11 @@ def test_every_message_of_the_kata_is_still_spoken(message: str):
 
 @cache
 def _pieces() -> list[str]:
-    """All that stands in quotes in the kata's code, and what its Makefile echoes; the longest first."""
+    """All that stands in quotes in the kata's code and causes, and what its Makefile echoes; the longest first."""
     files = [file.read_text(encoding="utf-8") for file in (ROOT / "kata").rglob("*.py")]
     constants = (node.value for file in files for node in ast.walk(ast.parse(file)) if isinstance(node, ast.Constant))
     echoed = re.findall(r'echo "([^"]+)"', (ROOT / "Makefile").read_text(encoding="utf-8"))
     quoted = [each for each in constants if isinstance(each, str)]
+    quoted += [words for causes in CAUSES.values() for words in causes.values()]
     quoted += [piece for line in echoed for piece in re.split(r"\$\(\w+\)", line)]
     return sorted((each for each in set(quoted) if len(each) >= _SHORTEST), key=len, reverse=True)

@@ -37,14 +37,13 @@ def drop_files(client: int | None, count: int, console: Console) -> None:
     if count < 1:
         raise WrongUsage(f"N={count}: at least one file has to arrive.")
     upload, orders = DATA / UPLOAD, DATA / "uploads" / f"client_{client or 3}" / "orders.csv"
-    if client is None and upload.exists():
-        console.print(f"is there      {shown(upload)}", highlight=False, soft_wrap=True)
     # An existing file is never overwritten.
     names = itertools.chain([orders], (orders.with_name(f"orders_{number}.csv") for number in itertools.count(2)))
-    free = (file for file in names if not file.exists())
+    arriving = list(itertools.islice((file for file in names if not file.exists()), count))
     try:
-        for file in ([upload] if client is None and not upload.exists() else []) + list(itertools.islice(free, count)):
-            console.print(f"file arrives  {shown(drop(file))}", highlight=False, soft_wrap=True)
+        for file in arriving if client else [upload, *arriving]:
+            there = f"is there      {shown(file)}" if file.exists() else f"file arrives  {shown(drop(file))}"
+            console.print(there, highlight=False, soft_wrap=True)
     except PermissionError as error:
         place = shown(Path(error.filename))
         raise WrongUsage(f"{place} cannot be written to. Make it yours: sudo chown -R $USER data") from error

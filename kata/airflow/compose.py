@@ -12,41 +12,20 @@ import re
 import signal
 import subprocess
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from kata.airflow.deployment import Deployment
+from kata.airflow.deployment import CAUSES, Deployment
 from kata.core.errors import BrokenSetup
 from kata.core.paths import DATA, ROOT, shown
 from kata.core.ports import DEFAULT_PORT, LOOPBACK
 
 WITHOUT_DOCKER = "Or do without Docker: make standalone"
 
-_UP_WITHIN = 300  # seconds; it takes about 70 on two cores
-
-# What Docker's own words for a failure mean, and what to do.
-_MEANINGS = (
-    (
-        "unknown flag: --ansi|unknown command|is not a docker command",
-        "Docker has no Compose v2 here (`docker compose version` fails): install its plugin.",
-    ),
-    ("permission denied while trying to connect", "You may not use Docker: your user is not in the group `docker`."),
-    (
-        "cannot connect to the docker daemon|error during connect|daemon is not running|failed to connect",
-        "Docker's engine is not running: start Docker Desktop, or the service `docker`.",
-    ),
-    (
-        "port is already allocated|address already in use|ports are not available",
-        "The port is taken. Take another: KATA_PORT=8081 make up",
-    ),
-    ("no space left on device", "There is no disk space left for Docker. `docker system df` shows what fills it."),
-    (
-        "bind source path does not exist",
-        "A folder of the clone that is mounted is missing. `git status` shows which; or KATA_TREE names none.",
-    ),
-)
+# Seconds. On two cores it takes about 70 until all are up.
+_UP_WITHIN, _HEALTHY_WITHIN = 300, 180
 
 
 class Container:
@@ -54,6 +33,7 @@ class Container:
 
     :param described: by `docker inspect`.
     :ivar state: running, exited, restarting, created …
+    :ivar condition: the state in a word or three, for people.
     :ivar started_at: in seconds since 1970.
     """
 
@@ -62,10 +42,15 @@ class Container:
         self.labels: dict[str, str] = described["Config"]["Labels"]
         self.service = self.labels["com.docker.compose.service"]
         self.name = f"{self.service} {self.labels['com.docker.compose.container-number']}".removesuffix(" 1")
-        self._state: dict[str, Any] = described["State"]
-        self.state: str = self._state["Status"]
+        state = described["State"]
+        self.state: str = state["Status"]
+        self.condition = self.state
+        if self.state == "running":
+            self.condition = state.get("Health", {}).get("Status") or "running"
+        elif self.state == "exited":
+            self.condition = f"failed, exit code {state['ExitCode']}" if state["ExitCode"] else "done"
         # Nine digits behind the point are more than Python 3.10 reads.
-        self.started_at = datetime.fromisoformat(f"{self._state['StartedAt'][:19]}+00:00").timestamp()
+        self.started_at = datetime.fromisoformat(f"{state['StartedAt'][:19]}+00:00").timestamp()
         published = (described["HostConfig"]["PortBindings"] or {}).get("8080/tcp")
         self.port = int(published[0]["HostPort"]) if published else None
 
@@ -74,64 +59,51 @@ class Container:
         """Whether it is healthy, or has done its work and ended with success."""
         return self.condition in ("healthy", "done")
 
-    @property
-    def condition(self) -> str:
-        """The state in a word or three, for people."""
-        if self.state == "exited":
-            return f"failed, exit code {self._state['ExitCode']}" if self._state["ExitCode"] else "done"
-        return self._state.get("Health", {}).get("Status") or self.state if self.state == "running" else self.state
-
 
 class ComposeStack(Deployment):
-    """The containers of this clone.
+    """The containers of this clone. What it tells about them is as of its last `refresh`.
 
     :param logs_since: with time zone; `log_of` leaves out what was printed before.
+    :ivar containers: by service and number.
+    :ivar port: on this machine; None while there is no api-server.
+    :ivar tree: the folder that Airflow takes the exercise from; None while there is no Airflow.
     """
 
-    causes = (
-        (
-            "Can't locate revision|password authentication failed",
-            "The database was made by another Airflow, or with another password. make down VOLUMES=1 removes it, with "
-            "its history; then again: make up.",
-        ),
-    )
+    causes = CAUSES["stack"]
     data = DATA
     log_place = "make logs SERVICE={}"
 
     def __init__(self, logs_since: datetime | None = None) -> None:
         self._since = ["--since", logs_since.isoformat()] if logs_since else []
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Ask Docker for the containers."""
+        ids = compose("ps", "--all", "--quiet").split()
+        found = map(Container, json.loads(docker("inspect", *ids)) if ids else [])
+        self.containers = sorted(found, key=lambda each: each.name)
+        self.port = next((each.port for each in self.containers if each.port), None)
+        trees = [each.labels["kata.tree"] for each in self.containers if each.labels.get("kata.tree")]
+        self.tree = (ROOT / trees[0]).resolve() if trees else None
+        # What is started later gets the same.
+        self._settings = {
+            "KATA_TREE": shown(self.tree or ROOT / "exercise"),
+            "KATA_PORT": str(self.port or DEFAULT_PORT),
+        }
 
     @property
     def address(self) -> str:
         return f"http://{LOOPBACK}:{self.port or DEFAULT_PORT}"
 
     @property
-    def port(self) -> int | None:
-        """The port on this machine; None while there is no api-server."""
-        return next((container.port for container in self.containers("api-server")), None)
-
-    @property
-    def tree(self) -> Path | None:
-        """The folder that Airflow takes the exercise from; None while there is no Airflow."""
-        trees = (container.labels.get("kata.tree") for container in self.containers())
-        return next(((ROOT / tree).resolve() for tree in trees if tree), None)
-
-    @property
     def is_older_than_its_code(self) -> bool:
         """Whether the tree was saved after a triggerer had been started, which imports a module once."""
-        tree = self.tree
-        saved = max((file.stat().st_mtime for file in tree.glob("*.py")), default=0) if tree else 0
-        return any(container.started_at < saved for container in self.containers("triggerer"))
+        saved = max((file.stat().st_mtime for file in self.tree.glob("*.py")), default=0) if self.tree else 0
+        return any(each.started_at < saved for each in self.of_service("triggerer"))
 
-    def containers(self, service: str | None = None) -> list[Container]:
-        """Return those of a service, or all, by service and number."""
-        ids = compose("ps", "--all", "--quiet").split()
-        found = map(Container, json.loads(docker("inspect", *ids)) if ids else [])
-        return sorted((each for each in found if service in (None, each.service)), key=lambda each: each.name)
-
-    def is_ready(self, service: str) -> bool:
-        containers = self.containers(service)
-        return bool(containers) and all(container.is_ready for container in containers)
+    def of_service(self, service: str) -> list[Container]:
+        """Return the containers of a service."""
+        return [each for each in self.containers if each.service == service]
 
     def up(self, tree: Path, port: int, say: Callable[[str], None]) -> None:
         """Start what is not there, change what differs, and return when all services are ready.
@@ -140,39 +112,35 @@ class ComposeStack(Deployment):
         :raises BrokenSetup: if a service does not get ready, with the end of its log.
         """
         # A tree of the clone is written as a plain `docker compose up` has it.
-        settings, before = {"KATA_TREE": shown(tree), "KATA_PORT": str(port)}, self.containers()
-        wanted = dict(line.split() for line in compose("config", "--hash", "*", settings=settings).splitlines())
-        made = {container.service: container.labels["com.docker.compose.config-hash"] for container in before}
-        if made == wanted and all(container.is_ready for container in before):
+        self._settings = {"KATA_TREE": shown(tree), "KATA_PORT": str(port)}
+        hashes = compose("config", "--hash", "*", settings=self._settings).splitlines()
+        made = {each.service: each.labels["com.docker.compose.config-hash"] for each in self.containers}
+        if made == dict(line.split() for line in hashes) and all(each.is_ready for each in self.containers):
             return
         # A service that was scaled up stays so.
-        counts = Counter(container.service for container in before)
+        counts = Counter(each.service for each in self.containers)
         scale = [f"--scale={service}={count}" for service, count in counts.items() if count > 1]
-        self._up(_UP_WITHIN, "--remove-orphans", *scale, settings=settings, say=say)
+        self._up(_UP_WITHIN, "--remove-orphans", *scale, say=say)
 
     def start(self, component: str) -> None:
-        compose("start", component, settings=self._settings())
+        compose("start", component, settings=self._settings)
 
     def kill(self, component: str) -> None:
         # For Docker the user has stopped it: the restart policy does not start it again, `start` does.
-        docker("kill", "--signal", "KILL", self.containers(component)[0].id)
+        docker("kill", "--signal", "KILL", self.of_service(component)[0].id)
 
     def restart(self, service: str) -> None:
-        compose("restart", "--no-deps", service, settings=self._settings())
+        """Restart each container of the service; return when all are healthy."""
+        compose("restart", "--no-deps", service, settings=self._settings)
+        self.scale(service, len(self.of_service(service)))
 
     def scale(self, service: str, containers: int) -> None:
-        """Have this many containers of the service; those that run and remain are left alone.
+        """Have this many containers of the service, and return when all are healthy; those that run are left alone.
 
         Quick, for it does not check what the service depends on. So Compose takes the new ones for changed: the next
         `make up` makes them again.
         """
-        scale = ["--no-recreate", "--no-deps", f"--scale={service}={containers}"]
-        compose("up", "--detach", *scale, service, settings=self._settings())
-
-    def wait_healthy(self, service: str, timeout: float) -> None:
-        """Return when every container of the service is healthy; after `timeout` seconds raise `BrokenSetup`."""
-        scale = ["--no-recreate", "--no-deps", f"--scale={service}={len(self.containers(service))}"]
-        self._up(timeout, *scale, service, settings=self._settings())
+        self._up(_HEALTHY_WITHIN, "--no-recreate", "--no-deps", f"--scale={service}={containers}", service)
 
     def log_of(self, component: str) -> str:
         log = compose("logs", "--no-color", "--no-log-prefix", *self._since, component)
@@ -181,21 +149,20 @@ class ComposeStack(Deployment):
     def ended(self) -> dict[str, int]:
         return {}  # the restart policy starts each again
 
-    def _up(self, seconds: float, *options: str, **how: Any) -> None:
+    def _up(self, seconds: int, *options: str, say: Callable[[str], None] | None = None) -> None:
         """Let Compose start what is not there and wait. If that fails, name the service and show the end of its log."""
+        wait = ("--detach", "--wait", f"--wait-timeout={seconds}")
         try:
-            compose("up", "--detach", "--wait", f"--wait-timeout={seconds:.0f}", *options, **how)
+            compose("up", *wait, *options, settings=self._settings, say=say)
+            self.refresh()
         except BrokenSetup as error:
-            for each in self.containers():
+            self.refresh()
+            for each in self.containers:
                 is_meant = each.service in str(error) or "not healthy after" in str(error)
                 if is_meant and not each.is_ready and each.state != "created":
                     why = self.failure_of(each.service, f"did not come up: {each.condition}")
                     raise BrokenSetup(f"{error}\n{why}\nTo end what runs: make down") from error
             raise
-
-    def _settings(self) -> dict[str, str]:
-        """Return what the stack was started with, so that what is started now gets the same."""
-        return {"KATA_TREE": shown(self.tree or ROOT / "exercise"), "KATA_PORT": str(self.port or DEFAULT_PORT)}
 
 
 def compose(*arguments: str, **how: Any) -> str:
@@ -203,17 +170,17 @@ def compose(*arguments: str, **how: Any) -> str:
     return docker("compose", "--ansi", "never", *arguments, **how)
 
 
-def docker(*arguments: str, settings: Mapping[str, str] | None = None, say: Callable[[str], None] | None = None) -> str:
+def docker(*arguments: str, settings: dict[str, str] | None = None, say: Callable[[str], None] | None = None) -> str:
     """Run `docker …` out of reach of a Ctrl-C on this terminal, and return what it printed.
 
     :param settings: variables that docker-compose.yaml reads.
     :param say: told each line about its progress.
     :raises BrokenSetup: if it fails.
     """
-    pipes: dict[str, Any] = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    how: dict[str, Any] = {"env": {**os.environ, **(settings or {})}, "text": True, "errors": "replace"}
+    how: dict[str, Any] = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    how |= {"env": os.environ | (settings or {}), "text": True, "errors": "replace"}
     try:
-        process = subprocess.Popen(["docker", *arguments], cwd=ROOT, start_new_session=True, **pipes, **how)
+        process = subprocess.Popen(["docker", *arguments], cwd=ROOT, start_new_session=True, **how)
     except FileNotFoundError:
         raise BrokenSetup(f"There is no Docker here (no program `docker` on the PATH). {WITHOUT_DOCKER}") from None
     complaint = ""
@@ -225,13 +192,12 @@ def docker(*arguments: str, settings: Mapping[str, str] | None = None, say: Call
             printed, rest = process.communicate()
         except BaseException:
             os.killpg(process.pid, signal.SIGTERM)
-            process.wait()
             raise
     if process.returncode == 0:
         return printed
     complaint = (complaint + rest).strip()
     last = complaint.rpartition("\n")[2].strip() or "nothing"
-    for sign, meaning in _MEANINGS:
+    for sign, meaning in CAUSES["docker"].items():
         if re.search(sign, complaint, re.IGNORECASE):
             raise BrokenSetup(f"{meaning} (Docker says: {last}) {WITHOUT_DOCKER}")
     command = " ".join(["docker", *arguments[:4]]).replace(" --ansi never", "")

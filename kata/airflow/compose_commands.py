@@ -11,7 +11,7 @@ from functools import partial
 from rich.console import Console
 from rich.text import Text
 
-from kata.airflow.compose import WITHOUT_DOCKER, ComposeStack, Container, compose, docker
+from kata.airflow.compose import WITHOUT_DOCKER, ComposeStack, compose, docker
 from kata.core.console import StatusLine
 from kata.core.errors import BrokenSetup, WrongUsage
 from kata.core.paths import ROOT, shown
@@ -39,9 +39,8 @@ def up(tree_name: str, console: Console) -> None:
     tell = partial(console.print, soft_wrap=True, highlight=False, markup=False)
     tree = find_tree(tree_name)
     stack = ComposeStack()
-    before = stack.containers()
-    port = _choose_port(before)
-    was_up = any(container.state == "running" for container in before)
+    port = _choose_port(stack)
+    was_up = any(container.state == "running" for container in stack.containers)
     if was_up and stack.tree not in (None, tree):
         tell(f"Switching from {shown(stack.tree)} to {shown(tree)}. The history is kept.")
     _fetch_images(console)
@@ -51,7 +50,6 @@ def up(tree_name: str, console: Console) -> None:
             if stack.is_older_than_its_code:
                 say("The code was saved after the triggerer had imported it: restarting the triggerer")
                 stack.restart("triggerer")
-                stack.wait_healthy("triggerer", timeout=120)
     except KeyboardInterrupt:
         if was_up:
             tell("Interrupted. What was up before is left up: make ps shows it, make down ends it.")
@@ -68,16 +66,16 @@ def up(tree_name: str, console: Console) -> None:
     tell(_NEXT)
 
 
-def _choose_port(before: list[Container]) -> int:
+def _choose_port(stack: ComposeStack) -> int:
     """Return KATA_PORT, or the port that the stack has, or 8080; refuse another clone's stack or program's port."""
-    for folder in {container.labels["com.docker.compose.project.working_dir"] for container in before} - {str(ROOT)}:
+    folders = {container.labels["com.docker.compose.project.working_dir"] for container in stack.containers}
+    for folder in folders - {str(ROOT)}:
         raise WrongUsage(
             f"The clone in {folder} has the same folder name, and its Airflow is there. End it: make down in {folder}. "
             "Or take another name here: COMPOSE_PROJECT_NAME=other make up, and the same for make down"
         )
-    held = next((container.port for container in before if container.port), None)
-    port = wanted_port(held or DEFAULT_PORT)
-    if port != held and not is_free(port):
+    port = wanted_port(stack.port or DEFAULT_PORT)
+    if port != stack.port and not is_free(port):
         raise WrongUsage(f"Another program has the port {port}. Take another: KATA_PORT={port + 1} make up")
     return port
 
@@ -97,7 +95,7 @@ def down(volumes: bool, console: Console) -> None:
 
     :param volumes: whether the named volumes go as well.
     """
-    if not ComposeStack().containers() and not volumes:
+    if not ComposeStack().containers and not volumes:
         console.print("Nothing is up.")
         return
     with StatusLine(console) as say:
@@ -109,16 +107,14 @@ def down(volumes: bool, console: Console) -> None:
 def show_services(console: Console) -> bool:
     """Print how each container is, and return whether all are well."""
     stack = ComposeStack()
-    containers = stack.containers()
-    if not containers:
+    if not stack.containers:
         console.print("Nothing is up. Start it: make up")
-        return False
-    for container in containers:
+    for container in stack.containers:
         style = _STYLES.get(container.condition, "bold red")
         console.print(Text.assemble(f" {container.name:<15}", (container.condition, style)))
     if stack.tree is not None:
         console.print(f"\nWith {shown(stack.tree)}: [bold]{stack.address}[/]", highlight=False)
-    return all(container.is_ready for container in containers)
+    return bool(stack.containers) and all(container.is_ready for container in stack.containers)
 
 
 def show_logs(service: str | None) -> None:
@@ -126,7 +122,7 @@ def show_logs(service: str | None) -> None:
 
     :raises WrongUsage: if there is no such service.
     """
-    ComposeStack().containers()  # raises if Docker does not do its part
+    ComposeStack()  # raises if Docker does not do its part
     services = sorted(compose("config", "--services").split())
     if service is not None and service not in services:
         raise WrongUsage(f"There is no service {service!r}. There are: {', '.join(services)}")

@@ -9,10 +9,14 @@ from functools import cached_property
 from pathlib import Path
 
 from kata.core.errors import BrokenSetup
+from kata.core.files import read_toml
 from kata.core.rest_api import AirflowApi, poll_until
 
 _SHOWN_LINES = 15
 _LOADED_AFTER = 60.0  # seconds
+
+# What the failure of a component, or of Docker, means and what to do.
+CAUSES: dict[str, dict[str, str]] = read_toml(Path(__file__).with_name("causes.toml"))
 
 # What to do if a file whose tasks use the submission's own sensor cannot be imported.
 NEEDS_STEP_4 = "Its tasks use your sensor: write Step 4 first, or take the reference solution, TREE=solution."
@@ -21,13 +25,13 @@ NEEDS_STEP_4 = "Its tasks use your sensor: write Step 4 first, or take the refer
 class Deployment(ABC):
     """A running Airflow. All methods raise `BrokenSetup` if Airflow, or what it runs on, does not do its part.
 
-    :cvar causes: patterns of what a failed component logs, each with what it means and what to do.
+    :cvar causes: of `CAUSES`, those of its components.
     :ivar address: of the UI and the REST API, such as http://127.0.0.1:8080.
     :ivar data: the folder that its DAGs read and write below, as this process sees it.
     :ivar log_place: where a user reads what a component prints, with {} for its name.
     """
 
-    causes: tuple[tuple[str, str], ...]
+    causes: dict[str, str]
     address: str
     data: Path
     log_place: str
@@ -61,7 +65,7 @@ class Deployment(ABC):
     def failure_of(self, component: str, what: str) -> str:
         """Return what happened to a component, the cause as far as its log tells it, and the end of the log."""
         log = self.log_of(component)
-        cause = next((f"{words} " for sign, words in self.causes if re.search(sign, log)), "")
+        cause = next((f"{words} " for sign, words in self.causes.items() if re.search(sign, log)), "")
         last = "\n".join(f"   | {line[:200]}" for line in log.splitlines()[-_SHOWN_LINES:])
         return f"Airflow's {component} {what}. {cause}Its log, {self.log_place.format(component)}, ends with:\n{last}"
 

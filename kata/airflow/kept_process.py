@@ -8,7 +8,6 @@ and ends everything as soon as the pipe from its owner is closed.
 from __future__ import annotations
 
 import contextlib
-import json
 import select
 import signal
 import subprocess
@@ -36,17 +35,15 @@ class KeptProcess:
     def __init__(self, command: list[str], environment: dict[str, str], folder: Path, log: Path) -> None:
         with log.open("ab") as output:
             self._keeper = subprocess.Popen(
-                [sys.executable, "-m", "kata.airflow.kept_process"],
+                [sys.executable, "-m", "kata.airflow.kept_process", folder, *command],
                 cwd=ROOT,
+                env=environment,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=output,
                 text=True,
                 start_new_session=True,
             )
-        with contextlib.suppress(BrokenPipeError):
-            self._keeper.stdin.write(json.dumps({"args": command, "env": environment, "cwd": str(folder)}) + "\n")
-            self._keeper.stdin.flush()
 
     @cached_property
     def pid(self) -> int:
@@ -67,17 +64,14 @@ class KeptProcess:
         self._keeper.communicate()
 
 
-def _keep() -> int:
-    """Run the command that the first line of the input describes until it ends, or the input does."""
+def _keep(folder: str, *command: str) -> int:
+    """Run a command in a folder until it ends, or the pipe from the owner is closed."""
     # A handler, not SIG_IGN, which the command would inherit.
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: None)
-    order = sys.stdin.readline()
-    if not order:
-        return 0
     adopt_orphans()
     how = {"stdin": subprocess.DEVNULL, "stdout": sys.stderr, "stderr": sys.stderr, "start_new_session": True}
-    process = subprocess.Popen(**json.loads(order), **how, preexec_fn=die_with_parent)
+    process = subprocess.Popen(command, cwd=folder, **how, preexec_fn=die_with_parent)
     signal.signal(signal.SIGTERM, lambda *_: process.terminate())
     try:
         print(process.pid, flush=True)
@@ -96,4 +90,4 @@ def _keep() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(_keep())
+    sys.exit(_keep(*sys.argv[1:]))

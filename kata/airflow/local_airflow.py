@@ -12,16 +12,15 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 
-from kata.airflow.deployment import Deployment
+from kata.airflow.deployment import CAUSES, Deployment
 from kata.airflow.kept_process import KeptProcess
 from kata.core.console import StatusLine
 from kata.core.environment import airflow_home, child_environment, copy_template
 from kata.core.errors import BrokenSetup, WrongUsage
-from kata.core.files import scratch_folder
+from kata.core.files import read_toml, scratch_folder
 from kata.core.paths import DAGS, DATA, shown
 from kata.core.ports import LOOPBACK, free_port, is_free, wanted_port
 from kata.core.processes import die_with_parent
@@ -36,14 +35,15 @@ COMPONENTS = {
     "triggerer": ("triggerer", "--skip-serve-logs"),
 }
 
-# How many tasks may run at once; Airflow keeps a process of about 140 MB for each.
-_SLOTS = 4
+SETTINGS: dict[str, dict[str, str]] = read_toml(Path(__file__).with_name("settings.toml"))
+
 _HEALTHY_AFTER = 150.0  # seconds at most, on a busy machine
 
 # Holds the address of the one that `make standalone` runs.
 ADDRESS = airflow_home() / "standalone" / "address"
-# How long its running tasks may take to end, in seconds.
-_GRACE = 10.0
+_GRACE = 10.0  # seconds that its running tasks may take to end
+_NEXT = """In another terminal: make trigger starts the DAG, make drop lets files arrive.
+Ctrl-C ends it. Start it again after a change to a trigger: a triggerer keeps what it has imported."""
 
 
 class LocalAirflow(Deployment):
@@ -58,11 +58,7 @@ class LocalAirflow(Deployment):
     :ivar environment: the variables that all components share.
     """
 
-    causes = (
-        ("[Aa]ddress already in use", "Another process has taken its port: run the command again."),
-        ("No space left on device|database or disk is full", "The disk is full: make room and run the command again."),
-        ("Can't locate revision", "Its database is of another Airflow version: remove it with make clean."),
-    )
+    causes = CAUSES["local"]
 
     def __init__(self, tree: Path, home: Path, data: Path, port: int | None = None, **more: str) -> None:
         self.data = data
@@ -71,11 +67,8 @@ class LocalAirflow(Deployment):
         self._home = home
         self._port = port or free_port()
         self.address = f"http://{LOOPBACK}:{self._port}"
-        self.environment = {
-            **child_environment(tree, database=self.database, data=data),
-            **self._settings(tree),
-            **more,
-        }
+        base = child_environment(tree, database=self.database, data=data)
+        self.environment = base | SETTINGS["local"] | self._settings(tree) | more
         self._processes: dict[str, KeptProcess] = {}
 
     def __enter__(self) -> LocalAirflow:
@@ -146,8 +139,8 @@ class LocalAirflow(Deployment):
             health = self.api.health()
         except ApiUnavailable:
             return list(COMPONENTS)
-        others = [component for component in COMPONENTS if component != "api-server"]
-        return [component for component in others if health.get(component.replace("-", "_")) != "healthy"]
+        # The one that answers, the API server, is not among those that it knows.
+        return [each for each in COMPONENTS if health.get(each.replace("-", "_"), "healthy") != "healthy"]
 
     def _settings(self, tree: Path) -> dict[str, str]:
         api = {"conn_type": "http", "host": f"http://{LOOPBACK}", "port": self._port}
@@ -161,29 +154,16 @@ class LocalAirflow(Deployment):
             "AIRFLOW_CONN_AIRFLOW_API": json.dumps(api),
             "AIRFLOW__API__BASE_URL": self.address,
             "AIRFLOW__API_AUTH__JWT_SECRET": secrets.token_urlsafe(64),
-            # All components need the same key, and each would make its own at the first start. Nothing is secret here.
-            "AIRFLOW__CORE__FERNET_KEY": "",
-            "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
-            "AIRFLOW__CORE__PARALLELISM": str(_SLOTS),
-            # Only users of this machine reach loopback.
-            "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "True",
-            "AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST": json.dumps([bundle("tree", tree), bundle("dags", DAGS)]),
-            "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "5",
-            "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "5",
+            "AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST": bundles(tree=tree, dags=DAGS),
             "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(self._home / "logs"),
-            "AIRFLOW__LOGGING__LOGGING_LEVEL": "INFO",
-            # 5 seconds by default: on a busy machine the API server's first answer takes longer, and the task fails.
-            "AIRFLOW__WORKERS__EXECUTION_API_TIMEOUT": "60",
         }
 
 
-def bundle(name: str, folder: Path) -> dict[str, Any]:
-    """Return a folder of DAGs as the setting `dag_bundle_config_list` wants it."""
-    return {
-        "name": name,
-        "classpath": "airflow.dag_processing.bundles.local.LocalDagBundle",
-        "kwargs": {"path": str(folder)},
-    }
+def bundles(**folders: Path) -> str:
+    """Return folders of DAGs, by name, as the setting `dag_bundle_config_list` wants them."""
+    classpath = "airflow.dag_processing.bundles.local.LocalDagBundle"
+    local = {name: {"path": str(folder)} for name, folder in folders.items()}
+    return json.dumps([{"name": name, "classpath": classpath, "kwargs": kwargs} for name, kwargs in local.items()])
 
 
 @contextmanager
@@ -229,14 +209,9 @@ def standalone(tree_name: str, console: Console) -> None:
         with StatusLine(console) as say:
             airflow.start_all(say)
         ADDRESS.write_text(airflow.address, encoding="utf-8")
+        where = f"\nAirflow runs {tree_name} at {airflow.address}, open to whoever is on this machine."
         try:
-            console.print(
-                f"\nAirflow runs {tree_name} at {airflow.address}, open to whoever is on this machine.\n"
-                "In another terminal: make trigger starts the DAG, make drop lets files arrive.\n"
-                "Ctrl-C ends it. Start it again after a change to a trigger: a triggerer keeps what it has imported.",
-                highlight=False,
-                soft_wrap=True,
-            )
+            console.print(f"{where}\n{_NEXT}", highlight=False, soft_wrap=True)
             while True:
                 airflow.check_alive()
                 time.sleep(1)

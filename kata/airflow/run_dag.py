@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import re
 import sqlite3
 import sys
@@ -18,17 +17,17 @@ from rich.text import Text
 
 from kata.airflow.arriving_files import ORDERS, WAITED_FOR_BY, drop
 from kata.airflow.kept_process import KeptProcess
-from kata.core.console import plain
+from kata.core.console import plain, show_printed
+from kata.core.dag_run import decoded
 from kata.core.environment import child_environment, copy_template, template_file
 from kata.core.files import scratch_folder
 from kata.core.paths import MODULE, STATE, shown
 from kata.core.submission import find_tree, read_module, show_problem
 
 _LOG = STATE / "logs" / "run.log"
-_REPORT = "monitoring/trigger_report.html"
 
-# Seconds. A file arrives this long after the start of its task, or at the latest after the directories were made.
-_DEADLINE, _ARRIVES_AFTER, _ARRIVES_AT_LATEST = 180.0, 3.0, 40.0
+# Seconds. A file arrives this long after the start of its task.
+_DEADLINE, _ARRIVES_AFTER = 180.0, 3.0
 
 _SET_UP, _WAITS = "set_up_directories", tuple(WAITED_FOR_BY.values())
 # Without these tasks no file can arrive, none is waited for, or there is no report.
@@ -54,6 +53,7 @@ class _Run:
 
     def __init__(self, database: Path, data: Path) -> None:
         self.data = data
+        self.report = data / "monitoring" / "trigger_report.html"
         self._address = f"file:{database}?mode=ro"
 
     def states(self) -> dict[str, str | None]:
@@ -63,7 +63,8 @@ class _Run:
     def returned(self) -> dict[str, Any]:
         """Return what the tasks returned, by task id."""
         rows = self._rows("SELECT task_id, value FROM xcom WHERE key = 'return_value'")
-        return {task_id: _decoded(value) for task_id, value in rows}
+        # The database has JSON, in some versions of JSON.
+        return {task_id: decoded(decoded(value)) for task_id, value in rows}
 
     def problem(self) -> str:
         """Return why the run can never succeed, as far as its tasks show it; "" if they do not."""
@@ -78,10 +79,8 @@ class _Run:
     def failure(self, exit_code: int | None) -> str:
         """Return why the run did not succeed, once it is over; "" if it did."""
         states = {task_id: state for task_id, state in self.states().items() if state}
-        failed = [task_id for task_id, state in states.items() if state == "failed"]
         unfinished = ", ".join(f"{task_id} ({state})" for task_id, state in states.items() if state != "success")
-        report = self.data / _REPORT
-        if failed:
+        if failed := [task_id for task_id, state in states.items() if state == "failed"]:
             return f"The task {failed[0]} failed."
         if problem := self.problem():
             return problem
@@ -91,10 +90,10 @@ class _Run:
             return "The DAG did not start: Airflow cannot find or parse it."
         if exit_code != 0 or unfinished:
             return f"The run did not succeed. Not done: {unfinished or 'nothing'}; exit code {exit_code}."
-        if not report.is_file():
-            return f"All tasks succeeded, but there is no report at {shown(report)}."
-        if Path(ORDERS).name not in report.read_text(errors="replace"):
-            return f"The report {shown(report)} does not mention the file that arrived, {ORDERS}."
+        if not self.report.is_file():
+            return f"All tasks succeeded, but there is no report at {shown(self.report)}."
+        if Path(ORDERS).name not in self.report.read_text(errors="replace"):
+            return f"The report {shown(self.report)} does not mention the file that arrived, {ORDERS}."
         return ""
 
     def _rows(self, query: str) -> list[tuple[Any, ...]]:
@@ -135,7 +134,7 @@ def _follow(run: _Run, environment: dict[str, str], console: Console) -> int | N
     """Show what happens until the run ends; return its exit code, None if it had to be ended."""
     _LOG.write_bytes(b"")
     process = KeptProcess([sys.executable, "-m", "airflow", "dags", "test", MODULE], environment, run.data, _LOG)
-    began, made_at, begun_at, told, waiting = time.monotonic(), math.inf, {}, {}, dict(WAITED_FOR_BY)
+    began, begun_at, told, waiting = time.monotonic(), {}, {}, dict(WAITED_FOR_BY)
 
     def tell(what: str, of: str) -> None:
         line = Text.assemble((f"{now:6.1f} s  ", "dim"), (f"{what:<13}", _STYLES.get(what, "")), of)
@@ -154,11 +153,8 @@ def _follow(run: _Run, environment: dict[str, str], console: Console) -> int | N
                     tell(state, task_id)
             if now > _DEADLINE or (begun_at and run.problem()):
                 return None
-            if (run.data / "uploads" / "client_1").is_dir():
-                made_at = min(made_at, now)
             for name, task_id in list(waiting.items()):
-                waited = begun_at.get(task_id, math.inf) + _ARRIVES_AFTER
-                if now >= min(max(waited, made_at), made_at + _ARRIVES_AT_LATEST):
+                if now >= begun_at.get(task_id, now) + _ARRIVES_AFTER:
                     del waiting[name]
                     tell("file arrives", shown(drop(run.data / name)))
             time.sleep(0.1)
@@ -168,35 +164,25 @@ def _follow(run: _Run, environment: dict[str, str], console: Console) -> int | N
 
 
 def _show_outcome(run: _Run, exit_code: int | None, console: Console) -> bool:
-    wrong = run.failure(exit_code)
     console.print()
-    if wrong:
+    if wrong := run.failure(exit_code):
         console.print(Text.assemble((" ✗ ", "bold red"), plain(wrong, "bold")), soft_wrap=True)
-        for line in [] if wrong == run.problem() else _errors():
-            console.print(Text.assemble(("   | ", "cyan"), plain(line)), overflow="fold")
-        console.print(f" The whole log: {shown(_LOG)}", soft_wrap=True, highlight=False)
-    else:
-        returned = run.returned()
-        for task_id in [each for each in _SHOWN_RESULTS if each in returned]:
+        if wrong != run.problem():
+            show_printed(_errors(), console, printed_by="The log says")
+        console.print(f" The whole log: {shown(_LOG)}\n", soft_wrap=True, highlight=False)
+        return False
+    returned = run.returned()
+    for task_id in _SHOWN_RESULTS:
+        if task_id in returned:
             console.print(Text(f" {task_id} returned", "bold"))
-            console.print(plain(json.dumps(returned[task_id], indent=2)), soft_wrap=True)
-            console.print()
-        console.print(Text(f" Success. The report names {ORDERS}; open it:", "bold green"))
-        console.print(f"   {shown(run.data / _REPORT)}", soft_wrap=True, highlight=False)
-    console.print()
-    return not wrong
+            console.print(plain(json.dumps(returned[task_id], indent=2) + "\n"), soft_wrap=True)
+    console.print(Text(f" Success. The report names {ORDERS}; open it:", "bold green"))
+    console.print(f"   {shown(run.report)}\n", soft_wrap=True, highlight=False)
+    return True
 
 
-def _decoded(value: Any) -> Any:
-    # Airflow stores JSON; read through sqlite3 it arrives as its text.
-    with suppress(TypeError, ValueError):
-        decoded = json.loads(value)
-        return json.loads(decoded) if isinstance(decoded, str) else decoded
-    return value
-
-
-def _errors() -> list[str]:
+def _errors() -> str:
     """Return the last lines of the log that name an error, without time stamps; the last of all where none does."""
     lines = _LOG.read_text(errors="replace").splitlines()
     found = [line for line in lines if _ERROR.search(line)][-6:] or lines[-3:]
-    return [re.sub(r"^\d{4}-\S+Z ", "", line)[:300] for line in found]
+    return "\n".join(re.sub(r"^\d{4}-\S+Z ", "", line)[:300] for line in found)

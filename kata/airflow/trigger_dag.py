@@ -38,20 +38,18 @@ def trigger_dag(console: Console) -> None:
     try:
         errors = api.import_errors()
         if trace := next((trace for file, trace in errors.items() if MODULE in file), None):
-            raise WrongUsage(
-                f"Airflow cannot import your file: {trace.strip().splitlines()[-1]}. Fix it and try again."
-            )
+            error = trace.strip().splitlines()[-1]
+            raise WrongUsage(f"Airflow cannot import your file: {error}. Fix it and try again.")
         api.patch(f"/dags/{MODULE}", {"is_paused": False})
         run = api.post(f"/dags/{MODULE}/dagRuns", {"logical_date": None})
         health = api.health()
     except ApiUnavailable as error:
         raise WrongUsage(f"The DAG {MODULE} cannot be started: is it on {api.address}/dags yet? ({error})") from error
-    there = files_there()
     if health.get("triggerer") != "healthy":
-        advice = "No triggerer is well: tasks will stay deferred forever, without an error. See make ps."
-    elif there:
+        advice = "No triggerer is healthy: tasks will stay deferred forever, without an error. See make ps."
+    elif there := files_there():
         advice = (
-            f"{len(there)} files are there already, so the waits for them end at once. To see them wait, remove the "
+            f"{len(there)} files exist already: the tasks that wait for them end at once. To see them wait, remove the "
             "files first: rm -r data/client_data data/uploads"
         )
     else:

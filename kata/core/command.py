@@ -10,35 +10,27 @@ from collections.abc import Callable
 from types import FrameType
 
 import typer
+from typer.core import TyperGroup
 
 from kata.core.errors import BrokenSetup, WrongUsage
 
 SUCCEEDED, FAILED, WRONG_USAGE, INTERRUPTED = 0, 1, 2, 130
 
 
+class _Commands(TyperGroup):
+    """Commands that return False for a wrong submission, True or None if all is well."""
+
+    def invoke(self, ctx: typer.Context) -> None:
+        raise typer.Exit(exit_code(functools.partial(super().invoke, ctx)))
+
+
 def command_line(name: str, summary: str) -> typer.Typer:
-    """Create a command line without commands.
+    """Create a command line without commands; the process exits with `exit_code` of the command that is called.
 
     :param name: how it is called, such as "python -m kata".
     """
-    app = typer.Typer(name=name, help=summary, add_completion=False, rich_markup_mode=None, no_args_is_help=True)
-    # A command line with a single command would do without its name.
-    app.callback()(lambda: None)
-    return app
-
-
-def command(app: typer.Typer, name: str) -> Callable[[Callable[..., bool | None]], Callable[..., bool | None]]:
-    """Add the decorated function to a command line; the process exits with `exit_code` of it."""
-
-    def add(function: Callable[..., bool | None]) -> Callable[..., bool | None]:
-        @app.command(name)
-        @functools.wraps(function)
-        def exit_with_code(**options: object) -> None:
-            raise typer.Exit(exit_code(functools.partial(function, **options)))
-
-        return function
-
-    return add
+    how = {"add_completion": False, "rich_markup_mode": None, "no_args_is_help": True}
+    return typer.Typer(name=name, help=summary, cls=_Commands, **how)
 
 
 def exit_code(function: Callable[[], bool | None]) -> int:
@@ -48,7 +40,12 @@ def exit_code(function: Callable[[], bool | None]) -> int:
     :return: 0 if all is well, 1 for a wrong submission, 2 for wrong usage, a broken set-up or a full disk, 130 if the
         process was interrupted; the last two print one line to standard error.
     """
-    _interrupt_on_signals()
+    # Also in a process that was started in the background, which ignores SIGINT.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _interrupt)
+    # A closed terminal ends the process, unless it was started with nohup.
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+        signal.signal(signal.SIGHUP, _interrupt)
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="replace")  # type: ignore[union-attr]
     try:
@@ -63,15 +60,6 @@ def exit_code(function: Callable[[], bool | None]) -> int:
         print("Interrupted; everything that was started has been ended.", file=sys.stderr)
         return INTERRUPTED
     return WRONG_USAGE
-
-
-def _interrupt_on_signals() -> None:
-    # Also in a process that was started in the background, which ignores SIGINT.
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, _interrupt)
-    # A closed terminal ends the process, unless it was started with nohup.
-    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
-        signal.signal(signal.SIGHUP, _interrupt)
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:

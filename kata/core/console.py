@@ -4,25 +4,17 @@ from __future__ import annotations
 
 import time
 import unicodedata
-from types import TracebackType
 
 from rich.console import Console
+from rich.status import Status
 from rich.text import Text
 
 
 def plain(text: str, style: str = "") -> Text:
     """Return the text without reading markup in it; control characters are escaped."""
-    return Text("".join(_shown(character) for character in text.replace("\r\n", "\n")), style=style)
-
-
-def _shown(character: str) -> str:
-    if character == "\n":
-        return character
-    if character == "\t":
-        return "    "
-    if unicodedata.category(character) in ("Cc", "Cf", "Cs"):
-        return character.encode("unicode_escape").decode()
-    return character
+    text = text.replace("\r\n", "\n").replace("\t", "    ")
+    hidden = {each for each in text if each != "\n" and unicodedata.category(each) in ("Cc", "Cf", "Cs")}
+    return Text(text.translate({ord(each): each.encode("unicode_escape").decode() for each in hidden}), style=style)
 
 
 def show_printed(printed: str, console: Console, printed_by: str = "Your code printed") -> None:
@@ -34,28 +26,17 @@ def show_printed(printed: str, console: Console, printed_by: str = "Your code pr
         console.print(Text.assemble(("   | ", "cyan"), plain(line)), overflow="fold")
 
 
-class StatusLine:
+class StatusLine(Status):
     """Call it with what is being done now; inside a `with` block, so that a terminal is left as it was."""
 
     def __init__(self, console: Console) -> None:
-        self._console = console
-        self._status = console.status("") if console.is_terminal else None
-        self._began = time.monotonic()
-        self._last = ""
-
-    def __enter__(self) -> StatusLine:
-        if self._status is not None:
-            self._status.start()
-        return self
-
-    def __exit__(self, kind: type | None, error: BaseException | None, traceback: TracebackType | None) -> None:
-        if self._status is not None:
-            self._status.stop()
+        super().__init__("", console=console)
+        self._began, self._last = time.monotonic(), ""
 
     def __call__(self, what: str) -> None:
         line = Text.assemble((f"{time.monotonic() - self._began:5.0f} s  ", "dim"), plain(f"{what} …"))
-        if self._status is not None:
-            self._status.update(line)
+        if self.console.is_terminal:
+            self.update(line)
         elif what != self._last:
-            self._console.print(line, soft_wrap=True)
+            self.console.print(line, soft_wrap=True)
         self._last = what

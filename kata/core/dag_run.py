@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -69,11 +70,7 @@ class DagRun:
 
     def returned(self, task_id: str) -> Any:
         """Return the decoded result of a task."""
-        value = self._api.get(f"{self._path}/taskInstances/{task_id}/xcomEntries/return_value")["value"]
-        try:
-            return json.loads(value) if isinstance(value, str) else value
-        except ValueError:
-            return value  # plain text
+        return decoded(self._api.get(f"{self._path}/taskInstances/{task_id}/xcomEntries/return_value")["value"])
 
     def log(self, task: Task) -> list[dict[str, Any]]:
         """Return the entries of the log of its last try, including those of its triggers."""
@@ -118,6 +115,13 @@ def end_active_runs(api: AirflowApi) -> None:
     """Fail each of them, with its waiting tasks."""
     for dag_id, run_id in active_runs(api):
         api.patch(f"/dags/{dag_id}/dagRuns/{quote(run_id, safe='')}", {"state": "failed"})
+
+
+def decoded(result: Any) -> Any:
+    """Return the result of a task, of which Airflow may have made JSON."""
+    with suppress(TypeError, ValueError):
+        return json.loads(result)
+    return result
 
 
 def seconds_of(moment: str | None) -> float | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import socket
 
@@ -22,20 +21,16 @@ def wanted_port(otherwise: int = DEFAULT_PORT) -> int:
 
 def free_port() -> int:
     """Return a port that is free now."""
-    with contextlib.closing(socket.socket()) as found:
-        found.bind((LOOPBACK, 0))
+    with socket.create_server((LOOPBACK, 0)) as found:
         return found.getsockname()[1]
 
 
 def is_free(port: int) -> bool:
     """Return whether a server could listen on the port."""
-    with contextlib.closing(socket.socket()) as tried:
-        # Connections that ended a moment ago still occupy the port, but do not keep a server from listening.
-        tried.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            tried.bind((LOOPBACK, port))
-        except PermissionError:  # below 1024: Docker may, we may not
-            return True
-        except OSError:
-            return False
+    try:
+        socket.create_server((LOOPBACK, port)).close()
+    except PermissionError:  # below 1024: Docker may, we may not
         return True
+    except OSError:
+        return False
+    return True

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, TypeVar
 
 import httpx
@@ -91,14 +92,11 @@ def poll_until(
     """
     over = time.monotonic() + seconds
     while True:
-        began = time.monotonic()
-        result: T | None = None
-        try:
+        began, result = time.monotonic(), None
+        with suppress(ApiUnavailable):
             result = look()
             if is_done(result):
                 return result
-        except ApiUnavailable:
-            pass
         if began >= over:
             return result
         while_waiting()

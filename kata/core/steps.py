@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from kata.core.environment import airflow_version
 from kata.core.errors import WrongUsage
@@ -42,17 +43,17 @@ class Step:
     @property
     def name(self) -> str:
         """Its name: "Step 2", "Step 3b" or "Challenge 1"."""
-        return _name_of(self.id)
+        return f"Challenge {self.id[1:]}" if self.is_challenge else f"Step {self.id}"
 
     @property
     def section_id(self) -> str:
         """The id of the whole step: "3" for each part of Step 3, otherwise its own."""
-        return re.sub(r"(?<=\d)[a-z]$", "", self.id)
+        return _without_part(self.id)
 
     @property
     def section(self) -> str:
         """The section of the learner's file that this is written in: "Step 3" for each of its parts."""
-        return _name_of(self.section_id)
+        return _without_part(self.name)
 
     @property
     def hints_file(self) -> Path:
@@ -60,8 +61,8 @@ class Step:
         return HINTS / f"{self.name.lower().replace(' ', '_')}.md"
 
 
-def _name_of(step_id: str) -> str:
-    return f"Challenge {step_id[1:]}" if step_id.startswith("c") else f"Step {step_id}"
+def _without_part(name: str) -> str:
+    return re.sub(r"(?<=\d)[a-z]$", "", name)
 
 
 @dataclass(frozen=True)
@@ -76,18 +77,12 @@ class Hint:
     text: str
 
 
-def _read_registry() -> tuple[Step, ...]:
-    registry = read_toml(Path(__file__).with_suffix(".toml"))
-    return tuple(
-        Step(
-            id=step_id,
-            **{name: tuple(value) if isinstance(value, list) else value for name, value in entry.items()},
-        )
-        for step_id, entry in registry.items()
-    )
+def _as_tuples(entry: dict[str, Any]) -> dict[str, Any]:
+    return {name: tuple(value) if isinstance(value, list) else value for name, value in entry.items()}
 
 
-STEPS: tuple[Step, ...] = _read_registry()
+_REGISTRY = read_toml(Path(__file__).with_suffix(".toml"))
+STEPS: tuple[Step, ...] = tuple(Step(step_id, **_as_tuples(entry)) for step_id, entry in _REGISTRY.items())
 
 
 def find_steps(chosen: str, steps: tuple[Step, ...] = STEPS) -> tuple[Step, ...]:
@@ -98,28 +93,22 @@ def find_steps(chosen: str, steps: tuple[Step, ...] = STEPS) -> tuple[Step, ...]
     if found := tuple(step for step in steps if chosen.lower() in (step.id, step.section_id)):
         return found
     what = f"There is no step {chosen!r}." if chosen else "Which step? Name it: STEP=3."
-    raise WrongUsage(f"{what} Choose one of: {', '.join(choices(steps))}.")
+    choices = dict.fromkeys(step_id for step in steps for step_id in (step.section_id, step.id))
+    raise WrongUsage(f"{what} Choose one of: {', '.join(choices)}.")
 
 
-def choices(steps: tuple[Step, ...] = STEPS) -> tuple[str, ...]:
-    """Return what `find_steps` knows, each step before its parts."""
-    return tuple(dict.fromkeys(step_id for step in steps for step_id in (step.section_id, step.id)))
-
-
-def find_step(step_id: str, steps: tuple[Step, ...] = STEPS) -> Step:
+def find_step(step_id: str) -> Step:
     """Return the step, or the part of a step, with exactly this id."""
-    return next(step for step in steps if step.id == step_id)
+    return next(step for step in STEPS if step.id == step_id)
 
 
 def prerequisites(step: Step, steps: tuple[Step, ...] = STEPS) -> tuple[Step, ...]:
     """Return the steps that `step` depends on, directly or indirectly, in the order of `steps`."""
-    needed: set[str] = set()
-    waiting = list(step.depends_on)
-    while waiting:
-        step_id = waiting.pop()
-        if step_id not in needed:
-            needed.add(step_id)
-            waiting += find_step(step_id, steps).depends_on
+    needed = set(step.depends_on)
+    # A step depends on earlier ones only.
+    for earlier in reversed(steps):
+        if earlier.id in needed:
+            needed.update(earlier.depends_on)
     return tuple(step for step in steps if step.id in needed)
 
 

@@ -52,13 +52,12 @@ def find_tree(name: str) -> Path:
     :param name: a folder of the clone, or any path.
     :raises WrongUsage: if it is not a folder.
     """
-    tree = Path(name).expanduser()
-    if not tree.is_absolute():
-        tree = tree if tree.is_dir() else ROOT / tree
-    if not tree.is_dir():
-        what = "is a file, not a folder" if tree.is_file() else "does not exist"
-        raise WrongUsage(f"TREE={name} {what}. Name a folder with {MODULE}.py in it, such as exercise or solution.")
-    return tree.resolve()
+    path = Path(name).expanduser()
+    for tree in (path, ROOT / path):
+        if tree.is_dir():
+            return tree.resolve()
+    what = "is a file, not a folder" if (ROOT / path).is_file() else "does not exist"
+    raise WrongUsage(f"TREE={name} {what}. Name a folder with {MODULE}.py in it, such as exercise or solution.")
 
 
 def tree_option(name: str) -> str:

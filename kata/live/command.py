@@ -11,7 +11,7 @@ from rich.text import Text
 
 from kata.airflow.arriving_files import files_there
 from kata.airflow.compose import ComposeStack
-from kata.airflow.local_airflow import own_airflow
+from kata.airflow.local_airflow import SETTINGS, own_airflow
 from kata.core.console import StatusLine, plain
 from kata.core.dag_run import active_runs, end_active_runs
 from kata.core.environment import airflow_version
@@ -26,12 +26,6 @@ from kata.live.parts import Deferred, Loaded, Resumed, TimedOut
 from kata.live.proof import Proof
 
 PARTS = (Loaded, Deferred, Resumed, TimedOut, Survived)
-
-_SETTINGS = {
-    # By default, the health endpoint reports a dead triggerer after 30 seconds.
-    "AIRFLOW__TRIGGERER__JOB_HEARTBEAT_SEC": "2",
-    "AIRFLOW__TRIGGERER__TRIGGERER_HEALTH_CHECK_THRESHOLD": "10",
-}
 
 
 def live(tree_name: str, stack: str, results: Path | None, console: Console, progress: Console) -> bool:
@@ -49,7 +43,7 @@ def live(tree_name: str, stack: str, results: Path | None, console: Console, pro
     with StatusLine(progress) as say:
         proof = Proof(PARTS if stack == "own" or problem else (*PARTS, Faults), say)
         if problem is None and stack == "own":
-            with own_airflow(tree, say, **_SETTINGS) as airflow:
+            with own_airflow(tree, say, **SETTINGS["quick_triggerer"]) as airflow:
                 proof.carry_out(airflow)
         elif problem is None:
             _prove_on_compose(proof, tree, tree_name)
@@ -63,7 +57,7 @@ def live(tree_name: str, stack: str, results: Path | None, console: Console, pro
 def _prove_on_compose(proof: Proof, tree: Path, tree_name: str) -> None:
     stack = ComposeStack(logs_since=datetime.now(timezone.utc))
     _check_ready(stack, tree, tree_name)
-    triggerers = len(stack.containers("triggerer"))
+    triggerers = len(stack.of_service("triggerer"))
     try:
         proof.carry_out(stack)
     finally:
@@ -74,7 +68,7 @@ def _prove_on_compose(proof: Proof, tree: Path, tree_name: str) -> None:
 
 def _check_ready(stack: ComposeStack, tree: Path, tree_name: str) -> None:
     start = f"make up{tree_option(tree_name)}"
-    if not stack.is_ready("api-server"):
+    if not any(each.is_ready for each in stack.of_service("api-server")):
         raise WrongUsage(f"The compose stack is not up. Start it: {start}")
     if stack.tree != tree:
         raise WrongUsage(f"The compose stack runs {shown(stack.tree or tree)}, not {tree_name}. Switch it: {start}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
+from collections.abc import Callable
 
 from kata.airflow.compose import ComposeStack
 from kata.core.dag_run import DagRun, Task, end_active_runs
@@ -26,11 +27,11 @@ class _ManyTasks(Part):
         self.proof.remove_dropped()
         self.proof.run = DagRun(self.deployment.api, "many_waits", {"waits": self.count})
 
-        def all_watched(tasks: list[Task]) -> bool:
-            return len(tasks) == self.count and all(task.state == "deferred" and task.is_watched for task in tasks)
+        def waits(task: Task) -> bool:
+            return task.state == "deferred" and task.is_watched
 
-        tasks = self.poll(self._tasks, all_watched, self._patience())
-        if not all_watched(tasks):
+        tasks = self._poll_tasks(waits)
+        if sum(map(waits, tasks)) < self.count:
             states = Counter(task.state or "none" for task in tasks)
             odd = next((task for task in tasks if task.state != "deferred"), None) or self.task("directories")
             raise self.failure(odd, f"states: {dict(states)}", f"{self.count} waiting tasks at once")
@@ -46,11 +47,7 @@ class _ManyTasks(Part):
 
         :param tries: the most that a task may take.
         """
-
-        def all_ended(tasks: list[Task]) -> bool:
-            return len(tasks) == self.count and all(task.state in ("success", "failed") for task in tasks)
-
-        tasks = self.poll(self._tasks, all_ended, self._patience())
+        tasks = self._poll_tasks(lambda task: task.state in ("success", "failed"))
         for task in tasks:
             called = f"waiting task {task.map_index} of {self.count}"
             if task.state != "success":
@@ -61,12 +58,14 @@ class _ManyTasks(Part):
         retried = sum(task.try_number > 1 for task in tasks)
         return f"{self.count} waiting tasks, 0 lost, 0 ended twice, {retried} retried"
 
+    def _poll_tasks(self, is_done: Callable[[Task], bool]) -> list[Task]:
+        """Return the waiting tasks, as soon as all are there and done, or as they are when the time is over."""
+        # Seconds. Each task is started twice, which takes a busy machine about two seconds, and a few start at once.
+        patience = 90.0 + 2.0 * self.count
+        return self.poll(self._tasks, lambda tasks: len(tasks) == self.count and all(map(is_done, tasks)), patience)
+
     def _tasks(self) -> list[Task]:
         return [task for task in self.proof.run.tasks() if task.task_id == "wait" and task.map_index >= 0]
-
-    def _patience(self) -> float:
-        # Seconds. Each task is started twice, which takes a busy machine about two seconds, and a few start at once.
-        return 90.0 + 2.0 * self.count
 
 
 class Survived(_ManyTasks):
@@ -125,13 +124,13 @@ class Faults(_ManyTasks):
         """Redis restarted as files arrive: every waiting task ends, once."""
         self._wait_until_deferred()
         self._drop_files()
-        self._restart("redis")
+        self.deployment.restart("redis")
         return self._outcome()
 
     def postgres(self) -> str:
         """PostgreSQL restarted while tasks are deferred: every waiting task ends, once."""
         self._wait_until_deferred()
-        self._restart("postgres")
+        self.deployment.restart("postgres")
         self._drop_files()
         return self._outcome()
 
@@ -139,13 +138,12 @@ class Faults(_ManyTasks):
         """PostgreSQL restarted as files arrive: every waiting task ends, once; those that were starting are retried."""
         self._wait_until_deferred()
         self._drop_files()
-        self._restart("postgres")
+        self.deployment.restart("postgres")
         return self._outcome(tries=2)
 
     def hundred(self) -> str:
         """100 tasks that wait for five directories each are deferred at once, over two triggerers, and hold no slot."""
         self.deployment.scale("triggerer", 2)
-        self.deployment.wait_healthy("triggerer", 180.0)
         began = time.monotonic()
         self.count = 100
         self._wait_until_deferred()
@@ -160,10 +158,6 @@ class Faults(_ManyTasks):
         self._drop_files()
         self.deployment.kill("triggerer")
         return self._outcome()
-
-    def _restart(self, service: str) -> None:
-        self.deployment.restart(service)
-        self.deployment.wait_healthy(service, 180.0)
 
     def _outcome(self, tries: int = 1) -> str:
         ended = self._wait_until_ended(tries)

@@ -19,7 +19,7 @@ TRIGGERS = {
     "monitor_client_uploads": f"{MODULE}.MultiDirectoryTrigger",
 }
 _RESUMED_WITHIN = 90.0
-_TIMED_OUT_WITHIN = 75.0
+_TIMED_OUT_WITHIN, _WITH_TIMEOUT = 75.0, "waiting with a timeout of 10 seconds"
 
 
 class Loaded(Part):
@@ -37,8 +37,7 @@ class Loaded(Part):
         for file, trace in sorted(errors.items(), key=lambda each: MODULE not in each[0]):
             lines = trace.strip().splitlines()
             mistake = NOT_DONE if lines[-1].startswith("NotImplementedError") else ""
-            places = [line.strip() for line in lines if line.strip().startswith("File ")]
-            error = places[-1] if places else ""
+            error = next((line.strip() for line in reversed(lines) if line.strip().startswith("File ")), "")
             if mistake and MODULE not in file:
                 error = "Its waiting tasks use your sensor, which comes with Step 4."
             raise CheckFailed(f"import of {file}", lines[-1], mistake, error, "\n".join(lines[-8:]))
@@ -85,12 +84,11 @@ class Deferred(Part):
     def watched(self) -> None:
         """The triggerer runs both triggers."""
 
-        def waiting_tasks() -> list[Task]:
-            return [task for task in self.proof.run.tasks() if task.task_id in TRIGGERS]
+        def unwatched() -> list[Task]:
+            return [task for task in self.proof.run.tasks() if task.task_id in TRIGGERS and not task.is_watched]
 
-        for task in self.poll(waiting_tasks, lambda tasks: all(task.is_watched for task in tasks), 30.0):
-            if not task.is_watched:
-                raise self.failure(task, f"its state is {task.state}, with no triggerer")
+        for task in self.poll(unwatched, lambda tasks: not tasks, 30.0):
+            raise self.failure(task, f"its state is {task.state}, with no triggerer")
 
     def no_slot(self) -> None:
         """No worker slot is held while they wait."""
@@ -112,10 +110,7 @@ class Resumed(Part):
     def clients(self) -> None:
         """monitor_client_uploads succeeds, and its result names the file that has arrived."""
         self._expect_result(
-            "monitor_client_uploads",
-            _RESUMED_WITHIN,
-            lambda result: result["path"].endswith(ORDERS),
-            mistake="event not passed on",
+            "monitor_client_uploads", lambda result: result["path"].endswith(ORDERS), mistake="event not passed on"
         )
 
     def processed(self) -> None:
@@ -124,15 +119,15 @@ class Resumed(Part):
         def is_valid(result: Any) -> bool:
             return [(each["path"].endswith(ORDERS), each["rows"]) for each in result["valid"]] == [(True, 2)]
 
-        self._expect_result("process_trigger_results", 60.0, is_valid)
+        self._expect_result("process_trigger_results", is_valid)
 
-    def _expect_result(self, task_id: str, seconds: float, is_right: Callable[[Any], bool], mistake: str = "") -> None:
-        self.expect_state(task_id, "success", seconds)
+    def _expect_result(self, task_id: str, is_right: Callable[[Any], bool], mistake: str = "") -> None:
+        self.expect_state(task_id, "success", _RESUMED_WITHIN)
         result = self.proof.run.returned(task_id)
         with contextlib.suppress(AttributeError, KeyError, TypeError):
             if is_right(result):
                 return
-        raise CheckFailed(f"the XCom of {task_id}", repr(result), mistake=mistake)
+        raise CheckFailed(f"the XCom of {task_id}", repr(result), mistake)
 
     def report(self) -> None:
         """generate_trigger_report has written the report."""
@@ -169,17 +164,16 @@ class TimedOut(Part):
         if task.state == "success":
             raise CheckFailed("waiting for a file that never arrives", "it succeeds")
         if not task.has_ended:
-            raise self._failure(task, f"{task.state} after {_TIMED_OUT_WITHIN:.0f} seconds")
+            raise self.failure(task, f"{task.state} after {_TIMED_OUT_WITHIN:.0f} seconds", _WITH_TIMEOUT)
 
     def sensor_timeout(self) -> None:
         """It fails with AirflowSensorTimeout, and is not retried."""
         task = self.task("wait")
-        details = [entry.get("error_detail") or [] for entry in self.proof.run.log(task)]
-        errors = [each["exc_type"] for detail in details for each in detail]
+        errors = [each["exc_type"] for entry in self.proof.run.log(task) for each in entry.get("error_detail") or []]
         if "AirflowSensorTimeout" not in errors:
-            raise self._failure(task, f"it fails with {' from '.join(errors) or 'nothing'}")
+            raise self.failure(task, f"it fails with {' from '.join(errors) or 'nothing'}", _WITH_TIMEOUT)
         if task.state != "failed" or task.try_number > 1:
-            raise self._failure(task, f"its state is {task.state}: it is retried")
+            raise self.failure(task, f"its state is {task.state}: it is retried", _WITH_TIMEOUT)
 
     def callback(self) -> None:
         """handle_trigger_failure logs one line at ERROR that names the task."""
@@ -189,6 +183,3 @@ class TimedOut(Part):
             called = "on_failure_callback=handle_trigger_failure"
             got = f"{len(logged)} lines at ERROR in the log of the task"
             raise CheckFailed(called, got, mistake="not exactly one record at ERROR", printed="\n".join(logged))
-
-    def _failure(self, task: Task, got: str) -> CheckFailed:
-        return self.failure(task, got, called="waiting with a timeout of 10 seconds")

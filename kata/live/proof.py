@@ -50,13 +50,12 @@ class Proof:
         green: set[str] = set()
         try:
             for part in self.parts:
-                if not green.issuperset(part.after):
-                    continue
-                part.carry_out()
-                if part.grade.is_green:
-                    green.add(part.id)
-                elif deployment.ended():
-                    return  # without a triggerer nothing else can pass, and its end is explained
+                if green.issuperset(part.after):
+                    part.carry_out()
+                    if part.grade.is_green:
+                        green.add(part.id)
+                    elif deployment.ended():
+                        return  # without a triggerer nothing else can pass, and its end is explained
         finally:
             self.remove_dropped()
 
@@ -109,8 +108,11 @@ class Part:
 
     def __init__(self, proof: Proof) -> None:
         self.proof = proof
-        names = [name for name, value in vars(type(self)).items() if inspect.isfunction(value) and name[0] != "_"]
-        checks = [Check(f"{self.id}::{name}", inspect.getdoc(getattr(self, name)) or "", 0.0) for name in names]
+        checks = [
+            Check(f"{self.id}::{name}", inspect.getdoc(value) or "", 0.0)
+            for name, value in vars(type(self)).items()
+            if inspect.isfunction(value) and not name.startswith("_")
+        ]
         title = (inspect.getdoc(self) or "").rstrip(".")
         step = PartStep(self.id, title, len(checks), test_file="", depends_on=self.after)
         self.grade = StepGrade(step, [Verdict(check, NOT_RUN) for check in checks])
@@ -118,8 +120,8 @@ class Part:
     def carry_out(self) -> None:
         """Carry out the checks."""
         self.deployment = self.proof.deployment
-        for index, check in enumerate([verdict.check for verdict in self.grade.verdicts]):
-            name = check.id.partition("::")[2]
+        for index, verdict in enumerate(self.grade.verdicts):
+            check, name = verdict.check, verdict.check.id.partition("::")[2]
             self.proof.say(f"checking: {check.title}")
             began = time.monotonic()
             try:

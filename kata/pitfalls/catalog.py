@@ -1,4 +1,4 @@
-"""The pitfalls, in the order of the page. The docstring of each lesson says what happens, and what the fix is."""
+"""The pitfalls of pitfalls.toml, and the texts of their lessons."""
 
 from __future__ import annotations
 
@@ -7,19 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kata.core.errors import WrongUsage
+from kata.core.files import read_toml
 
 LESSONS = Path(__file__).parent / "lessons"
 
 
 @dataclass(frozen=True)
 class Pitfall:
-    """A mistake that has a lesson.
-
-    :param name: of the file of the lesson, and the start of the ids of its DAGs, `<name>_wrong` and `<name>_right`.
-    :param signs: pattern of the lines that show the mistake, in the log of the triggerer or of the task.
-    :param seconds: how long a run is observed if its tasks do not end.
-    :param seconds_after: how long a run is observed after the end of its tasks.
-    """
+    """A mistake that has a lesson; pitfalls.toml says what each value means."""
 
     name: str
     signs: str = r"(?!)"  # no line
@@ -38,23 +33,12 @@ class Pitfall:
         return title, story
 
 
-PITFALLS = (
-    Pitfall("blocking_call", r"async thread was blocked"),
-    Pitfall("serialization", r"Trigger failed to inflate|^TypeError|^TaskDeferralError"),
-    Pitfall("missing_error_handling", r"^PermissionError|^TaskDeferralError|^AirflowException"),
-    Pitfall("resource_leak"),
-    Pitfall("class_path", r"Trigger failed to load code|^ModuleNotFoundError|^TaskDeferralError"),
-    Pitfall("yields_a_dict", r"^\w+Error|xit", seconds=40.0),
-    Pitfall("swallowed_cancellation", r"Continuing after|^TaskDeferralTimeout", seconds_after=15.0),
-    Pitfall("no_timeout", r"^AirflowSensorTimeout", seconds=40.0),
-    Pitfall("state_on_self", r"^AttributeError"),
-)
+_CATALOG = read_toml(Path(__file__).with_name("pitfalls.toml"))
+PITFALLS = tuple(Pitfall(name, **entry) for name, entry in _CATALOG.items())
 
 
 def find_pitfall(name: str) -> Pitfall:
     """Return a pitfall. Raises `WrongUsage` for an unknown name."""
-    for pitfall in PITFALLS:
-        if pitfall.name == name:
-            return pitfall
-    names = ", ".join(pitfall.name for pitfall in PITFALLS)
-    raise WrongUsage(f"NAME={name} is no pitfall. Take one of {names}.")
+    if found := [pitfall for pitfall in PITFALLS if pitfall.name == name]:
+        return found[0]
+    raise WrongUsage(f"NAME={name} is no pitfall. Take one of {', '.join(_CATALOG)}.")

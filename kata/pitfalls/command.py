@@ -33,7 +33,8 @@ def show_pitfall(name: str, write: bool, console: Console, progress: Console) ->
     title, story = pitfall.text()
     console.print(Text.assemble((f"{title}\n\n", "bold"), story, "\n"), soft_wrap=True)
     with StatusLine(progress) as say:
-        observed = carry_out(pitfall, say).lines()
+        wrong, right = carry_out(pitfall, say)
+    observed = ["wrong", *wrong.lines(), "", "right", *right.lines()]
     for line in observed:
         console.print(Text(line, "bold" if line in ("wrong", "right") else ""), soft_wrap=True)
     console.print(f"\nBoth are in {shown(pitfall.lesson)}.", highlight=False, soft_wrap=True)

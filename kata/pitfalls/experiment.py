@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import re
+import textwrap
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -14,34 +14,24 @@ from dataclasses import dataclass, field
 import psutil
 
 from kata.airflow.deployment import wait_until_loaded
-from kata.airflow.local_airflow import LocalAirflow, bundle, own_airflow
+from kata.airflow.local_airflow import SETTINGS, LocalAirflow, bundles, own_airflow
 from kata.core.dag_run import DagRun, end_active_runs
 from kata.core.errors import BrokenSetup
 from kata.core.paths import SOLUTION, shown
 from kata.core.rest_api import ApiUnavailable, poll_until
 from kata.pitfalls.catalog import LESSONS, Pitfall
-from kata.pitfalls.metrics import Metrics, received_metrics
+from kata.pitfalls.metrics import Metrics
 
 _SETTINGS = {
-    # Nobody changes a lesson meanwhile, and SQLite has one writer at a time.
-    "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "300",
-    # At most two tasks start at once.
-    "AIRFLOW__CORE__PARALLELISM": "2",
-    # A slot is released this late at most. The default, 5 seconds, can coincide with the end of so short a waiting
-    # time, and then Airflow 3.3.2 treats the task as killed.
-    "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL": "1",
-    # The same code with shorter intervals: the defaults are 15, 5 and 30 seconds.
-    "AIRFLOW__SCHEDULER__TRIGGER_TIMEOUT_CHECK_INTERVAL": "2",
-    "AIRFLOW__TRIGGERER__JOB_HEARTBEAT_SEC": "2",
-    "AIRFLOW__TRIGGERER__TRIGGERER_HEALTH_CHECK_THRESHOLD": "10",
-    "AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST": json.dumps([bundle("lessons", LESSONS)]),
+    **SETTINGS["quick_triggerer"],
+    **SETTINGS["pitfall"],
+    "AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST": bundles(lessons=LESSONS),
     "PYTHONPATH": os.fspath(LESSONS),
 }
 _STABLE_AFTER = 8.0  # seconds
 _MOST_STARTS = 5
 # States that a task has for longer than a moment.
 _SHOWN_STATES = {"deferred", "success", "failed", "up_for_retry"}
-_LONGEST_LINE = 150
 
 
 @dataclass
@@ -54,6 +44,7 @@ class Observation:
     :ivar running: the number of triggers that the triggerer runs at the end.
     :ivar open_files: of the triggerer, at the beginning and at the end.
     :ivar returned: the XCom of the task, None if there is none.
+    :ivar starts: how often the triggerer had to be started afterwards, until it kept running; 0 if it had not ended.
     """
 
     events: list[tuple[float, str, str]] = field(default_factory=list)
@@ -62,6 +53,7 @@ class Observation:
     running: int = 0
     open_files: tuple[int, int] = (0, 0)
     returned: object = None
+    starts: int = 0
 
     def lines(self) -> Iterator[str]:
         """Yield the lines to show."""
@@ -75,46 +67,29 @@ class Observation:
         yield f"  metrics: {counted or 'no trigger has ended'}; at the end triggers.running {self.running}"
         before, after = self.open_files
         yield f"  open files of the triggerer: {before} → {after or 'none, it is gone'}"
-
-
-@dataclass(frozen=True)
-class Experiment:
-    """What was observed of a pitfall.
-
-    :param starts: how often the triggerer had to be started after the mistake, until it kept running.
-    """
-
-    wrong: Observation
-    right: Observation
-    starts: int = 0
-
-    def lines(self) -> list[str]:
-        """Return the lines to show, on a terminal or on the page."""
-        wrong = ["wrong", *self.wrong.lines()]
         if self.starts:
-            wrong.append(f"  The task was failed by hand; then the triggerer had to be started {_times(self.starts)}.")
-        return [*wrong, "", "right", *self.right.lines()]
+            yield f"  The task was failed by hand; then the triggerer had to be started {_times(self.starts)}."
 
 
 def _times(count: int) -> str:
     return {1: "once", 2: "twice"}.get(count, f"{count} times")
 
 
-def carry_out(pitfall: Pitfall, say: Callable[[str], None]) -> Experiment:
-    """Run the mistake, then the fix.
+def carry_out(pitfall: Pitfall, say: Callable[[str], None]) -> tuple[Observation, Observation]:
+    """Run the mistake, then the fix, and return what was observed of each.
 
     :param say: told what happens.
     :raises BrokenSetup: if Airflow does not do its part.
     """
-    with received_metrics() as metrics, own_airflow(SOLUTION.parent, say, **_SETTINGS, **metrics.settings) as airflow:
+    with Metrics() as metrics, own_airflow(SOLUTION.parent, say, **_SETTINGS, **metrics.settings) as airflow:
         wait_until_loaded(airflow, shown(pitfall.lesson), {f"{pitfall.name}_wrong", f"{pitfall.name}_right"}, say)
         say(f"{pitfall.name}: the mistake")
         wrong = _observe(airflow, metrics, pitfall, "wrong")
         say(f"{pitfall.name}: cleaning up")
         end_active_runs(airflow.api)
-        starts = _restart_triggerer(airflow)
+        wrong.starts = _restart_triggerer(airflow)
         say(f"{pitfall.name}: the fix")
-        return Experiment(wrong, _observe(airflow, metrics, pitfall, "right"), starts)
+        return wrong, _observe(airflow, metrics, pitfall, "right")
 
 
 def _restart_triggerer(airflow: LocalAirflow) -> int:
@@ -132,7 +107,7 @@ def _restart_triggerer(airflow: LocalAirflow) -> int:
         airflow.start("triggerer")
         if not poll_until(lambda: "triggerer" in airflow.ended(), _STABLE_AFTER):
             # On a busy machine, its first heartbeat comes later.
-            poll_until(lambda: airflow.api.health().get("triggerer") == "healthy", 60.0)
+            poll_until(lambda: _status_of_triggerer(airflow) == "healthy", 60.0)
             return starts if had_ended else 0
     raise BrokenSetup(f"The triggerer does not keep running: it was started {_MOST_STARTS} times.")
 
@@ -152,6 +127,7 @@ def _observe(airflow: LocalAirflow, metrics: Metrics, pitfall: Pitfall, variant:
 
     run = DagRun(airflow.api, f"{pitfall.name}_{variant}")
     while time.monotonic() < deadline:
+        metrics.counted()  # or some would be lost
         with contextlib.suppress(ApiUnavailable):
             tasks = run.tasks()
             for task in tasks:
@@ -159,7 +135,7 @@ def _observe(airflow: LocalAirflow, metrics: Metrics, pitfall: Pitfall, variant:
                     note(task.task_id, task.state)
             if tasks and all(task.has_ended for task in tasks):
                 deadline = min(deadline, time.monotonic() + pitfall.seconds_after)
-            note("triggerer", _state_of_triggerer(airflow))
+            note("triggerer", _status_of_triggerer(airflow))
         time.sleep(0.25)
     observed.metrics = dict(metrics.counted() - counted)
     observed.running = metrics.running
@@ -172,9 +148,9 @@ def _observe(airflow: LocalAirflow, metrics: Metrics, pitfall: Pitfall, variant:
     return observed
 
 
-def _state_of_triggerer(airflow: LocalAirflow) -> str:
+def _status_of_triggerer(airflow: LocalAirflow) -> str:
     status = airflow.api.health().get("triggerer")
-    return "process has ended" if "triggerer" in airflow.ended() and status == "healthy" else str(status)
+    return "process has ended" if status == "healthy" and "triggerer" in airflow.ended() else str(status)
 
 
 def _open_files(airflow: LocalAirflow) -> int:
@@ -189,5 +165,4 @@ def _open_files(airflow: LocalAirflow) -> int:
 def _shortened(line: str) -> str:
     """Return a line of a component's log without time, level, logger and place in the code."""
     line = re.sub(r"^\S+Z \[\w+ *\] | \[airflow[\w.]*\]| loc=\S+", "", line.strip())
-    line = " ".join(line.split())
-    return line if len(line) <= _LONGEST_LINE else f"{line[:_LONGEST_LINE]} …"
+    return textwrap.shorten(line, 150, placeholder=" …")

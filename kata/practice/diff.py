@@ -16,7 +16,7 @@ from kata.core.console import plain
 from kata.core.paths import SOLUTION
 from kata.core.steps import Step
 from kata.core.submission import read_module
-from kata.practice.sections import THE_DAGS, dags_of, section_of, sections
+from kata.practice.sections import THE_DAGS, dags_of, sections
 
 _WIDE = 140  # columns from which two codes fit beside each other
 
@@ -30,32 +30,28 @@ def show_diff(tree: Path, step: Step, console: Console) -> bool:
     if problem is not None:
         console.print(plain(f"{problem.place}: {problem.what} {problem.todo}"), soft_wrap=True)
         return False
-    worked = SOLUTION.read_text(encoding="utf-8")
-    _show_beside(step.section, section_of(step, text), bare(sections(worked)[step.section]), console)
+    yours, reference = sections(text), sections(SOLUTION.read_text(encoding="utf-8"))
+    _show_beside(step.section, yours, bare(reference[step.section]), console)
     # Of the DAGs no more than the step's: the next ones are still to be found.
-    if dags := dags_of(step, sections(worked)[THE_DAGS]):
-        _show_beside(THE_DAGS, sections(text).get(THE_DAGS), dedent(dags), console)
+    if dags := dags_of(step, reference[THE_DAGS]):
+        _show_beside(THE_DAGS, yours, dedent(dags), console)
     console.print(Text(" The reference solution is one of many: yours may be as good.", "dim"))
     return True
 
 
-def _show_beside(name: str, yours: str | None, worked: str, console: Console) -> None:
-    # Without its heading a section cannot be told from the others, so the learner's part is left open.
-    left: RenderableType = (
-        Syntax(bare(yours), "python", word_wrap=True)
-        if yours is not None
-        else plain(f"Your file has no heading for {name} any more: look for it yourself.")
-    )
-    right = Syntax(worked, "python", word_wrap=True)
+def _show_beside(name: str, yours: dict[str, str], reference: str, console: Console) -> None:
+    left: RenderableType = plain(f"Your file has no heading for {name} any more: find this part of it yourself.")
+    if name in yours:
+        left = Syntax(bare(yours[name]), "python", word_wrap=True)
+    right = Syntax(reference, "python", word_wrap=True)
     if console.width >= _WIDE:
         table = Table(f"{name}: yours", "reference solution", expand=True)
         table.columns[0].ratio = table.columns[1].ratio = 1
         table.add_row(left, right)
         console.print(table)
-        return
-    for title, code in ((f"{name}: yours", left), (f"{name}: reference solution", right)):
-        console.print(Rule(title, align="left"))
-        console.print(code)
+    else:
+        for title, code in ((f"{name}: yours", left), (f"{name}: reference solution", right)):
+            console.print(Rule(title, align="left"), code)
 
 
 def bare(section: str) -> str:

@@ -17,8 +17,7 @@ def sections(text: str) -> dict[str, str]:
     found: dict[str, list[str]] = {"": []}
     name = ""
     for line in text.splitlines(keepends=True):
-        heading = _HEADING.match(line)
-        if heading:
+        if heading := _HEADING.match(line):
             name = heading["name"]
         found.setdefault(name, []).append(line)
     return {name: "".join(lines) for name, lines in found.items()}
@@ -38,11 +37,6 @@ def dags_of(step: Step, dags: str) -> str:
         if step.id in owners:
             of_step.append(line)
     return "".join(of_step).strip("\n")
-
-
-def section_of(step: Step, text: str) -> str | None:
-    """Return the section that a step is written in; None if its heading is gone."""
-    return sections(text).get(step.section)
 
 
 def with_section(step: Step, text: str, section: str) -> str:

@@ -18,22 +18,18 @@ from kata.grading.snapshot import Snapshot, take_snapshot
 from kata.grading.supervisor import Interrupted
 from kata.grading.verdict import Grade, StepGrade, mark_blocked
 from kata.practice.diff import show_diff
-from kata.practice.events import Inbox, Keys, Saves
+from kata.practice.events import SAVED, Events
 from kata.practice.hints import show_hint
-
-SAVED = "saved"
 
 
 def watch(tree_name: str, console: Console) -> None:
     """Watch until `q` is pressed or the process is interrupted. Raises `WrongUsage` and `BrokenSetup`."""
     tree = find_tree(tree_name)
     with (
-        Inbox() as inbox,
-        Saves(tree / f"{MODULE}.py", lambda: inbox.put(SAVED)),
-        Keys(inbox.put) as keys,
-        Session(GradeProgress(console), wake=inbox.fileno()) as session,
+        Events(tree / f"{MODULE}.py") as events,
+        Session(GradeProgress(console), wake=events.fileno()) as session,
     ):
-        Watch(tree_name, tree, inbox, session, console, keys.are_there).run()
+        Watch(tree_name, tree, events, session, console).run()
 
 
 @dataclass
@@ -46,49 +42,37 @@ class Watch:
 
     tree_name: str
     tree: Path
-    inbox: Inbox
+    events: Events
     session: Session
     console: Console
-    has_keys: bool
     step: Step | None = STEPS[0]
     green: dict[str, str] = field(default_factory=dict)
-    _unfinished: bool = True
     _hints_seen: int = 0
 
     def run(self) -> None:
         """Return when the learner quits."""
-        while True:
-            if self._unfinished:
-                self._check()
-            news = self.inbox.get()
-            if news == "q":
-                return
+        event, is_checked = SAVED, False
+        while event != "q":
             try:
-                self._answer(news)
+                if event in (SAVED, "c", "\n", "\r"):
+                    is_checked = False
+                elif event == "h":
+                    self._show_hint()
+                elif event == "d":
+                    self._show_diff()
+                elif event == "a":
+                    self._grade_all()
+                else:
+                    self._say_keys()
+                if not is_checked:
+                    self._check()
+                is_checked = True
             except Interrupted:
-                self._unfinished = True
-
-    def _answer(self, news: str) -> None:
-        if news in (SAVED, "c", "\n", "\r"):
-            self._unfinished = True
-        elif news == "h":
-            self._show_hint()
-        elif news == "d":
-            self._show_diff()
-        elif news == "a":
-            self._grade_all()
-        else:
-            self._say_keys()
+                # By the next event; the check starts again after it.
+                is_checked = False
+            event = self.events.get()
 
     def _check(self) -> None:
-        try:
-            self._walk()
-            self._unfinished = False
-        except Interrupted:
-            # What interrupted lies in the inbox; the check starts again after it.
-            self._unfinished = True
-
-    def _walk(self) -> None:
         """Grade the step that is worked on; while it is green, go on with the next."""
         if self.console.is_terminal:
             self.console.clear()
@@ -99,7 +83,7 @@ class Watch:
             if isinstance(grade, Problem):
                 problem = grade
             elif not grade[0].is_green:
-                self._show_where_it_stands()
+                self._show_where_it_stands(self.step)
                 show_step(grade[0], self.console)
                 break
             else:
@@ -118,8 +102,7 @@ class Watch:
         with GradeProgress(self.console) as progress:
             self.session.progress = progress
             progress.working_on(f"checking {names}")
-            problem = self.session.look_at(snapshot, steps)
-            if problem is not None:
+            if problem := self.session.look_at(snapshot, steps):
                 return problem
             if any(step.runs_the_dag for step in steps):
                 self.session.warm_up()
@@ -133,13 +116,11 @@ class Watch:
         """Grade again what was green before with another text; the first that is not any more is what to work on."""
         before = STEPS if self.step is None else STEPS[: STEPS.index(self.step)]
         earlier = [step for step in before if self.green.get(step.id, snapshot.text) != snapshot.text]
-        if not earlier:
-            return
-        grades = self._grade(snapshot, earlier)
+        grades = self._grade(snapshot, earlier) if earlier else []
         if isinstance(grades, Problem):
             return
-        broken = [grade for grade in grades if not grade.is_green]
         self.green.update({grade.step.id: snapshot.text for grade in grades if grade.is_green})
+        broken = [grade for grade in grades if not grade.is_green]
         for grade in broken:
             del self.green[grade.step.id]
             self.console.print(Text(f" ✗ {grade.step.name} was green and is not any more.", "bold red"))
@@ -147,14 +128,13 @@ class Watch:
             self._go_on()
             show_step(broken[0], self.console)
 
-    def _show_where_it_stands(self) -> None:
-        assert self.step is not None
+    def _show_where_it_stands(self, current: Step) -> None:
         marks = (
-            ("✓ ", "green") if step.id in self.green else ("✗ ", "red") if step is self.step else ("· ", "dim")
+            ("✓ ", "green") if step.id in self.green else ("✗ ", "red") if step is current else ("· ", "dim")
             for step in STEPS
         )
-        place = Text.assemble("\n ", *marks, (f" {self.step.name}, {self.step.title}", "bold"))
-        self.console.print(place, Text(f" {shown(self.tree / f'{MODULE}.py')}\n", "dim"), sep="\n", soft_wrap=True)
+        self.console.print(Text.assemble("\n ", *marks, (f" {current.name}, {current.title}", "bold")), soft_wrap=True)
+        self.console.print(Text(f" {shown(self.tree / f'{MODULE}.py')}\n", "dim"), soft_wrap=True)
 
     def _show_hint(self) -> None:
         if self.step is None:
@@ -165,20 +145,18 @@ class Watch:
 
     def _show_diff(self) -> None:
         open_sections = {step.section for step in STEPS if step.id not in self.green}
-        done = [step for step in STEPS if step.section not in open_sections]
-        if not done:
-            self.console.print(
-                " The reference solution of a step is shown once the step is green. Before: make diff STEP=n PEEK=1"
-            )
-            return
-        show_diff(self.tree, done[-1], self.console)
+        if done := [step for step in STEPS if step.section not in open_sections]:
+            show_diff(self.tree, done[-1], self.console)
+        else:
+            when = "The reference solution of a step is shown once the step is green."
+            self.console.print(f" {when} Before: make diff STEP=n PEEK=1")
 
     def _grade_all(self) -> None:
         snapshot = take_snapshot(self.tree)
-        grades = snapshot.problem or self._grade(snapshot, list(STEPS))
-        problem = grades if isinstance(grades, Problem) else None
-        steps = [StepGrade(step) for step in STEPS] if isinstance(grades, Problem) else grades
-        if problem is None:
+        steps, problem = snapshot.problem or self._grade(snapshot, list(STEPS)), None
+        if isinstance(steps, Problem):
+            steps, problem = [StepGrade(step) for step in STEPS], steps
+        else:
             mark_blocked(steps)
         show_scorecard(Grade(self.tree_name, steps, frozenset(step.id for step in STEPS), problem), self.console)
 
@@ -186,5 +164,5 @@ class Watch:
         if self.step is None:
             self.console.print(Text(" Everything is green. Well done!", "bold green"))
         keys = "h hint · d diff of the last green step · a all · c check again · q quit"
-        waiting = " Save the file to have it checked."
-        self.console.print(Text(f"{waiting}  {keys}" if self.has_keys else f"{waiting}  Ctrl-C ends this.", "dim"))
+        how = keys if self.events.has_keys else "Ctrl-C ends this."
+        self.console.print(Text(f" Save the file to have it checked.  {how}", "dim"))

@@ -7,16 +7,23 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 from rich.console import Console
 
 from kata.core.files import write_atomically
-from kata.core.page import render
 from kata.core.paths import shown
 from lab.charts.drawing import draw
 from lab.tables import terminal
 
-_TEMPLATE = Path(__file__).with_name("race.html.jinja")
+# All text is escaped, unless it is Markup.
+_TEMPLATES = Environment(
+    loader=FileSystemLoader(Path(__file__).parent),
+    autoescape=True,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
 _MAX_WIDTH = 11  # of a column, so that all fit into a terminal of eighty characters
 _UNKNOWN = "–"
 
@@ -58,8 +65,7 @@ def page(race: dict[str, Any], svg: str, problem: str = "") -> str:
     chart = svg[svg.find("<svg") :] if svg else ""
     for printed, of_page in colors.items():
         chart = chart.replace(printed, of_page)
-    return render(
-        _TEMPLATE,
+    return _TEMPLATES.get_template("race.html.jinja").render(
         title=f"{race['waits']} waiting tasks on {race['slots']} worker slots",
         race=race,
         approaches=race["approaches"].values(),

@@ -11,9 +11,8 @@ The fix: `await` everything that waits; run a call that can only block in a thre
 import asyncio
 import time
 
-from airflow.sdk import DAG
 from airflow.triggers.base import BaseTrigger, TriggerEvent
-from deferring_operator import DeferringOperator
+from shared import DeferringOperator, Fires, two_dags
 
 
 class Wrong(BaseTrigger):
@@ -36,19 +35,8 @@ class Right(BaseTrigger):
         yield TriggerEvent("after 20 seconds")
 
 
-class Neighbor(BaseTrigger):
-    def serialize(self):
-        return "blocking_call.Neighbor", {}
-
-    async def run(self):
-        await asyncio.sleep(3)
-        yield TriggerEvent("after 3 seconds")
-
-
-with DAG("blocking_call_wrong", schedule=None):
-    DeferringOperator(task_id="wait", trigger=Wrong())
-    DeferringOperator(task_id="neighbor", trigger=Neighbor())
-
-with DAG("blocking_call_right", schedule=None):
-    DeferringOperator(task_id="wait", trigger=Right())
-    DeferringOperator(task_id="neighbor", trigger=Neighbor())
+two_dags(
+    "blocking_call",
+    [DeferringOperator(trigger=Wrong()), DeferringOperator(task_id="neighbor", trigger=Fires(seconds=3))],
+    [DeferringOperator(trigger=Right()), DeferringOperator(task_id="neighbor", trigger=Fires(seconds=3))],
+)

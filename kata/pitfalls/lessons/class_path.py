@@ -11,9 +11,8 @@ The fix: write the path as a literal string, and put the module where the trigge
 
 import asyncio
 
-from airflow.sdk import DAG
 from airflow.triggers.base import BaseTrigger, TriggerEvent
-from deferring_operator import DeferringOperator
+from shared import DeferringOperator, two_dags
 
 
 class Wrong(BaseTrigger):
@@ -30,8 +29,4 @@ class Right(Wrong):
         return "class_path.Right", {}
 
 
-with DAG("class_path_wrong", schedule=None):
-    DeferringOperator(task_id="wait", trigger=Wrong())
-
-with DAG("class_path_right", schedule=None):
-    DeferringOperator(task_id="wait", trigger=Right())
+two_dags("class_path", [DeferringOperator(trigger=Wrong())], [DeferringOperator(trigger=Right())])

@@ -9,10 +9,9 @@ The fix: catch the exception, yield an error event, and let the operator raise.
 
 import asyncio
 
-from airflow.sdk import DAG
 from airflow.sdk.exceptions import AirflowException
 from airflow.triggers.base import BaseTrigger, TriggerEvent
-from deferring_operator import DeferringOperator
+from shared import DeferringOperator, two_dags
 
 
 async def ask():
@@ -47,8 +46,4 @@ class WaitForAnswer(DeferringOperator):
         return event["answer"]
 
 
-with DAG("missing_error_handling_wrong", schedule=None):
-    WaitForAnswer(task_id="wait", trigger=Wrong())
-
-with DAG("missing_error_handling_right", schedule=None):
-    WaitForAnswer(task_id="wait", trigger=Right())
+two_dags("missing_error_handling", [WaitForAnswer(trigger=Wrong())], [WaitForAnswer(trigger=Right())])

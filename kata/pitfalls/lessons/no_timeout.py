@@ -8,25 +8,15 @@ task is deferred by a worker.
 The fix: `self.defer(..., timeout=timedelta(seconds=self.timeout))`.
 """
 
-import asyncio
 from datetime import timedelta
 
-from airflow.sdk import DAG, BaseSensorOperator
-from airflow.triggers.base import BaseTrigger, TriggerEvent
-
-
-class Never(BaseTrigger):
-    def serialize(self):
-        return "no_timeout.Never", {}
-
-    async def run(self):
-        await asyncio.sleep(3600)
-        yield TriggerEvent("an hour later")
+from airflow.sdk import BaseSensorOperator
+from shared import Fires, two_dags
 
 
 class Wrong(BaseSensorOperator):
     def execute(self, context):
-        self.defer(trigger=Never(), method_name="execute_complete")
+        self.defer(trigger=Fires(seconds=3600), method_name="execute_complete")
 
     def execute_complete(self, context, event):
         return event
@@ -34,11 +24,7 @@ class Wrong(BaseSensorOperator):
 
 class Right(Wrong):
     def execute(self, context):
-        self.defer(trigger=Never(), method_name="execute_complete", timeout=timedelta(seconds=self.timeout))
+        self.defer(trigger=Fires(seconds=3600), method_name="execute_complete", timeout=timedelta(seconds=self.timeout))
 
 
-with DAG("no_timeout_wrong", schedule=None):
-    Wrong(task_id="wait", timeout=5)
-
-with DAG("no_timeout_right", schedule=None):
-    Right(task_id="wait", timeout=5)
+two_dags("no_timeout", [Wrong(task_id="wait", timeout=5)], [Right(task_id="wait", timeout=5)])

@@ -11,9 +11,8 @@ import asyncio
 import os
 from urllib.parse import urlsplit
 
-from airflow.sdk import DAG
 from airflow.triggers.base import BaseTrigger, TriggerEvent
-from deferring_operator import DeferringOperator
+from shared import DeferringOperator, two_dags
 
 API = urlsplit(os.environ.get("AIRFLOW__API__BASE_URL", ""))  # any server that accepts connections
 OPEN = []  # stored for the next check, which never uses them
@@ -45,8 +44,4 @@ class Right(BaseTrigger):
         yield TriggerEvent("checked 100 times")
 
 
-with DAG("resource_leak_wrong", schedule=None):
-    DeferringOperator(task_id="wait", trigger=Wrong())
-
-with DAG("resource_leak_right", schedule=None):
-    DeferringOperator(task_id="wait", trigger=Right())
+two_dags("resource_leak", [DeferringOperator(trigger=Wrong())], [DeferringOperator(trigger=Right())])

@@ -9,9 +9,8 @@ The fix: `serialize()` returns every argument of `__init__` under its own name, 
 
 import asyncio
 
-from airflow.sdk import DAG
 from airflow.triggers.base import BaseTrigger, TriggerEvent
-from deferring_operator import DeferringOperator
+from shared import DeferringOperator, two_dags
 
 
 class Wrong(BaseTrigger):
@@ -32,8 +31,8 @@ class Right(Wrong):
         return "serialization.Right", {"check_interval": self.check_interval}
 
 
-with DAG("serialization_wrong", schedule=None):
-    DeferringOperator(task_id="wait", trigger=Wrong(check_interval=3))
-
-with DAG("serialization_right", schedule=None):
-    DeferringOperator(task_id="wait", trigger=Right(check_interval=3))
+two_dags(
+    "serialization",
+    [DeferringOperator(trigger=Wrong(check_interval=3))],
+    [DeferringOperator(trigger=Right(check_interval=3))],
+)

@@ -7,40 +7,25 @@ A task resumes in a new process with a new operator: the DAG file is parsed agai
 The fix: pass it with `self.defer(..., kwargs={...})`; the method that resumes gets it as an argument.
 """
 
-import asyncio
-
-from airflow.sdk import DAG, BaseOperator
-from airflow.triggers.base import BaseTrigger, TriggerEvent
-
-
-class Ready(BaseTrigger):
-    def serialize(self):
-        return "state_on_self.Ready", {}
-
-    async def run(self):
-        await asyncio.sleep(3)
-        yield TriggerEvent("is ready")
+from airflow.sdk import BaseOperator
+from shared import Fires, two_dags
 
 
 class Wrong(BaseOperator):
     def execute(self, context):
         self.order = "order 17"
-        self.defer(trigger=Ready(), method_name="execute_complete")
+        self.defer(trigger=Fires(seconds=3), method_name="execute_complete")
 
     def execute_complete(self, context, event):
-        return f"{self.order} {event}"
+        return f"{self.order} is ready {event}"
 
 
 class Right(BaseOperator):
     def execute(self, context):
-        self.defer(trigger=Ready(), method_name="execute_complete", kwargs={"order": "order 17"})
+        self.defer(trigger=Fires(seconds=3), method_name="execute_complete", kwargs={"order": "order 17"})
 
     def execute_complete(self, context, event, order):
-        return f"{order} {event}"
+        return f"{order} is ready {event}"
 
 
-with DAG("state_on_self_wrong", schedule=None):
-    Wrong(task_id="wait")
-
-with DAG("state_on_self_right", schedule=None):
-    Right(task_id="wait")
+two_dags("state_on_self", [Wrong(task_id="wait")], [Right(task_id="wait")])

@@ -11,9 +11,8 @@ the cleanup in `finally`.
 
 import asyncio
 
-from airflow.sdk import DAG
 from airflow.triggers.base import BaseTrigger, TriggerEvent
-from deferring_operator import DeferringOperator
+from shared import DeferringOperator, two_dags
 
 
 class Wrong(BaseTrigger):
@@ -44,8 +43,8 @@ class Right(BaseTrigger):
         yield TriggerEvent("never")
 
 
-with DAG("swallowed_cancellation_wrong", schedule=None):
-    DeferringOperator(task_id="wait", trigger=Wrong(), seconds=5)
-
-with DAG("swallowed_cancellation_right", schedule=None):
-    DeferringOperator(task_id="wait", trigger=Right(), seconds=5)
+two_dags(
+    "swallowed_cancellation",
+    [DeferringOperator(trigger=Wrong(), seconds=5)],
+    [DeferringOperator(trigger=Right(), seconds=5)],
+)

@@ -9,9 +9,8 @@ The fix: `yield TriggerEvent(...)`. To recover, fail the task, and start the tri
 
 import asyncio
 
-from airflow.sdk import DAG
 from airflow.triggers.base import BaseTrigger, TriggerEvent
-from deferring_operator import DeferringOperator
+from shared import DeferringOperator, two_dags
 
 
 class Wrong(BaseTrigger):
@@ -32,8 +31,4 @@ class Right(BaseTrigger):
         yield TriggerEvent({"status": "success"})
 
 
-with DAG("yields_a_dict_wrong", schedule=None):
-    DeferringOperator(task_id="wait", trigger=Wrong())
-
-with DAG("yields_a_dict_right", schedule=None):
-    DeferringOperator(task_id="wait", trigger=Right())
+two_dags("yields_a_dict", [DeferringOperator(trigger=Wrong())], [DeferringOperator(trigger=Right())])
