@@ -18,6 +18,7 @@ from kata.airflow.arriving_files import drop_files, files_there
 from kata.airflow.trigger_dag import running_airflow
 from kata.core.dag_run import DagRun, Task, end_active_runs
 from kata.core.errors import WrongUsage
+from kata.core.files import read_toml
 from kata.core.paths import ROOT
 from kata.core.ports import free_port
 from kata.grading.mistakes import MISTAKES
@@ -25,40 +26,9 @@ from kata.grading.results_file import as_dict
 from kata.live.diagnosis import SIGNS, CheckFailed, check_loop_was_free, explain, triggerer_ended, triggerer_trouble
 from kata.live.proof import Part, Proof
 
-NO_EVENT = "TypeError: TriggerEvent.__init__() missing 1 required positional argument: 'payload'"
-DIED = "2026-11-22T16:52:21.2Z [error    ] Trigger runner process has died! Exiting. [airflow.jobs] loc=x.py:684"
+LOGS = read_toml(Path(__file__).with_name("airflow_logs.toml"))
 BLOCKED = "2026-11-22T16:39:24.5Z [info     ] Triggerer's async thread was blocked for {} seconds, exceeding the"
-NO_TRIGGER_EVENT, ESCAPES = "yields something other than a TriggerEvent", "exception escapes run()"
-
-OF_TRIGGERER = {
-    "2026-11-22T16:50:01.1Z [error    ] Trigger failed to load code [triggerer] classpath=unusual_prefix_1f_x.M": (
-        "wrong class path"
-    ),
-    "x [error ] Trigger failed to inflate error=TypeError()": "serialize() does not fit __init__",
-    "TypeError: 'async for' requires an object with __aiter__ method, got coroutine": "run() is not an async generator",
-    "x [error ] Trigger d/r/t/-1/1 (ID 1) exited with error boom": ESCAPES,
-    "x [error ] Trigger exited without sending an event. Dependent": "ends without an event",
-    f"{NO_EVENT}\n{DIED}": NO_TRIGGER_EVENT,
-    f"ValidationError: 1 validation error for TriggerStateChanges\n{DIED}": NO_TRIGGER_EVENT,
-    f"x [error ] Trigger d/r (ID 1) exited with error TriggerEvent.__init__() missing\n{NO_EVENT}": ESCAPES,
-    "2026-11-23T03:05:40.8Z [error    ] Trigger runner failed [airflow.jobs.triggerer_job_runner] error_detail=[{"
-    "'exc_type': 'KeyError', 'exc_value': \"'AIRFLOW_CTX_DAG_ID'\", 'frames': [{'filename': 'x.py', 'name': "
-    "'create_triggers'}, {'filename': 'y.py', 'name': '__init__'}]}] loc=x.py:1046": (
-        "cannot be built in another process"
-    ),
-    f"KeyError: <Encoding.VAR: '__var'>\n{DIED}": "trigger's arguments are not plain JSON",
-    "x [error ] Trigger 2 returned non-serializable result TriggerEvent<…>. Canc": "payload is not plain JSON",
-    BLOCKED.format("10.02"): "blocking call on the event loop",
-    BLOCKED.format("0.43"): "",
-}
-OF_TASK = {
-    "Pausing task as DEFERRED. ": "trigger's arguments are not plain JSON",
-    "Pushing xcom": "result is not plain JSON",
-    "TaskDeferralError: Could not resume the task: the event payload could not be serialized (TypeError: Cannot": (
-        "payload is not plain JSON"
-    ),
-    "coroutine 'sleep' was never awaited": "loops without sleeping",
-}
+[DIED] = [sample for sample in LOGS["triggerer"] if "ValidationError" in sample["log"]]
 
 
 def deployment(log: str = "", status: str | None = "healthy", **more: Any) -> Any:
@@ -81,14 +51,14 @@ def failure(log: str, state: str, *entries: dict[str, Any]) -> CheckFailed:
     return explain(deployment(log), a_run(*entries), Task("wait", -1, state, 1, "", triggerer=7), "wait", state)
 
 
-@pytest.mark.parametrize(("log", "mistake"), OF_TRIGGERER.items())
+@pytest.mark.parametrize(("log", "mistake"), [sample.values() for sample in LOGS["triggerer"]])
 def test_a_log_of_the_triggerer_shows_the_mistake(log: str, mistake: str):
     failed = failure(log, "failed")
     assert failed.mistake == mistake
     assert not mistake or log.splitlines()[0] in failed.error
 
 
-@pytest.mark.parametrize(("line", "mistake"), OF_TASK.items())
+@pytest.mark.parametrize(("line", "mistake"), [sample.values() for sample in LOGS["task"]])
 def test_the_log_of_the_task_shows_the_mistake(line: str, mistake: str):
     error = {"exc_type": "TypeError", "exc_value": "Cannot serialize object of type <class 'pathlib.PosixPath'>. Give"}
     last = {"timestamp": "t", "event": "Task failed with exception", "error_detail": [error]}
@@ -116,7 +86,7 @@ def test_an_exception_in_the_task_is_shown_with_the_end_of_its_log():
 
 
 def test_a_trigger_that_ends_the_triggerer_is_the_mistake():
-    assert triggerer_ended(deployment(f"{NO_EVENT}\n{DIED}")).mistake == NO_TRIGGER_EVENT
+    assert triggerer_ended(deployment(DIED["log"])).mistake == DIED["mistake"]
 
 
 @pytest.mark.parametrize("status", ["unhealthy", None])
