@@ -204,18 +204,36 @@ WELL = container("api-server", health="healthy")
 IS_UP: Answers = {**with_containers(WELL), "compose config --hash": (0, "api-server 0")}
 
 
-def test_ps_shows_the_services_and_where_they_are(run):
-    ended = run(with_containers(WELL, container("migrate", "exited")), "ps")
-    assert ended.exit_code == 0
-    assert re.search(r"api-server +healthy", ended.stdout)
-    assert re.search(r"migrate +done", ended.stdout)
-    assert "With exercise: http://127.0.0.1:8099" in ended.stdout
+ELSEWHERE = container("api-server", health="healthy")
+ELSEWHERE["Config"]["Labels"]["com.docker.compose.project.working_dir"] = "/elsewhere/kata"
 
 
-def test_ps_fails_when_a_service_is_not_well(run):
-    ended = run(with_containers(WELL, container("triggerer", "exited", exit_code=137)), "ps")
-    assert ended.exit_code == 1
-    assert re.search(r"triggerer +failed, exit code 137", ended.stdout)
+@pytest.mark.parametrize(
+    ("answers", "command", "exit_code", "says"),
+    [
+        (NOTHING_IS_UP, "down", 0, ["^Nothing is up.$"]),
+        (NOTHING_IS_UP, "logs flower", 2, ["There are: triggerer, worker"]),
+        (IS_UP, "up --tree exercise", 0, ["Airflow is up with exercise: http://127.0.0.1:8099"]),
+        (with_containers(ELSEWHERE), "up", 2, ["The clone in /elsewhere/kata has the same folder name"]),
+        (
+            with_containers(WELL, container("migrate", "exited")),
+            "ps",
+            0,
+            ["api-server +healthy", "migrate +done", "With exercise: http://127.0.0.1:8099"],
+        ),
+        (
+            with_containers(WELL, container("triggerer", "exited", exit_code=137)),
+            "ps",
+            1,
+            ["triggerer +failed, exit code 137"],
+        ),
+    ],
+)
+def test_what_a_command_says(run, answers: Answers, command: str, exit_code: int, says: list[str]):
+    ended = run(answers, *command.split())
+    assert ended.exit_code == exit_code
+    for each in says:
+        assert re.search(each, ended.stderr if exit_code == 2 else ended.stdout)
 
 
 MIGRATE_FAILED = 'service "migrate" didn\'t complete successfully: exit 1'
@@ -283,20 +301,6 @@ def test_an_image_that_cannot_be_fetched(run, capfd: pytest.CaptureFixture[str])
     assert "An image cannot be fetched (see above)" in ended.stderr
 
 
-def test_another_clone_of_the_same_name(run):
-    theirs = container("api-server", health="healthy")
-    theirs["Config"]["Labels"]["com.docker.compose.project.working_dir"] = "/elsewhere/kata"
-    ended = run(with_containers(theirs), "up")
-    assert ended.exit_code == 2
-    assert "The clone in /elsewhere/kata has the same folder name" in ended.stderr
-
-
-def test_up_once_more_says_where_it_is_and_starts_nothing(run):
-    ended = run(IS_UP, "up", "--tree", "exercise")
-    assert ended.exit_code == 0, ended.stderr
-    assert "Airflow is up with exercise: http://127.0.0.1:8099" in ended.stdout
-
-
 def test_a_tree_that_does_not_parse_is_named(run, tmp_path: Path):
     (tmp_path / f"{MODULE}.py").write_text("x = 1\ndef f(:\n")
     ended = run(IS_UP, "up", "--tree", str(tmp_path))
@@ -304,14 +308,3 @@ def test_a_tree_that_does_not_parse_is_named(run, tmp_path: Path):
     assert "Switching from exercise to" in ended.stdout
     assert "import error" in ended.stdout
     assert f"{MODULE}.py:2" in ended.stdout
-
-
-def test_down_where_nothing_is_up(run):
-    ended = run(NOTHING_IS_UP, "down")
-    assert (ended.exit_code, ended.stdout) == (0, "Nothing is up.\n")
-
-
-def test_logs_of_a_service_that_is_not_there(run):
-    ended = run(NOTHING_IS_UP, "logs", "flower")
-    assert ended.exit_code == 2
-    assert "There are: triggerer, worker" in ended.stderr
