@@ -1,6 +1,6 @@
-"""`make quality`: how far the grade can be trusted, measured here and now, as a table.
+"""`make quality`: how far the grade can be trusted, measured here and now, and put into docs/grading.md as a table.
 
-Takes about an hour. The table is also put into docs/grading.md.
+Takes about an hour.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ from functools import partial
 from pathlib import Path
 
 from rich.console import Console
-from rich.table import Table
 
 from kata.core.files import scratch_folder
 from kata.core.paths import ROOT, SOLUTION
@@ -22,7 +21,7 @@ from kata.core.steps import STEPS
 from kata.grading.snapshot import take_snapshot
 from kata.grading.verdict import StepGrade
 from quality import speed, verdicts
-from quality.measured_table import where_measured, write_table
+from quality.measured_table import write_table
 from quality.trees import WRONG, solution_but
 from quality.wrong_form import Wrong
 
@@ -40,7 +39,7 @@ def measure(repeats: int, console: Console) -> Iterator[Row]:
     """Measure one thing after the other, and say while it runs what is measured."""
 
     def say(text: str) -> None:
-        console.print(text, style="dim", highlight=False)
+        console.print(text, style="dim")
 
     wrong = verdicts.of_the_wrong(say)
     passed = [name for name, grade in wrong.items() if grade.is_green]
@@ -109,13 +108,10 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m quality.measure", description=__doc__)
     parser.add_argument("--repeats", type=int, default=100, help="how often the same submission is graded")
     options = parser.parse_args()
-    console = Console()
-    table, rows = Table("", "what", "target", "measured", title=where_measured()), []
+    console, rows = Console(highlight=False), []
     for what, target, measured, is_met in measure(options.repeats, console):
-        console.print(f" {'✓' if is_met else '✗'} {what}: {measured}", highlight=False)
-        table.add_row("✓" if is_met else "✗", what, target, measured)
+        console.print(f" {'✓' if is_met else '✗'} {what}: {measured} (target: {target})", markup=False)
         rows.append((what, target, measured if is_met else f"{measured} **(missed)**"))
-    console.print(table)
     write_table(("what", "target", "measured"), rows, PAGE)
     return 1 if any(measured.endswith("**(missed)**") for _, _, measured in rows) else 0
 

@@ -10,12 +10,7 @@ from kata.core.files import write_between_marks
 from lab.tables import markdown
 
 
-def where_measured() -> str:
-    """When, with what and on what kind of machine."""
-    return "Measured on {date}, Airflow {airflow}, Python {python}, {cores} cores".format(**circumstances())
-
-
 def write_table(columns: Iterable[str], rows: Iterable[Iterable[str]], page: Path) -> None:
-    """Replace the measured table in a page."""
-    table = markdown(columns, rows)
-    write_between_marks("measured", f"{where_measured()}:\n\n{table}", page)
+    """Replace the measured table in a page, and say when, with what and on what kind of machine it was measured."""
+    where = "Measured on {date}, Airflow {airflow}, Python {python}, {cores} cores".format(**circumstances())
+    write_between_marks("measured", f"{where}:\n\n{markdown(columns, rows)}", page)

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import io
-import json
-import subprocess
-import sys
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,10 +11,9 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from kata.core.environment import child_environment
-from kata.core.paths import ROOT, SOLUTION
+from kata.core.paths import SOLUTION
 from lab.race import break_even as break_even_module
-from lab.race.break_even import INTERVAL, LONG, SHORT, conclusion, measure_break_even, planned, show
+from lab.race.break_even import LONG, SHORT, conclusion, measure_break_even, planned, show
 from lab.race.regression import WAYS, Waited, break_even, line, means, spread
 
 
@@ -44,11 +41,8 @@ def test_every_length_is_waited_in_both_ways_one_wait_after_the_other():
     tasks = list(planned(6))
     assert tasks[:2] == [("poke", 0.0, 0.0), ("deferrable", 0.0, 0.0)]
     for way in WAYS:
-        lengths = [length for each, length, _ in tasks if each == way]
-        assert {length: lengths.count(length) for length in lengths} == {
-            **dict.fromkeys(SHORT, 6),
-            **dict.fromkeys(LONG, 2),
-        }
+        counts = Counter(length for each, length, _ in tasks if each == way)
+        assert counts == {**dict.fromkeys(SHORT, 6), **dict.fromkeys(LONG, 2)}
 
 
 def test_the_files_of_a_length_come_at_different_moments_of_the_interval():
@@ -62,20 +56,17 @@ def test_a_line_leaves_out_what_did_not_wait():
     assert line("deferrable", POKED + DEFERRED) == (pytest.approx(0.0), pytest.approx(5.0))
 
 
-def test_the_break_even_is_where_the_lines_cross():
-    assert break_even(POKED + DEFERRED) == pytest.approx(3.0)
-
-
-def test_deferring_can_pay_from_the_beginning():
-    assert break_even(POKED + waits("deferrable", 1.0, 0.0)) == 0.0
-
-
-def test_deferring_may_never_pay():
-    assert break_even(POKED + waits("deferrable", 5.0, 1.0)) is None
-
-
-def test_a_crossing_beyond_all_that_was_measured_is_none():
-    assert break_even(POKED + waits("deferrable", 13.0, 0.0)) is None
+@pytest.mark.parametrize(
+    ("deferred", "crossing"),
+    [
+        (DEFERRED, pytest.approx(3.0)),
+        (waits("deferrable", 1.0, 0.0), 0.0),  # deferring pays from the beginning
+        (waits("deferrable", 5.0, 1.0), None),  # it never pays
+        (waits("deferrable", 13.0, 0.0), None),  # the lines cross beyond all that was measured
+    ],
+)
+def test_the_break_even_is_where_the_lines_cross(deferred: list[Waited], crossing: float | None):
+    assert break_even(POKED + deferred) == crossing
 
 
 @pytest.mark.parametrize("measured", [[], POKED, POKED[:2] + DEFERRED[:2]])
@@ -84,16 +75,12 @@ def test_too_few_waits_have_no_break_even(measured: list[Waited]):
     assert spread(measured) is None
 
 
-def test_waits_on_lines_leave_luck_no_part():
-    assert spread(POKED + DEFERRED) == (pytest.approx(3.0), pytest.approx(3.0))
-
-
 def test_luck_spreads_the_break_even():
+    assert spread(POKED + DEFERRED) == (pytest.approx(3.0), pytest.approx(3.0))
     lucky = waits("deferrable", 3.0, 0.0) + waits("deferrable", 7.0, 0.0) + POKED
-    between = spread(lucky)
-    assert between == spread(lucky)
-    assert between is not None
-    assert between[0] < (break_even(lucky) or 0.0) < between[1]
+    low, high = spread(lucky) or (0.0, 0.0)
+    assert (low, high) == spread(lucky)
+    assert low < (break_even(lucky) or 0.0) < high
 
 
 def test_a_length_has_a_row_once_both_ways_have_waited_it():
@@ -124,25 +111,3 @@ def test_what_ends_it_early_leaves_the_older_file(
         measure_break_even(SOLUTION.parent, 1, tmp_path, Console(), Console(stderr=True))
     assert "slot-seconds" in capsys.readouterr().out
     assert {file.name: file.read_text() for file in tmp_path.iterdir()} == {"break_even.json": "older"}
-
-
-_LOAD = """
-import json
-from airflow.dag_processing.dagbag import DagBag
-bag = DagBag("break_even.py")
-tasks = {dag.dag_id: dag.tasks for dag in bag.dags.values()}
-print(json.dumps({
-    "errors": bag.import_errors,
-    "intervals": {dag_id: [task.poke_interval for task in of] for dag_id, of in tasks.items()},
-}))
-"""
-
-
-def test_the_dags_load(tmp_path: Path):
-    environment = child_environment(SOLUTION.parent, database=tmp_path / "none.db", data=tmp_path)
-    environment["PYTHONPATH"] += f":{ROOT / 'dags'}"
-    ended = subprocess.run(
-        [sys.executable, "-c", _LOAD], cwd=ROOT / "dags", env=environment, capture_output=True, text=True, check=True
-    )
-    loaded = json.loads(ended.stdout.splitlines()[-1])
-    assert loaded == {"errors": {}, "intervals": {f"break_even_{way}": [INTERVAL] for way in WAYS}}

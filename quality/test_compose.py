@@ -9,15 +9,17 @@ import shutil
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from typer.testing import Result
 
-from kata.core import ports
 from kata.core.paths import MODULE, ROOT
+from kata.core.ports import free_port
+from quality.conftest import run_command
 
 SERVICES: dict[str, dict[str, Any]] = yaml.safe_load((ROOT / "docker-compose.yaml").read_text())["services"]
 SCRIPTS = ROOT / "kata" / "airflow" / "containers"
@@ -46,13 +48,9 @@ def test_no_secret_stands_in_the_file():
                 assert re.fullmatch(r"(cat )?/run/kata/[a-z_]+", value), name
 
 
-def has_compose() -> bool:
-    docker = shutil.which("docker")
-    return docker is not None and subprocess.run([docker, "compose", "version"], capture_output=True).returncode == 0
-
-
-@pytest.mark.skipif(not has_compose(), reason="needs docker compose, but no engine")
 def test_compose_accepts_the_file():
+    if not shutil.which("docker") or subprocess.run(["docker", "compose", "version"], capture_output=True).returncode:
+        pytest.skip("needs docker compose, but no engine")
     done = subprocess.run(["docker", "compose", "config", "--quiet"], cwd=ROOT, capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, "")
 
@@ -99,6 +97,7 @@ NOTHING_IS_UP: Answers = {
     "compose ps": (0, ""),
     "compose config --images": (0, ""),
     "compose config --hash": (0, "migrate 0"),
+    "compose config --services": (0, "worker\ntriggerer\n"),
     "image inspect": (0, ""),
 }
 
@@ -113,26 +112,24 @@ sys.exit(f"nobody has told me what to say to: docker {{asked}}")
 """
 
 
-def kata(tmp_path: Path, answers: Answers | None, *command: str, **settings: str) -> subprocess.CompletedProcess[str]:
-    """Run a command where `docker` gives these answers to what begins so; where there is none without answers."""
-    if answers is not None:
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
+    """Return a function that runs a command where `docker` gives these answers to what begins so."""
+    for name in [name for name in os.environ if name.startswith(("KATA_", "DOCKER_"))]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setenv("KATA_PORT", str(free_port()))
+
+    def run(answers: Answers, *command: str) -> Result:
         fake = tmp_path / "docker"
         fake.write_text(FAKE.format(python=sys.executable, answers=answers))
         fake.chmod(0o755)
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(("KATA_", "DOCKER_"))}
-    return subprocess.run(
-        [sys.executable, "-m", "kata", *command],
-        cwd=ROOT,
-        env={**environment, **settings, "PATH": str(tmp_path)},
-        capture_output=True,
-        text=True,
-        stdin=subprocess.DEVNULL,
-        timeout=60,
-    )
+        return run_command(*command)
+
+    return run
 
 
-DOES_NOT_DO = [
-    (None, "There is no Docker here"),
+DOES_NOT_DO: list[tuple[Answers, str]] = [
     ({"compose": (125, "unknown flag: --ansi\nSee 'docker --help'.")}, "no Compose v2"),
     ({"compose ps": (1, "Cannot connect to the Docker daemon at unix:///x.sock.")}, "engine is not running"),
     ({"compose ps": (1, "permission denied while trying to connect to the Docker")}, "not in the group"),
@@ -141,37 +138,42 @@ DOES_NOT_DO = [
 
 @pytest.mark.parametrize("command", ["up", "down", "ps", "logs"])
 @pytest.mark.parametrize(("answers", "says"), DOES_NOT_DO)
-def test_docker_that_does_not_do_its_part(tmp_path: Path, answers: Answers | None, says: str, command: str):
-    done = kata(tmp_path, answers, command)
-    assert done.returncode == 2
-    assert says in done.stderr
-    assert "make standalone" in done.stderr
-    assert len(done.stderr.splitlines()) == 1
+def test_docker_that_does_not_do_its_part(run, answers: Answers, says: str, command: str):
+    ended = run(answers, command)
+    assert ended.exit_code == 2
+    [line] = ended.stderr.splitlines()
+    assert says in line
+    assert "make standalone" in line
 
 
-@pytest.fixture
-def taken_port() -> Iterator[int]:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        listener.listen()
-        yield listener.getsockname()[1]
+def test_without_docker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    ended = run_command("up")
+    assert ended.exit_code == 2
+    assert "There is no Docker here" in ended.stderr
+    assert "make standalone" in ended.stderr
 
 
-def test_a_port_that_is_taken(tmp_path: Path, taken_port: int):
-    done = kata(tmp_path, NOTHING_IS_UP, "up", KATA_PORT=str(taken_port))
-    assert done.returncode == 2
-    assert f"has the port {taken_port}" in done.stderr
-    assert f"KATA_PORT={taken_port + 1} make up" in done.stderr
+def test_a_port_that_is_taken(run, monkeypatch: pytest.MonkeyPatch):
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+        monkeypatch.setenv("KATA_PORT", str(port))
+        ended = run(NOTHING_IS_UP, "up")
+    assert ended.exit_code == 2
+    assert f"has the port {port}" in ended.stderr
+    assert f"KATA_PORT={port + 1} make up" in ended.stderr
 
 
+@pytest.mark.parametrize("command", ["up", "trigger"])
 @pytest.mark.parametrize("port", ["http", "0", "65536", "-1"])
-def test_a_port_that_is_none(tmp_path: Path, port: str):
-    done = kata(tmp_path, NOTHING_IS_UP, "up", KATA_PORT=port)
-    assert done.returncode == 2
-    assert f"KATA_PORT={port} is no port" in done.stderr
+def test_a_port_that_is_none(run, monkeypatch: pytest.MonkeyPatch, port: str, command: str):
+    monkeypatch.setenv("KATA_PORT", port)
+    ended = run(NOTHING_IS_UP, command)
+    told = f"KATA_PORT={port} is no port. Take a number from 1024 to 65535, such as KATA_PORT=8081.\n"
+    assert (ended.exit_code, ended.stderr) == (2, told)
 
 
-def container(service: str, *, state: str = "running", health: str = "", exit_code: int = 0) -> dict[str, Any]:
+def container(service: str, state: str = "running", health: str = "", exit_code: int = 0) -> dict[str, Any]:
     labels = {
         "com.docker.compose.service": service,
         "com.docker.compose.container-number": "1",
@@ -198,42 +200,57 @@ def with_containers(*containers: dict[str, Any]) -> Answers:
     return {**NOTHING_IS_UP, "compose ps": (0, ids), "inspect": (0, json.dumps(containers))}
 
 
-IS_UP: Answers = {
-    **with_containers(container("api-server", health="healthy")),
-    "compose config --hash": (0, "api-server 0"),
-}
+WELL = container("api-server", health="healthy")
+IS_UP: Answers = {**with_containers(WELL), "compose config --hash": (0, "api-server 0")}
 
 
-def test_ps_shows_the_services_and_where_they_are(tmp_path: Path):
-    well = with_containers(container("api-server", health="healthy"), container("migrate", state="exited"))
-    done = kata(tmp_path, well, "ps")
-    assert done.returncode == 0
-    assert re.search(r"api-server +healthy", done.stdout)
-    assert re.search(r"migrate +done", done.stdout)
-    assert "With exercise: http://127.0.0.1:8099" in done.stdout
+ELSEWHERE = container("api-server", health="healthy")
+ELSEWHERE["Config"]["Labels"]["com.docker.compose.project.working_dir"] = "/elsewhere/kata"
 
 
-def test_ps_fails_when_a_service_is_not_well(tmp_path: Path):
-    unwell = with_containers(
-        container("api-server", health="healthy"), container("triggerer", state="exited", exit_code=137)
-    )
-    done = kata(tmp_path, unwell, "ps")
-    assert done.returncode == 1
-    assert re.search(r"triggerer +failed, exit code 137", done.stdout)
+@pytest.mark.parametrize(
+    ("answers", "command", "exit_code", "says"),
+    [
+        (NOTHING_IS_UP, "down", 0, ["^Nothing is up.$"]),
+        (NOTHING_IS_UP, "logs flower", 2, ["There are: triggerer, worker"]),
+        (IS_UP, "up --tree exercise", 0, ["Airflow is up with exercise: http://127.0.0.1:8099"]),
+        (with_containers(ELSEWHERE), "up", 2, ["The clone in /elsewhere/kata has the same folder name"]),
+        (
+            with_containers(WELL, container("migrate", "exited")),
+            "ps",
+            0,
+            ["api-server +healthy", "migrate +done", "With exercise: http://127.0.0.1:8099"],
+        ),
+        (
+            with_containers(WELL, container("triggerer", "exited", exit_code=137)),
+            "ps",
+            1,
+            ["triggerer +failed, exit code 137"],
+        ),
+    ],
+)
+def test_what_a_command_says(run, answers: Answers, command: str, exit_code: int, says: list[str]):
+    ended = run(answers, *command.split())
+    assert ended.exit_code == exit_code
+    for each in says:
+        assert re.search(each, ended.stderr if exit_code == 2 else ended.stdout)
+
+
+MIGRATE_FAILED = 'service "migrate" didn\'t complete successfully: exit 1'
 
 
 @pytest.mark.parametrize(
     ("unwell", "docker_says", "log", "says"),
     [
         (
-            container("migrate", state="exited", exit_code=1),
-            'service "migrate" didn\'t complete successfully: exit 1',
+            container("migrate", "exited", exit_code=1),
+            MIGRATE_FAILED,
             "alembic.util.exc.CommandError: Can't locate revision identified by 'ffff'",
             "make down VOLUMES=1",
         ),
         (
-            container("migrate", state="exited", exit_code=1),
-            'service "migrate" didn\'t complete successfully: exit 1',
+            container("migrate", "exited", exit_code=1),
+            MIGRATE_FAILED,
             'FATAL:  password authentication failed for user "airflow"',
             "make down VOLUMES=1",
         ),
@@ -253,20 +270,12 @@ def test_ps_fails_when_a_service_is_not_well(tmp_path: Path):
     ],
     ids=["other Airflow", "other password", "unhealthy", "late"],
 )
-def test_a_service_that_does_not_come_up(
-    tmp_path: Path, unwell: dict[str, Any], docker_says: str, log: str, says: str, free_port: str
-):
-    answers = {**with_containers(unwell), "compose up": (1, docker_says), "compose logs": (0, log)}
-    done = kata(tmp_path, answers, "up", KATA_PORT=free_port)
-    assert done.returncode == 2
-    assert docker_says in done.stderr
-    assert says in done.stderr
-    assert "To end what runs: make down" in done.stderr
-
-
-@pytest.fixture
-def free_port() -> str:
-    return str(ports.free_port())
+def test_a_service_that_does_not_come_up(run, unwell: dict[str, Any], docker_says: str, log: str, says: str):
+    ended = run({**with_containers(unwell), "compose up": (1, docker_says), "compose logs": (0, log)}, "up")
+    assert ended.exit_code == 2
+    assert docker_says in ended.stderr
+    assert says in ended.stderr
+    assert "To end what runs: make down" in ended.stderr
 
 
 @pytest.mark.parametrize(
@@ -277,52 +286,25 @@ def free_port() -> str:
         ("Error response from daemon: something new", "`docker compose up` failed: Error response"),
     ],
 )
-def test_what_docker_says_about_a_failed_start(tmp_path: Path, docker_says: str, says: str, free_port: str):
-    done = kata(tmp_path, {**NOTHING_IS_UP, "compose up": (1, docker_says)}, "up", KATA_PORT=free_port)
-    assert done.returncode == 2
-    assert says in done.stderr
-    assert docker_says in done.stdout  # as it went on
+def test_what_docker_says_about_a_failed_start(run, docker_says: str, says: str):
+    ended = run({**NOTHING_IS_UP, "compose up": (1, docker_says)}, "up")
+    assert ended.exit_code == 2
+    assert says in ended.stderr
+    assert docker_says in ended.stdout  # as it went on
 
 
-def test_an_image_that_cannot_be_fetched(tmp_path: Path, free_port: str):
+def test_an_image_that_cannot_be_fetched(run, capfd: pytest.CaptureFixture[str]):
     answers = {**NOTHING_IS_UP, "image inspect": (1, "No such image"), "compose pull": (1, "pull access denied")}
-    done = kata(tmp_path, answers, "up", KATA_PORT=free_port)
-    assert done.returncode == 2
-    assert "pull access denied" in done.stderr
-    assert "An image cannot be fetched (see above)" in done.stderr
+    ended = run(answers, "up")
+    assert ended.exit_code == 2
+    assert "pull access denied" in capfd.readouterr().err
+    assert "An image cannot be fetched (see above)" in ended.stderr
 
 
-def test_another_clone_of_the_same_name(tmp_path: Path):
-    theirs = container("api-server", health="healthy")
-    theirs["Config"]["Labels"]["com.docker.compose.project.working_dir"] = "/elsewhere/kata"
-    done = kata(tmp_path, with_containers(theirs), "up")
-    assert done.returncode == 2
-    assert "The clone in /elsewhere/kata has the same folder name" in done.stderr
-
-
-def test_up_once_more_says_where_it_is_and_starts_nothing(tmp_path: Path):
-    done = kata(tmp_path, IS_UP, "up", "--tree", "exercise")
-    assert done.returncode == 0, done.stderr
-    assert "Airflow is up with exercise: http://127.0.0.1:8099" in done.stdout
-
-
-def test_a_tree_that_does_not_parse_is_named(tmp_path: Path):
-    broken = tmp_path / "broken"
-    broken.mkdir()
-    (broken / f"{MODULE}.py").write_text("x = 1\ndef f(:\n")
-    done = kata(tmp_path, IS_UP, "up", "--tree", str(broken))
-    assert done.returncode == 0, done.stderr
-    assert "Switching from exercise to" in done.stdout
-    assert "import error" in done.stdout
-    assert f"{MODULE}.py:2" in done.stdout, done.stdout
-
-
-def test_down_where_nothing_is_up(tmp_path: Path):
-    done = kata(tmp_path, NOTHING_IS_UP, "down")
-    assert (done.returncode, done.stdout) == (0, "Nothing is up.\n")
-
-
-def test_logs_of_a_service_that_is_not_there(tmp_path: Path):
-    done = kata(tmp_path, {**NOTHING_IS_UP, "compose config --services": (0, "worker\ntriggerer\n")}, "logs", "flower")
-    assert done.returncode == 2
-    assert "There are: triggerer, worker" in done.stderr
+def test_a_tree_that_does_not_parse_is_named(run, tmp_path: Path):
+    (tmp_path / f"{MODULE}.py").write_text("x = 1\ndef f(:\n")
+    ended = run(IS_UP, "up", "--tree", str(tmp_path))
+    assert ended.exit_code == 0, ended.stderr
+    assert "Switching from exercise to" in ended.stdout
+    assert "import error" in ended.stdout
+    assert f"{MODULE}.py:2" in ended.stdout

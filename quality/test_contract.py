@@ -19,7 +19,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -44,7 +44,7 @@ class Sentence:
     file: str
     heading: str
     text: str
-    below: list[str] = field(default_factory=list)
+    below: list[str]
 
     def __str__(self) -> str:
         return f"{self.file}.md, {self.heading}: {self.text}"
@@ -61,27 +61,18 @@ class Sentence:
 
 
 def read(file: Path) -> Iterator[Sentence]:
-    """Yield the sentences of one file. Each is complete when the next one is yielded."""
-    heading, sentence = "", None
-    for line in file.read_text(encoding="utf-8").splitlines():
-        if line.startswith("## "):
-            heading, sentence = line[3:].strip(), None
-        elif not line.strip() or line.startswith("# "):
-            sentence = None
-        elif line[0] == " ":
-            assert sentence, f"{file.name}: there is no sentence right above: {line}"
-            sentence.below.append(line.strip())
-        elif sentence:
-            sentence.text += f" {line.strip()}"
-        else:
-            sentence = Sentence(file.stem, heading, line.strip())
-            yield sentence
+    """Yield the sentences of one file: under each heading blocks of lines, those that are below indented."""
+    for section in re.split(r"^## ", file.read_text(encoding="utf-8"), flags=re.MULTILINE)[1:]:
+        heading, *blocks = re.split(r"\n\s*\n", section.strip())
+        for lines in map(str.splitlines, blocks):
+            text = " ".join(line for line in lines if line[0] != " ")
+            yield Sentence(file.stem, heading, text, [line.strip() for line in lines if line[0] == " "])
 
 
 @pytest.fixture(scope="module")
 def listed() -> list[Sentence]:
     """Return what the files list."""
-    return [sentence for file in sorted(FOLDER.glob("*.md")) for sentence in list(read(file))]
+    return [sentence for file in sorted(FOLDER.glob("*.md")) for sentence in read(file)]
 
 
 @pytest.fixture(scope="module")

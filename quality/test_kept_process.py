@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import psutil
@@ -14,6 +15,8 @@ import pytest
 
 from kata.airflow.kept_process import KeptProcess
 from kata.core.paths import ROOT
+from kata.core.rest_api import poll_until
+from quality.conftest import wait_until_gone
 
 # A process that leaves its session and loses its parent, as servers do, beside one that hears no polite word.
 STUBBORN = """
@@ -47,20 +50,17 @@ def kept(log: Path, code: str = STUBBORN) -> KeptProcess:
 
 def started(log: Path) -> list[int]:
     """Return the ids of the two processes, which have written theirs down."""
-    patience = time.monotonic() + 20
-    while time.monotonic() < patience:
-        pids = [int(line) for line in log.read_text().split()] if log.exists() else []
-        if len(pids) == 2:
-            return pids
-        time.sleep(0.05)
-    raise AssertionError(f"{pids} have started")
+
+    def pids() -> list[int]:
+        return [int(line) for line in log.read_text().split()] if log.exists() else []
+
+    return poll_until(pids, 20, is_done=lambda found: len(found) == 2) or pytest.fail(f"{pids()} have started")
 
 
-def are_gone(pids: list[int]) -> bool:
-    patience = time.monotonic() + 20
-    while any(psutil.pid_exists(pid) for pid in pids) and time.monotonic() < patience:
-        time.sleep(0.05)
-    return not any(psutil.pid_exists(pid) for pid in pids)
+def status(process: KeptProcess) -> int | None:
+    """Return its exit status, once it has ended."""
+    poll_until(lambda: process.status() is not None, 20)
+    return process.status()
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
@@ -69,7 +69,7 @@ def test_all_end_with_an_owner_that_is_killed(log: Path, number: signal.Signals)
     pids = started(log)
     owner.send_signal(number)
     owner.wait()
-    assert are_gone(pids)
+    wait_until_gone(*pids)
 
 
 def test_who_does_not_end_when_asked_is_killed(log: Path):
@@ -83,11 +83,11 @@ def test_who_does_not_end_when_asked_is_killed(log: Path):
     assert not any(psutil.pid_exists(pid) for pid in pids)
 
 
-@pytest.mark.parametrize("end", [lambda process: process.terminate(), lambda process: os.kill(process.pid, 15)])
-def test_a_signal_is_its_status(log: Path, end: object):
+@pytest.mark.parametrize("end", [KeptProcess.terminate, lambda process: os.kill(process.pid, signal.SIGTERM)])
+def test_a_signal_is_its_status(log: Path, end: Callable[[KeptProcess], None]):
     process = kept(log, "import time; print(1, 2, flush=True); time.sleep(600)")
     started(log)
-    end(process)  # type: ignore[operator]
+    end(process)
     assert status(process) == -signal.SIGTERM
 
 
@@ -109,11 +109,3 @@ def test_what_cannot_be_started_has_ended_and_its_log_says_why(log: Path):
     assert status(process) == 1
     assert "no-such-program" in log.read_text()
     assert process.pid == 0
-
-
-def status(process: KeptProcess) -> int | None:
-    """Its exit status, once it has ended."""
-    patience = time.monotonic() + 20
-    while process.status() is None and time.monotonic() < patience:
-        time.sleep(0.05)
-    return process.status()

@@ -6,7 +6,6 @@ import json
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,8 @@ from kata.airflow.local_airflow import COMPONENTS, LocalAirflow, only_one
 from kata.core.errors import BrokenSetup, WrongUsage
 from kata.core.paths import ROOT
 from kata.core.ports import LOOPBACK
+from kata.core.rest_api import poll_until
+from quality.conftest import wait_until_gone
 
 
 @pytest.fixture
@@ -79,25 +80,22 @@ def test_a_second_one_is_refused(tmp_path: Path):
         pass
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
-def test_a_proof_that_is_ended_leaves_no_process(number: signal.Signals):
+@pytest.mark.parametrize(("number", "exit_status"), [(signal.SIGINT, 130), (signal.SIGKILL, -signal.SIGKILL)])
+def test_a_proof_that_is_ended_leaves_no_process(number: signal.Signals, exit_status: int):
     command = [sys.executable, "-m", "kata", "live", "--tree", "solution"]
     live = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    started = _components_of(live.pid)
+
+    def children() -> list[psutil.Process]:
+        return psutil.Process(live.pid).children(recursive=True)
+
+    def all_are_there() -> bool:
+        # A keeper's command line ends with the component's.
+        return sum("-m airflow" in " ".join(child.cmdline()) for child in children()) >= 2 * len(COMPONENTS)
+
+    assert poll_until(all_are_there, 60)
+    started = children()
     live.send_signal(number)
     _, said = live.communicate(timeout=60)
-    assert live.returncode == {signal.SIGKILL: -signal.SIGKILL}.get(number, 130)
+    assert live.returncode == exit_status
     assert number == signal.SIGKILL or said.splitlines()[-1].startswith("Interrupted")
-    _, alive = psutil.wait_procs(started, timeout=30)
-    assert alive == []
-
-
-def _components_of(pid: int) -> list[psutil.Process]:
-    """Return the keepers and all components, once they are there: a keeper's command line ends with the component's."""
-    patience = time.monotonic() + 60
-    while time.monotonic() < patience:
-        children = psutil.Process(pid).children(recursive=True)
-        if sum("-m airflow" in " ".join(child.cmdline()) for child in children) >= 2 * len(COMPONENTS):
-            return children
-        time.sleep(0.1)
-    raise AssertionError("Airflow did not start")
+    wait_until_gone(*(process.pid for process in started))

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import re
-import time
 from pathlib import Path
 
 import pytest
 from statsd import StatsClient
 
-from kata.core.errors import WrongUsage
 from kata.core.ports import LOOPBACK
+from kata.core.rest_api import poll_until
 from kata.pitfalls import command
-from kata.pitfalls.catalog import LESSONS, PITFALLS, Pitfall, find_pitfall
+from kata.pitfalls.catalog import LESSONS, PITFALLS, find_pitfall
 from kata.pitfalls.experiment import Observation, carry_out
 from kata.pitfalls.metrics import Metrics
-from quality.test_command_line import kata
+from quality.conftest import run_command
 
 WRONG = Observation(
     [(1.5, "wait", "deferred"), (4.0, "triggerer", "process has ended")], {"boom": 3}, {}, 1, (20, 0), starts=2
@@ -26,15 +25,9 @@ RIGHT = Observation(
 
 
 def test_all_are_listed():
-    listed = kata("pitfall").stdout
+    listed = run_command("pitfall").stdout
     for pitfall in PITFALLS:
         assert re.search(rf"{pitfall.name} +{re.escape(pitfall.text()[0])}", listed)
-
-
-def test_an_unknown_one_is_refused_before_anything_is_started():
-    with pytest.raises(WrongUsage, match=r"NAME=nowhere is no pitfall\. Take one of blocking_call, "):
-        find_pitfall("nowhere")
-    assert kata("pitfall", "nowhere").returncode == 2
 
 
 def test_every_lesson_is_a_pitfall_with_two_dags():
@@ -74,9 +67,7 @@ def test_the_metrics_that_airflow_sends_are_received():
         statsd.incr("something.else")
         statsd.timing("triggers.running", 1.5)
         statsd.incr("triggers.succeeded")
-        deadline = time.monotonic() + 30
-        while not metrics.counted()["triggers.succeeded"] and time.monotonic() < deadline:
-            time.sleep(0.01)
+        poll_until(lambda: metrics.counted()["triggers.succeeded"], 30)
         assert +metrics.counted() == {"triggers.succeeded": 1, "triggers.failed": 2}
     assert metrics.running == 3
 
@@ -91,16 +82,6 @@ def test_only_its_own_part_of_the_page_is_replaced(tmp_path: Path, monkeypatch: 
     text = page.read_text()
     assert text.startswith(first)
     assert (text.count(PITFALLS[1].text()[0]), text.count("another"), text.count("one\n")) == (1, 1, 0)
-
-
-@pytest.mark.parametrize("pitfall", PITFALLS, ids=lambda pitfall: pitfall.name)
-def test_the_page_has_the_text_of_the_lesson_and_shows_both(pitfall: Pitfall):
-    page = command.PAGE.read_text(encoding="utf-8")
-    begin, end = (page.index(f"<!-- {pitfall.name}: {mark} -->") for mark in ("begin", "end"))
-    title, story = pitfall.text()
-    assert "\n\nThe fix: " in story
-    assert f"## {title}\n\n{story}\n" in page[begin:end], f"Write it again: make pitfall NAME={pitfall.name} WRITE=1"
-    assert re.search(r"```text\nwrong\n.+\n\nright\n.+```", page[begin:end], re.DOTALL)
 
 
 def test_a_wrong_class_path_fails_on_a_real_airflow_and_the_right_one_does_not():

@@ -6,9 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from kata.core.errors import WrongUsage
 from kata.core.paths import MODULE
-from kata.core.submission import find_tree, read_module
+from kata.core.submission import read_module
 from quality.conftest import Workshop
 
 TOO_DEEP = "The file is nested too deep to be parsed."
@@ -45,12 +44,6 @@ def test_a_file_that_can_be_read_and_imported(workshop: Workshop, tmp_path: Path
     (tmp_path / f"{MODULE}.py").write_text("x = 1\n")
     assert read_module(tmp_path)[1] is None
     assert workshop.import_problem("x = 1\n") is None
-
-
-@pytest.mark.parametrize(("tree", "says"), [("nowhere", "TREE=nowhere does not exist"), (__file__, "is a file, not a")])
-def test_a_tree_that_is_none(tree: str, says: str):
-    with pytest.raises(WrongUsage, match=says):
-        find_tree(tree)
 
 
 # `quality/test_hostile_code.py` has more ends of an import.

@@ -8,12 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from kata.core.errors import WrongUsage
 from kata.core.files import write_atomically
-from kata.core.steps import STEPS, find_steps
+from kata.core.steps import STEPS
 from kata.core.submission import Problem
 from kata.grading.mistakes import MISTAKES
-from kata.grading.results_file import as_dict, check_results_file
+from kata.grading.results_file import as_dict
 from kata.grading.verdict import StepGrade
 from quality.test_points import essential, grade_of, grades
 
@@ -58,13 +57,6 @@ def test_an_essential_check_takes_the_points_of_its_part():
     assert results["points"] == 120
 
 
-def test_each_part_of_a_step_is_a_task():
-    ids = [step.id for step in find_steps("3")]
-    results = as_dict(grade_of(grades(s3d=4), *ids))
-    assert [step["task_id"] for step in results["steps"]] == ids
-    assert (results["status"], results["points"], results["possible"]) == ("fail", 25, 30)
-
-
 def test_a_problem_is_an_error_with_a_message():
     grade = grade_of([StepGrade(each.step, []) for each in grades()])
     grade.problem = Problem("The file is empty.", "exercise/x.py", "Bring it back.")
@@ -80,9 +72,3 @@ def test_a_file_is_replaced_as_a_whole(tmp_path: Path):
         write_atomically(file, "\ud800")
     assert file.read_text() == "before"
     assert list(tmp_path.iterdir()) == [file]
-
-
-@pytest.mark.parametrize(("name", "says"), [("no/r.json", "does not exist"), (".", "is a folder")])
-def test_a_file_that_cannot_be_written_is_told_before_the_grade(tmp_path: Path, name: str, says: str):
-    with pytest.raises(WrongUsage, match=says):
-        check_results_file(tmp_path / name)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import re
 import sys
-from itertools import takewhile
 from pathlib import Path
 
 import pytest
@@ -16,7 +15,6 @@ from kata.grading.session import Session
 from kata.grading.skeleton import skeleton
 from kata.grading.snapshot import take_snapshot
 from kata.grading.verdict import WRONG
-from quality.contract_text import dag_comments, split
 
 EXERCISE = ROOT / "exercise" / f"{MODULE}.py"
 
@@ -43,53 +41,20 @@ def test_every_check_fails_on_the_starter(session: Session):
 
 
 def test_they_have_the_same_names_signatures_and_docstrings(sources: tuple[str, str]):
-    starter, solution = (
-        {
-            name: (entry.kind, entry.signature, entry.doc)
-            for name, entry in skeleton(source).items()
-            if entry.kind != "variable"
-        }
-        for source in sources
-    )
-    assert starter == solution
+    def names(source: str) -> dict[str, tuple[str, str, str]]:
+        entries = skeleton(source).items()
+        return {name: (each.kind, each.signature, each.doc) for name, each in entries if each.kind != "variable"}
 
-
-def test_they_have_the_same_page_and_settings(sources: tuple[str, str]):
     starter, solution = sources
-    assert ast.get_docstring(ast.parse(starter)) == ast.get_docstring(ast.parse(solution))
-    settings = [name for name, entry in skeleton(starter).items() if entry.kind == "variable" and name.isupper()]
-    assert {"DIRECTORY_THREADS", "REPORT_TEMPLATE"} <= set(settings)
-    assert [_assignment(starter, name) for name in settings] == [_assignment(solution, name) for name in settings]
+    assert names(starter) == names(solution)
 
 
-def _assignment(source: str, name: str) -> str:
-    """Return the whole assignment, with the comment above it."""
-    lines = source.splitlines()
-    assignments = (node for node in ast.parse(source).body if isinstance(node, ast.Assign))
-    node = next(node for node in assignments if ast.unparse(node.targets[0]) == name)
-    above = list(takewhile(lambda line: line.startswith("#"), reversed(lines[: node.lineno - 1])))[::-1]
-    return "\n".join(above + lines[node.lineno - 1 : node.end_lineno])
-
-
-def test_they_have_the_same_given_code(sources: tuple[str, str]):
-    starter, solution = (
-        {
-            node.name: ast.get_source_segment(source, node) or ""
-            for node in ast.parse(source).body
-            if isinstance(node, (ast.FunctionDef, ast.ClassDef))
-        }
-        for source in sources
-    )
-    given = {name: code for name, code in starter.items() if "NotImplementedError" not in code}
-    assert set(given) == {"WaitFailed", "read_airflow_api", "measure"}
-    assert given == {name: solution[name] for name in given}
-
-
-def test_they_have_the_same_comments_in_the_dags(sources: tuple[str, str]):
-    starter, solution = ({name: list(split(text)) for name, text in dag_comments(source).items()} for source in sources)
-    assert set(starter) == {"dag", "orchestration_dag"}
-    assert all(starter.values())
-    assert starter == solution
+def test_the_solution_has_all_else_of_the_starter_in_the_same_order(sources: tuple[str, str]):
+    """So it has the same page, settings, docstrings and comments, and the same given code."""
+    starter, solution = (source.splitlines() for source in sources)
+    replaced = re.compile(r".*(TODO|FileSensor\(|as orchestration_dag:)| *(from|import) ")
+    left = iter(solution)
+    assert [line for line in starter if not replaced.match(line) and line not in left] == []
 
 
 def test_what_a_reset_restores_is_the_starter():
@@ -105,11 +70,8 @@ def test_every_step_has_its_place_in_the_starter(sources: tuple[str, str]):
 
 @pytest.mark.parametrize("file", [EXERCISE, SOLUTION], ids=lambda file: file.parent.name)
 def test_they_import_what_comes_with_airflow(file: Path):
-    imported = set()
-    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Import):
-            imported |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom):
-            imported.add(node.module)
+    nodes = list(ast.walk(ast.parse(file.read_text(encoding="utf-8"))))
+    imported = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
+    imported |= {node.module or "" for node in nodes if isinstance(node, ast.ImportFrom)}
     allowed = sys.stdlib_module_names | {"airflow", "pendulum", "httpx", "jinja2", "anyio"}
     assert {name.partition(".")[0] for name in imported} <= allowed

@@ -13,6 +13,7 @@ from rich.console import Console
 
 from kata.airflow.arriving_files import ORDERS, UPLOAD, drop
 from kata.airflow.local_airflow import LocalAirflow, own_airflow
+from kata.core.command import exit_code
 from kata.core.console import StatusLine
 from kata.core.dag_run import DagRun
 from kata.core.errors import BrokenSetup
@@ -73,16 +74,11 @@ def take_all(airflow: LocalAirflow, say: StatusLine) -> None:
     take(url, "finished", ("generate_trigger_report", "Success"), 560)
 
 
-def main() -> int:
+def main() -> None:
     PICTURES.mkdir(exist_ok=True)
-    try:
-        with StatusLine(Console(stderr=True)) as say, own_airflow(SOLUTION.parent, say) as airflow:
-            take_all(airflow, say)
-    except BrokenSetup as error:
-        print(error, file=sys.stderr)
-        return 2
-    return 0
+    with StatusLine(Console(stderr=True)) as say, own_airflow(SOLUTION.parent, say) as airflow:
+        take_all(airflow, say)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(exit_code(main))
