@@ -16,14 +16,20 @@ ifneq ($(filter tree=% step=% level=% name=% results=% waits=% client=% service=
 $(error Write it in capitals, such as STEP=3, not step=3)
 endif
 
+# With it, Python does not find the kata in the clone.
+unexport PYTHONSAFEPATH
+
 .DEFAULT_GOAL := help
 .PHONY: help setup grade watch hint diff reset restore run up down ps logs standalone trigger drop live pitfall race breakeven \
-  bench test quality mutants reliability screenshots versions requirements lint clean
+  doctor bench test quality mutants reliability screenshots versions requirements lint clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: $(READY) ## make .venv with Airflow and all that the kata needs
+
+doctor: $(READY) ## what this machine can do for the kata
+	@$(KATA) doctor
 
 grade: $(READY) ## grade your work  [TREE=exercise|solution|PATH] [STEP=1..7|3a..3d|c1..c3] [RESULTS=file.json]
 	@$(KATA) grade --tree "$(TREE)" $(if $(STEP),--step "$(STEP)") $(if $(RESULTS),--results "$(RESULTS)")
@@ -113,6 +119,7 @@ requirements: $(READY) ## pin the newest packages for requirements.in, which nam
 lint: $(READY) ## check the style of all code and texts
 	@$(VENV)/bin/ruff check .
 	@$(VENV)/bin/ruff format --check .
+	@$(VENV)/bin/python -m kata.grading.manifest
 	@! grep --recursive --line-number --ignore-case --extended-regexp --file .ci/phrases.txt --include='*.py' --include='*.md' \
 	  --include='*.toml' --exclude=phrases.txt --exclude=CHANGELOG.md --exclude-dir=.venv --exclude-dir=.kata --exclude-dir=right . || \
 	  { echo "These phrases are hard to understand: see Style in CONTRIBUTING.md." >&2; exit 1; }

@@ -197,6 +197,14 @@ def pitfall(
         list_pitfalls(Console())
 
 
+@app.command("doctor")
+def doctor() -> bool:
+    """Say what this machine can do for the kata."""
+    from kata.practice.doctor import show_findings
+
+    return show_findings(Console())
+
+
 def _grade(tree: str, step: str | None) -> Grade:
     from kata.grading.grader import Grader
     from kata.grading.progress import GradeProgress

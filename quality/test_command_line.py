@@ -17,6 +17,7 @@ import pytest
 from kata.core.paths import MODULE, ROOT
 from kata.core.steps import Step
 from kata.grading.grader import Grader
+from kata.grading.sandbox import find_sandbox
 from kata.grading.session import Deadlines
 from lab.__main__ import app as lab
 from quality.conftest import Workshop, run_command, wait_until_gone
@@ -27,7 +28,7 @@ STEPS = (Step("1a", "One", 60, "test_one.py"), Step("1b", "Two", 40, "test_two.p
 @pytest.fixture
 def grade(workshop: Workshop, monkeypatch: pytest.MonkeyPatch) -> Any:
     """Return a function that grades the workshop, and returns how the command ended and the results."""
-    defaults = (workshop.suite, STEPS, workshop.suite / "no skeleton", Deadlines())
+    defaults = (workshop.suite, STEPS, workshop.suite / "no skeleton", Deadlines(), find_sandbox())
     monkeypatch.setattr(Grader.__init__, "__defaults__", defaults)
     results = workshop.folder / "results.json"
     grade_it = ("grade", "--tree", str(workshop.tree), "--results", str(results))
@@ -39,6 +40,11 @@ def grade(workshop: Workshop, monkeypatch: pytest.MonkeyPatch) -> Any:
     [
         ("grade --tree nowhere", "TREE=nowhere does not exist"),
         ("grade --tree README.md", "TREE=README.md is a file, not a folder"),
+        ("grade --tree ~nosuchuser", "TREE=~nosuchuser is no path"),
+        (f"grade --tree {'a' * 300}", "is no path (File name too long)"),
+        (f"grade --results {'a' * 300}", "cannot be written (File name too long)"),
+        ("grade --results /dev/null", "is not a regular file"),
+        ("grade --results /proc/results.json", "cannot be written"),
         ("run --tree nowhere", "TREE=nowhere does not exist"),
         ("live --tree nowhere", "TREE=nowhere does not exist"),
         ("standalone --tree nowhere", "TREE=nowhere does not exist"),
@@ -81,12 +87,22 @@ def test_what_cannot_be_measured_is_refused_at_once(command: str, says: str):
     assert says in ended.stderr.splitlines()[-1]
 
 
-def test_a_full_disk_is_one_line_and_exit_code_2(monkeypatch: pytest.MonkeyPatch):
-    full = OSError(errno.ENOSPC, "No space left on device", "/somewhere/airflow.db")
-    monkeypatch.setattr("kata.airflow.arriving_files.drop", Mock(side_effect=full))
+@pytest.mark.parametrize(
+    ("error", "says"),
+    [
+        (
+            OSError(errno.ENOSPC, "", "/a.db"),
+            "No space is left on the disk (/a.db). Make room and run the command again.",
+        ),
+        (OSError(errno.EROFS, "", "/a"), "The disk cannot be written to (/a). Clone the kata to another place and run"),
+        (ValueError("odd"), "This is a defect of the kata, not of your code: ValueError: odd\nPlease report it with"),
+    ],
+)
+def test_what_no_submission_is_to_blame_for_is_exit_code_2(monkeypatch: pytest.MonkeyPatch, error, says: str):
+    monkeypatch.setattr("kata.airflow.arriving_files.drop", Mock(side_effect=error))
     ended = run_command("drop")
-    told = "No space is left on the disk (/somewhere/airflow.db). Make room and run the command again.\n"
-    assert (ended.exit_code, ended.stdout, ended.stderr) == (2, "", told)
+    assert (ended.exit_code, ended.stdout) == (2, "")
+    assert ended.stderr.startswith(says)
 
 
 @pytest.mark.parametrize("target", ["help", "hint STEP=3", "restore", "pitfall"])

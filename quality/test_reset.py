@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 from rich.console import Console
@@ -53,6 +55,13 @@ def test_the_starter_comes_back_and_the_reset_can_be_undone_again_and_again(file
     assert len(list(kept.iterdir())) == 2
     restore(str(file.parent), backups()[0].name, console)
     assert file.read_bytes() == STARTER.read_bytes()
+
+
+def test_half_a_copy_is_none(file: Path, kept: Path, console: Console, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("os.replace", Mock(side_effect=OSError(errno.ENOSPC, "No space left on device")))
+    with pytest.raises(WrongUsage, match=r"cannot be replaced: No space left on device\. Nothing was changed\."):
+        reset(str(file.parent), None, console)
+    assert (list(kept.iterdir()), file.read_bytes()) == ([], MINE)
 
 
 def test_copies_of_the_same_second_do_not_replace_each_other(file: Path, kept: Path, console: Console):

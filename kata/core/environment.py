@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import platform
 import shutil
@@ -15,7 +16,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from kata.core.errors import BrokenSetup
+from kata.core.errors import BrokenSetup, WrongUsage
 from kata.core.paths import ROOT, STATE
 
 _DROPPED = ("AIRFLOW", "KATA_", "PYTHON", "PYTEST", "COVERAGE")
@@ -63,7 +64,12 @@ def child_environment(tree: Path, *, database: Path, data: Path) -> dict[str, st
     :param tree: folder of the learner's module: on the import path, and the folder of the DAGs.
     :param database: the SQLite file that is Airflow's metadata database.
     :param data: folder that the DAGs read and write below.
+    :raises WrongUsage: if Airflow cannot work with one of the paths.
     """
+    # In its settings, Airflow takes these for variables.
+    for path in (tree, database, data):
+        if set("$%") & set(str(path)):
+            raise WrongUsage(f"Airflow cannot work in {path}: there is a $ or % in the name. Rename the folder.")
     kept = {name: value for name, value in os.environ.items() if not name.upper().startswith(_DROPPED)}
     return {
         **kept,
@@ -110,8 +116,12 @@ def make_template() -> None:
             text=True,
         )
         if made.returncode or not database.is_file():
-            last = made.stderr.strip().splitlines()[-1:] or ["it said nothing"]
-            raise BrokenSetup(f"Airflow cannot make its database ({last[0]}). Run: make clean setup")
+            said = [line for line in made.stderr.strip().splitlines() if not line.startswith("(Background on")]
+            if "disk" in made.stderr or "No space" in made.stderr:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(template.parent))
+            raise BrokenSetup(
+                f"Airflow cannot make its database ({(said or ['it said nothing'])[-1]}). Run: make clean setup"
+            )
         if template.is_dir():
             shutil.rmtree(template)
         os.replace(database, template)

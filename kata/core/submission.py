@@ -52,11 +52,14 @@ def find_tree(name: str) -> Path:
     :param name: a folder of the clone, or any path.
     :raises WrongUsage: if it is not a folder.
     """
-    path = Path(name).expanduser()
-    for tree in (path, ROOT / path):
-        if tree.is_dir():
-            return tree.resolve()
-    what = "is a file, not a folder" if (ROOT / path).is_file() else "does not exist"
+    try:
+        path = Path(name).expanduser()
+        for tree in (path, ROOT / path):
+            if tree.is_dir():
+                return tree.resolve()
+        what = "is a file, not a folder" if (ROOT / path).is_file() else "does not exist"
+    except (OSError, RuntimeError, ValueError) as error:  # too long a name, no such user, a NUL in it
+        what = f"is no path ({error.strerror if isinstance(error, OSError) else error})"
     raise WrongUsage(f"TREE={name} {what}. Name a folder with {MODULE}.py in it, such as exercise or solution.")
 
 

@@ -1,11 +1,12 @@
 """The manifest: what the grader's own files are, so that changed ones are noticed.
 
-It has the format of sha256sum. `python -m kata.grading.manifest` writes it anew, after a change that was meant.
+It has the format of sha256sum. `make lint` writes it again, after a change that was meant.
 """
 
 from __future__ import annotations
 
 import hashlib
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -28,9 +29,7 @@ def changed_files() -> Problem | None:
     more = f" and {len(changed) - 3} more" if len(changed) > 3 else ""
     what = f"Files of the grader are not as they came with the kata: {', '.join(changed[:3])}{more}."
     todo = "Put them back with: git checkout -- tests kata. New ones: git clean -i tests kata."
-    return Problem(
-        what, changed[0], f"{todo} If you have changed them on purpose: .venv/bin/python -m {__spec__.name}."
-    )
+    return Problem(what, changed[0], f"{todo} If you have changed them on purpose: make lint.")
 
 
 def write_manifest() -> None:
@@ -48,4 +47,6 @@ def _digests() -> Iterator[tuple[str, str]]:
 
 
 if __name__ == "__main__":
+    is_old = changed_files() is not None
     write_manifest()
+    sys.exit(f"{_FILE.relative_to(ROOT)} was written again: commit it." if is_old else 0)

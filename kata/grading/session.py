@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -69,6 +70,8 @@ class Session:
         self._scratch = scratch_folder()
         self._log = STATE / "logs" / "grade.log"
         self._log.parent.mkdir(parents=True, exist_ok=True)
+        if self._log.is_dir():
+            shutil.rmtree(self._log)
         self._log.write_text("")
         self._supervisor = Supervisor(
             self._start_server, Path(self._scratch.name).resolve(), self.sandbox, _AT_ONCE, self.wake
@@ -139,5 +142,9 @@ class Session:
         environment = child_environment(folder, database=folder / "airflow.db", data=folder / "data")
         environment |= {"AIRFLOW_HOME": str(folder), "HOME": str(folder), "TMPDIR": str(folder)}
         server = ServerProcess(environment, folder, self.suite.resolve(), self._log, self.sandbox)
-        server.wait_until_ready()
+        try:
+            server.wait_until_ready()
+        except BaseException:
+            server.end()
+            raise
         return server

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from datetime import datetime
 from pathlib import Path
 
@@ -67,8 +66,8 @@ def _replace(file: Path, content: bytes, console: Console) -> None:
     try:
         if file.exists():
             BACKUPS.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(file, copy)
             mode = file.stat().st_mode
+            write_atomically(copy, file.read_bytes(), mode)
         write_atomically(file, content, mode)
     except OSError as error:
         raise WrongUsage(f"{shown(file)} cannot be replaced: {error.strerror}. Nothing was changed.") from None
