@@ -4,23 +4,25 @@ from __future__ import annotations
 
 import errno
 import json
+import secrets
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 from unittest.mock import Mock
 
+import psutil
 import pytest
 
 from kata.core.paths import MODULE, ROOT
+from kata.core.rest_api import poll_until
 from kata.core.steps import Step
 from kata.grading.grader import Grader
 from kata.grading.sandbox import find_sandbox
 from kata.grading.session import Deadlines
 from lab.__main__ import app as lab
-from quality.conftest import Workshop, run_command, wait_until_gone
+from quality.conftest import Workshop, processes_with, run_command, wait_until_gone
 
 STEPS = (Step("1a", "One", 60, "test_one.py"), Step("1b", "Two", 40, "test_two.py", depends_on=("1a",)))
 
@@ -161,22 +163,15 @@ def test_an_import_error_is_no_points_and_exit_code_1(grade, workshop: Workshop)
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_an_interrupted_grade_leaves_no_process(tmp_path: Path, number: int):
-    pid_file = tmp_path / "pids"
-    hang = f"""
-import os, time
-with open({str(pid_file)!r}, "w") as file:
-    file.write(f"{{os.getpid()}} {{os.getppid()}} ")
-time.sleep(1e6)
-"""
-    (tmp_path / f"{MODULE}.py").write_text(hang)
+    token = f"{secrets.randbits(32)}"
+    (tmp_path / f"{MODULE}.py").write_text(f"import os; os.execlp('sleep', 'sleep', '{token}')\n")
     command = [sys.executable, "-m", "kata", "grade", "--tree", tmp_path]
     running = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
-        while not pid_file.exists() or not pid_file.read_text().endswith(" "):
-            assert running.poll() is None
-            time.sleep(0.05)
+        assert poll_until(lambda: processes_with(token), 120)
+        started = [each.pid for each in psutil.Process(running.pid).children(recursive=True)]
         running.send_signal(number)
         assert running.wait(timeout=120) == (-signal.SIGKILL if number == signal.SIGKILL else 130)
     finally:
         running.kill()
-    wait_until_gone(*map(int, pid_file.read_text().split()))
+    wait_until_gone(*started)

@@ -77,6 +77,8 @@ def exit_code(function: Callable[[], bool | None]) -> int:
         what, todo = _OF_THE_DISK[error.errno]
         print(f"{what} ({error.filename}). {todo} and run the command again.", file=sys.stderr)
     except Exception as error:
+        if hasattr(error, "exit_code"):  # typer's own, which prints it
+            raise
         return _admit_defect(error)
     return WRONG_USAGE
 

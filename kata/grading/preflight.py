@@ -118,7 +118,7 @@ class ImportWork(Work):
         if ending.stopped:
             what = "Importing it halts the process (SIGSTOP)."
         todo = "Nothing that waits or loops may stand at module level."
-        return self._problem(what, todo(ending.stack, self._file), ending)
+        return self._problem(what, todo, ending.hang, ending)
 
     def _vanished(self, ending: Ending) -> Problem:
         what = f"Importing the file ends the process: {how_it_ended(ending)}."
