@@ -13,14 +13,14 @@ from quality.conftest import HOSTILE, Workshop, kinds_of
 WITH_SUPPORT = f"import sys\nsys.path.insert(0, {str(SUITE)!r})\n"
 
 EQUAL = """
-    from support.contract import expect_equal
+    from tests.support.contract import expect_equal
     def test_a(module): expect_equal(module.value(), 1, called="value()")
     def test_b(module): expect_equal([module.value()], [1], called="value()")
     def test_c(module): expect_equal({"a": module.value()}, {"a": 1}, called="value()")
 """
 
 PLAIN = """
-    from support.contract import expect, is_plain_json
+    from tests.support.contract import expect, is_plain_json
     def test_a(module): expect(is_plain_json(module.value()), called="value()", got="something else")
 """
 
@@ -40,7 +40,7 @@ def test_what_lies_is_not_plain_json(workshop: Workshop, liar: str, nested: str)
 
 def test_a_key_that_lies_is_another_key(workshop: Workshop):
     tests = """
-        from support.contract import expect_equal
+        from tests.support.contract import expect_equal
         def test_a(module): expect_equal(module.value(), {"a": 1}, called="value()")
     """
     liar = "class Liar(str):\n    __eq__ = lambda *_: True\n    __hash__ = lambda _: hash('a')\n"

@@ -26,7 +26,7 @@ TOO_DEEP = "The file is nested too deep to be parsed."
         (b"# coding: rot13\n", "The file is not UTF-8 text.", (1, None, None)),
         (b"# coding: hex\nff", "The file is not UTF-8 text.", (1, None, None)),
         (b"# coding: undefined\n", "The file is not UTF-8 text.", (1, None, None)),
-        (b"# coding: punycode\n\xff", "The file is not UTF-8 text.", (1, None, None)),
+        (b"# coding: punycode\n\xff", "The file is not UTF-8 text.", None),
         ("x = '\u2028'\ndef f(:\n".encode(), "Python cannot parse the file", (2, "def f(:", 7)),
         (b"x = 1\0\n", "Python cannot parse the file: ", None),
         (b"x = " + b"-" * 50_000 + b"1", TOO_DEEP, None),

@@ -17,7 +17,7 @@ PROGRAM = """
 import asyncio, concurrent.futures, os, queue, socket, subprocess, sys, threading, time
 from contextlib import closing
 import anyio.to_thread
-from virtual_time import Spinning, VirtualTimeLoop, any_thread_at_work, install
+from tests.virtual_time import Spinning, VirtualTimeLoop, any_thread_at_work, install
 
 install()
 real_sleep = time.sleep
@@ -91,7 +91,7 @@ def test_a_thread_that_computes_is_at_work_however_long_it_takes():
 
 
 def test_polling_without_sleeping_is_noticed():
-    with pytest.raises(AssertionError, match=r"virtual_time\.loop\.Spinning"):
+    with pytest.raises(AssertionError, match=r"tests\.virtual_time\.loop\.Spinning"):
         run("while True: await asyncio.sleep(0)")
 
 

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import os
 import shutil
-import sys
 from pathlib import Path
 
 import pytest
 
-HERE = Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE))
+from .support import environment
 
-from support import environment  # noqa: E402
+HERE = Path(__file__).resolve().parent
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -28,14 +26,13 @@ def pytest_configure(config: pytest.Config) -> None:
         raise pytest.UsageError(f"--tree {tree}: there is no trigger_implementation_exercise.py in {config.kata_tree}")
     config.kata_state = environment.prepare(config.kata_tree, HERE.parent / ".kata" / "pytest")
 
-    import virtual_time
-    from support import fresh_process, system_calls
+    from . import virtual_time
+    from .support import fresh_process, system_calls
 
     # All of it before the submission is imported.
     virtual_time.install()
     system_calls.install()
     config.kata_fresh_process = fresh_process.FreshProcess(str(config.kata_tree))
-    sys.path.append(str(config.kata_tree))
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
@@ -47,7 +44,7 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 @pytest.fixture(autouse=True)
 def _sentence(request: pytest.FixtureRequest) -> None:
     """Take the docstring of the check as the sentence of the contract that it checks."""
-    from support import contract
+    from .support import contract
 
     contract.sentence = " ".join((request.function.__doc__ or "").split())
 
@@ -56,7 +53,8 @@ def _sentence(request: pytest.FixtureRequest) -> None:
 def submission(pytestconfig: pytest.Config):
     """Return the learner's module."""
     from airflow.sdk.bases.operator import ExecutorSafeguard
-    from support.submission import Submission
+
+    from .support.submission import Submission
 
     # It would log a warning for each execute() that a check calls, as if that were the learner's mistake.
     ExecutorSafeguard.test_mode = True
@@ -72,7 +70,7 @@ def fresh_process(pytestconfig: pytest.Config):
 @pytest.fixture
 def clients(tmp_path: Path):
     """Five empty client directories."""
-    from support.clients import Clients
+    from .support.clients import Clients
 
     return Clients(tmp_path.resolve() / "uploads")
 
@@ -80,7 +78,7 @@ def clients(tmp_path: Path):
 @pytest.fixture
 def data_dir(submission, pytestconfig: pytest.Config) -> str:
     """``DATA_DIR``, with nothing in it."""
-    from support.contract import expect
+    from .support.contract import expect
 
     root = submission.DATA_DIR
     inside = os.path.realpath(root).startswith(os.path.realpath(pytestconfig.kata_state))

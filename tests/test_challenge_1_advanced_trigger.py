@@ -11,11 +11,12 @@ from pathlib import Path
 
 import pytest
 from airflow.triggers.base import BaseTrigger
-from support import triggers
-from support.clients import Clients
-from support.contract import expect, expect_equal
-from support.mistakes import Mistake
-from support.trigger_run import TriggerRun, watch
+
+from .support import triggers
+from .support.clients import Clients
+from .support.contract import expect, expect_equal
+from .support.mistakes import Mistake
+from .support.trigger_run import TriggerRun, watch
 
 NAME = "AdvancedMultiDirectoryTrigger"
 DEFAULTS = {"check_interval": 10, "stable_seconds": 20, "max_retries": 5, "backoff_base": 1, "backoff_cap": 60}

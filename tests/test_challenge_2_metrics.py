@@ -7,11 +7,12 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from support.contract import Result, expect, expect_equal
-from support.logs import captured_logs
-from support.mistakes import Mistake
-from support.rest_api import ANSWERS, API_FAULTS, airflow_api
-from support.tasks import TaskInstance, expect_unavailable, measured_by
+
+from .support.contract import Result, expect, expect_equal
+from .support.logs import captured_logs
+from .support.mistakes import Mistake
+from .support.rest_api import ANSWERS, API_FAULTS, airflow_api
+from .support.tasks import TaskInstance, expect_unavailable, measured_by
 
 SENSOR = "monitor_client_uploads"
 CALLED = "collect_trigger_metrics(**context)"

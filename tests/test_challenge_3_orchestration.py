@@ -20,14 +20,15 @@ from airflow.providers.standard.triggers.file import FileTrigger
 from airflow.sdk import BaseSensorOperator
 from airflow.triggers.base import BaseTrigger
 from freezegun import freeze_time
-from support import triggers
-from support.airflow_version import TaskDeferred
-from support.contract import ContractViolation, Result, expect, expect_equal
-from support.mistakes import Mistake
-from support.rest_api import Answer, Handler, RestApi, short_timeouts
-from support.system_calls import recorded_calls
-from support.tasks import TaskInstance, context_for
-from support.trigger_run import TriggerRun, watch
+
+from .support import triggers
+from .support.airflow_version import TaskDeferred
+from .support.contract import ContractViolation, Result, expect, expect_equal
+from .support.mistakes import Mistake
+from .support.rest_api import Answer, Handler, RestApi, short_timeouts
+from .support.system_calls import recorded_calls
+from .support.tasks import TaskInstance, context_for
+from .support.trigger_run import TriggerRun, watch
 
 MODULE = "trigger_implementation_exercise"
 DAG_ID = "trigger_orchestration_challenge"

@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.contract import ContractViolation, expect, expect_equal, is_plain_json
-from support.mistakes import Mistake
-from support.tasks import TaskInstance, execute_task
+
+from .support.contract import ContractViolation, expect, expect_equal, is_plain_json
+from .support.mistakes import Mistake
+from .support.tasks import TaskInstance, execute_task
 
 SET_UP = "set_up_directories()"
 CLEAN_UP = "clean_up_directories(created)"

@@ -11,11 +11,12 @@ from typing import Any
 
 import pytest
 from airflow.providers.standard.sensors.filesystem import FileSensor
-from support.airflow_version import TaskDeferred
-from support.contract import ContractViolation, expect, expect_equal
-from support.logs import captured_logs
-from support.mistakes import Mistake
-from support.tasks import TaskInstance, context_for
+
+from .support.airflow_version import TaskDeferred
+from .support.contract import ContractViolation, expect, expect_equal
+from .support.logs import captured_logs
+from .support.mistakes import Mistake
+from .support.tasks import TaskInstance, context_for
 
 EXECUTED = "wait_for_upload.execute(context)"
 OTHER_MOMENTS = ("on_success_callback", "on_failure_callback", "on_retry_callback", "on_skipped_callback")

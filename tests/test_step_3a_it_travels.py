@@ -7,11 +7,12 @@ import os
 
 import pytest
 from airflow.triggers.base import BaseTrigger
-from support import triggers
-from support.airflow_version import deserialize, serialize
-from support.contract import expect, expect_equal, is_plain_json
-from support.mistakes import Mistake
-from support.trigger_run import watch
+
+from .support import triggers
+from .support.airflow_version import deserialize, serialize
+from .support.contract import expect, expect_equal, is_plain_json
+from .support.mistakes import Mistake
+from .support.trigger_run import watch
 
 CLASS_PATH = "trigger_implementation_exercise.MultiDirectoryTrigger"
 

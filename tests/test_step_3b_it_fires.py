@@ -8,11 +8,12 @@ from datetime import datetime, timezone
 
 import pytest
 from airflow.triggers.base import TriggerEvent
-from support.airflow_version import deserialize, serialize
-from support.contract import Result, expect, expect_equal
-from support.environment import UTC_OFFSET
-from support.mistakes import Mistake
-from support.trigger_run import start_run, watch
+
+from .support.airflow_version import deserialize, serialize
+from .support.contract import Result, expect, expect_equal
+from .support.environment import UTC_OFFSET
+from .support.mistakes import Mistake
+from .support.trigger_run import start_run, watch
 
 SUCCESS_KEYS = {"status", "directory", "filename", "path", "size", "modified", "files", "total_files", "errors"}
 A_DAY = 1_700_000_000  # a time of last change, in seconds since 1970

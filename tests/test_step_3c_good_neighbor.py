@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 from airflow.triggers.base import TriggerEvent
-from support import triggers
-from support.clients import Clients
-from support.contract import Result, expect, expect_equal
-from support.mistakes import Mistake
-from support.trigger_run import watch
+
+from .support import triggers
+from .support.clients import Clients
+from .support.contract import Result, expect, expect_equal
+from .support.mistakes import Mistake
+from .support.trigger_run import watch
 
 
 @pytest.mark.essential

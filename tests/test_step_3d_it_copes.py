@@ -7,10 +7,11 @@ import logging
 import os
 
 import pytest
-from support import triggers
-from support.contract import expect, expect_equal
-from support.mistakes import Mistake
-from support.trigger_run import watch
+
+from .support import triggers
+from .support.contract import expect, expect_equal
+from .support.mistakes import Mistake
+from .support.trigger_run import watch
 
 
 def test_a_missing_directory_may_be_created_later(trigger, clients):

@@ -12,8 +12,9 @@ import freezegun
 import pytest
 from airflow.sdk import DAG, BaseSensorOperator
 from freezegun import freeze_time
-from support import triggers
-from support.airflow_version import (
+
+from .support import triggers
+from .support.airflow_version import (
     TIMEOUT_IGNORES_SOFT_FAIL,
     AirflowRescheduleException,
     AirflowSensorTimeout,
@@ -23,12 +24,12 @@ from support.airflow_version import (
     deserialize,
     serialize,
 )
-from support.contract import ContractViolation, Result, expect, expect_equal, is_plain_json
-from support.environment import UTC_OFFSET
-from support.mistakes import Mistake
-from support.system_calls import recorded_calls
-from support.tasks import TaskInstance, context_for
-from support.trigger_run import watch
+from .support.contract import ContractViolation, Result, expect, expect_equal, is_plain_json
+from .support.environment import UTC_OFFSET
+from .support.mistakes import Mistake
+from .support.system_calls import recorded_calls
+from .support.tasks import TaskInstance, context_for
+from .support.trigger_run import watch
 
 TASK_ID = "monitor_client_uploads"
 EVENT = {

@@ -10,13 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.airflow_version import AirflowException
-from support.contract import ContractViolation, Result, expect, expect_equal, plain_result
-from support.logs import captured_logs
-from support.mistakes import Mistake
-from support.rest_api import ANSWERS, API_FAULTS, airflow_api
-from support.system_calls import recorded_calls
-from support.tasks import (
+
+from .support.airflow_version import AirflowException
+from .support.contract import ContractViolation, Result, expect, expect_equal, plain_result
+from .support.logs import captured_logs
+from .support.mistakes import Mistake
+from .support.rest_api import ANSWERS, API_FAULTS, airflow_api
+from .support.system_calls import recorded_calls
+from .support.tasks import (
     RUN_ID,
     TaskInstance,
     context_for,

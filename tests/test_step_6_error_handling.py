@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.airflow_version import (
+
+from .support.airflow_version import (
     AirflowException,
     AirflowSensorTimeout,
     AirflowTaskTimeout,
@@ -15,10 +16,10 @@ from support.airflow_version import (
     TaskDeferralTimeout,
     serialize_result,
 )
-from support.contract import ContractViolation, Result, expect, expect_equal, plain_result
-from support.logs import captured_logs
-from support.mistakes import Mistake
-from support.tasks import RUN_ID, TaskInstance, context_for
+from .support.contract import ContractViolation, Result, expect, expect_equal, plain_result
+from .support.logs import captured_logs
+from .support.mistakes import Mistake
+from .support.tasks import RUN_ID, TaskInstance, context_for
 
 CALLED = "handle_trigger_failure(context)"
 

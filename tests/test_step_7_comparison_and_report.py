@@ -20,13 +20,14 @@ from airflow.triggers.base import BaseTrigger
 from airflow.utils.db import initdb
 from airflow.utils.session import create_session
 from sqlalchemy import inspect
-from support.airflow_version import deserialize_result
-from support.contract import ContractViolation, Result, expect, expect_equal, plain_result
-from support.logs import captured_logs
-from support.mistakes import Mistake
-from support.submission import MODULE
-from support.tasks import RUN_ID, TaskInstance, context_for, expect_task_calls, expect_unavailable, measured_by
-from virtual_time import VirtualTimeLoop
+
+from .support.airflow_version import deserialize_result
+from .support.contract import ContractViolation, Result, expect, expect_equal, plain_result
+from .support.logs import captured_logs
+from .support.mistakes import Mistake
+from .support.submission import MODULE
+from .support.tasks import RUN_ID, TaskInstance, context_for, expect_task_calls, expect_unavailable, measured_by
+from .virtual_time import VirtualTimeLoop
 
 SENSOR = "monitor_client_uploads"
 COMPARE = "compare_approaches(**context)"

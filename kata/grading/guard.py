@@ -67,7 +67,9 @@ class Guard:
                 if isinstance(value, type) and value.__module__ == module.__name__:
                     self._close(vars(value), dir(object), f"{module.__name__}.{name}")
             # The tables of a test are handed to the learner's code, which may write into them as into any XCom.
-            self._remember_constants(module, with_content=module.__name__.startswith(("support.", "virtual_time.")))
+            self._remember_constants(
+                module, with_content=module.__name__.startswith(("tests.support.", "tests.virtual_time."))
+            )
         for module in _modules():
             if module.__name__ in _TOOLS:
                 self._remember_module(module, deep=True)

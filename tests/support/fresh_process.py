@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import multiprocessing
-import sys
 from collections.abc import Callable
 from contextlib import suppress
 from multiprocessing.connection import Connection
 from typing import Any
+
+from .environment import put_on_path
 
 TIMEOUT = 10  # seconds for a job; importing the submission is most of it
 
@@ -56,7 +57,7 @@ class FreshProcessFailed(Exception):
 
 def _serve(connection: Connection, other_end: Connection, tree: str) -> None:
     other_end.close()  # so that the server ends when the checks do, in whatever way
-    sys.path.append(tree)
+    put_on_path(tree)
     with suppress(EOFError, OSError):
         while True:
             job, args = connection.recv()

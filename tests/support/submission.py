@@ -11,6 +11,7 @@ from airflow.sdk import DAG
 
 from .airflow_version import DagBag
 from .contract import ContractViolation, expect
+from .environment import put_on_path
 from .mistakes import Mistake
 
 MODULE = "trigger_implementation_exercise"
@@ -25,15 +26,16 @@ class Submission:
 
     def __init__(self, tree: Path) -> None:
         self.path = tree / f"{MODULE}.py"
+        put_on_path(os.fspath(tree))
         self.module = importlib.import_module(MODULE)
         self._dag_bag: DagBag | None = None
 
     def __getattr__(self, name: str) -> Any:
-        try:
-            return getattr(self.module, name)
-        except AttributeError:
+        # Not `getattr`: a module may have a `__getattr__` that makes up whatever it is asked for.
+        if name not in vars(self.module):
             called, got = f"from {MODULE} import {name}", f"{MODULE}.py has no {name}"
-            raise ContractViolation(called, got, Mistake.MISSING_NAME) from None
+            raise ContractViolation(called, got, Mistake.MISSING_NAME)
+        return vars(self.module)[name]
 
     def dag(self, dag_id: str) -> DAG:
         """Return a DAG of the file; ContractViolation if the file does not parse or has no such DAG."""

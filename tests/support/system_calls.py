@@ -12,8 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from virtual_time import Spinning, VirtualTimeLoop
-
+from ..virtual_time import Spinning, VirtualTimeLoop
 from .contract import ContractViolation
 from .mistakes import Mistake
 

@@ -23,8 +23,8 @@ from unittest import mock
 
 from airflow.triggers.base import BaseTaskEndEvent, BaseTrigger, TriggerEvent
 from freezegun import config, freeze_time
-from virtual_time import Spinning, VirtualTimeLoop, any_thread_at_work
 
+from ..virtual_time import Spinning, VirtualTimeLoop, any_thread_at_work
 from .contract import ContractViolation, Result, expect, expect_equal, is_plain_json, shown
 from .environment import UTC_OFFSET
 from .logs import Line, captured_logs
