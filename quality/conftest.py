@@ -96,7 +96,7 @@ class Workshop:
 
     def __init__(self, folder: Path, session: Session) -> None:
         self.folder, self.suite, self.tree = folder, folder / "suite", folder / "tree"
-        self._session = session
+        self.session = session
         self.recorded: list[str] = []
 
     def write(self, *, module: str = "", **test_files: str) -> None:
@@ -117,7 +117,7 @@ class Workshop:
         """Run the test files side by side, and return the verdicts of each, in its order."""
         steps = [Step(str(number), name, 10, f"{name}.py") for number, name in enumerate(names, 1)]
         collect = CollectWork(self.job(), steps)
-        self._session.run([collect])
+        self.session.run([collect])
         return self._grade({step: collect.checks(step) for step in steps})
 
     def verdicts(self, tests: str, module: str = "") -> list[Verdict]:
@@ -136,20 +136,16 @@ class Workshop:
     def _grade(self, checks: dict[Step, list[Check]], deadline: float = STEP_DEADLINE) -> dict[str, list[Verdict]]:
         job = self.job()
         works = [StepWork(step, of_step, job, lambda *_: None, deadline) for step, of_step in checks.items()]
-        self._session.run(works)
+        self.session.run(works)
         found = {work.step.title: work.verdicts() for work in works}
         self.recorded += [verdict.kind or "passed" for verdicts in found.values() for verdict in verdicts]
         return found
-
-    def end(self) -> None:
-        """End the server; the next run starts another one."""
-        self._session.end_server()
 
     def import_problem(self, module: str, deadline: float = 30.0) -> Problem | None:
         """Return what is wrong with importing the module."""
         self.write(module=module)
         work = ImportWork(self.job(), deadline)
-        self._session.run([work])
+        self.session.run([work])
         return work.problem
 
 

@@ -9,12 +9,15 @@ import pytest
 
 from kata.core import environment
 from kata.core.paths import HINTS, MODULE, ROOT, SOLUTION, STARTER, STATE, SUITE
-from kata.core.steps import Step
+from kata.core.steps import Step, find_step
 from kata.grading import manifest
 from kata.grading.grader import Grader
 from kata.grading.manifest import changed_files
 from kata.grading.sandbox import NO_SANDBOX, find_sandbox
-from kata.grading.verdict import TAMPERED
+from kata.grading.session import Session
+from kata.grading.snapshot import take_snapshot
+from kata.grading.step_work import StepWork
+from kata.grading.verdict import TAMPERED, Check, Verdict
 from quality.conftest import HOSTILE, Workshop, function, kinds_of, processes_with, wait_until_gone
 from quality.verdicts import Silence
 
@@ -114,7 +117,7 @@ def test_nothing_outlives_the_grade(any_workshop: Workshop, kills: str):
     """
     any_workshop.call(code)
     any_workshop.call("pass")
-    any_workshop.end()
+    any_workshop.session.end_server()
     wait_until_gone(*processes_with(token))
 
 
@@ -184,3 +187,49 @@ def test_what_is_graded_with_changed_checks_does_not_count(workshop: Workshop, g
     grade = Grader(Silence(), suite, steps, Path("none"), sandbox=NO_SANDBOX).grade(str(workshop.tree))
     assert [verdict.kind for each in grade.steps for verdict in each.verdicts] == [TAMPERED]
     assert "tests/new.py" in str(grade.problem)
+
+
+def test_helpers_beside_the_file_work_whatever_they_are_called(session: Session, tmp_path: Path):
+    names = ("support", "contract", "virtual_time", "conftest", "quality", "lab", "exercise", "helpers")
+    for name in names:
+        (tmp_path / f"{name}.py").write_text(f"NAME = {name!r}\n")
+    (tmp_path / "package").mkdir()
+    (tmp_path / "package" / "inner.py").write_text("NAME = 'package.inner'\n")
+    imports = "".join(f"import {name}\nassert {name}.NAME == {name!r}\n" for name in (*names, "package.inner"))
+    future = "from __future__ import annotations\n"
+    (tmp_path / SOLUTION.name).write_text(SOLUTION.read_text().replace(future, future + imports, 1))
+    assert set(kinds_of(verdicts_of_step_3a(session, tmp_path))) == {None}
+
+
+def test_names_that_are_made_up_are_none(session: Session, tmp_path: Path):
+    made_up = "from unittest.mock import MagicMock\n__getattr__ = lambda name: MagicMock()\n"
+    (tmp_path / SOLUTION.name).write_text(made_up)
+    assert None not in kinds_of(verdicts_of_step_3a(session, tmp_path))
+
+
+def verdicts_of_step_3a(session: Session, tree: Path) -> list[Verdict]:
+    """Grade one step of a submission with the real checks."""
+    step = find_step("3a")
+    work = session.work(take_snapshot(tree), step, session.checks(step))
+    session.run([work])
+    return work.verdicts()
+
+
+@pytest.mark.parametrize("name", ["tests.py", "kata.py", "tests/helper.py"])
+def test_a_helper_that_would_hide_the_checks_is_refused_by_name(tmp_path: Path, name: str):
+    (tmp_path / SOLUTION.name).write_text("x = 1\n")
+    (tmp_path / name).parent.mkdir(exist_ok=True)
+    (tmp_path / name).write_text("")
+    problem = take_snapshot(tmp_path).problem
+    assert problem is not None
+    assert problem.path.endswith(name)
+
+
+def test_what_is_saved_meanwhile_is_not_graded(workshop: Workshop):
+    tests = "def test_a(module): assert module.value() == 1\n"
+    workshop.write(module="def value(): return 1\n", test_one=tests)
+    job = workshop.job()
+    workshop.write(module="def value(): return 2\n", test_one=tests)
+    work = StepWork(Step("1", "One", 10, "test_one.py"), [Check("test_one.py::test_a", "A", 15)], job, lambda *_: None)
+    workshop.session.run([work])
+    assert kinds_of(work.verdicts()) == [None]

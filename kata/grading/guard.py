@@ -38,6 +38,7 @@ _WRAPPERS = (classmethod, staticmethod, property, FixtureFunctionDefinition)
 # Whoever catches warnings or crashes puts functions of its own there, and that is no matter of the checks.
 _CHANGING = ("warnings", "sys")
 _FOLLOWED = (FunctionType, BuiltinFunctionType, type, ModuleType, *_WRAPPERS)
+_TABLES = ("tests.support.", "tests.virtual_time.")
 _HOOKS = ("pytest_runtest", "pytest_pyfunc_call", "pytest_fixture")
 
 
@@ -67,9 +68,7 @@ class Guard:
                 if isinstance(value, type) and value.__module__ == module.__name__:
                     self._close(vars(value), dir(object), f"{module.__name__}.{name}")
             # The tables of a test are handed to the learner's code, which may write into them as into any XCom.
-            self._remember_constants(
-                module, with_content=module.__name__.startswith(("tests.support.", "tests.virtual_time."))
-            )
+            self._remember_constants(module, with_content=module.__name__.startswith(_TABLES))
         for module in _modules():
             if module.__name__ in _TOOLS:
                 self._remember_module(module, deep=True)
