@@ -17,7 +17,7 @@ class Wrong(BaseOperator):
         self.defer(trigger=Fires(seconds=3), method_name="execute_complete")
 
     def execute_complete(self, context, event):
-        return f"{self.order} is ready {event}"
+        return f"{self.order} is ready"
 
 
 class Right(BaseOperator):
@@ -25,7 +25,7 @@ class Right(BaseOperator):
         self.defer(trigger=Fires(seconds=3), method_name="execute_complete", kwargs={"order": "order 17"})
 
     def execute_complete(self, context, event, order):
-        return f"{order} is ready {event}"
+        return f"{order} is ready"
 
 
 two_dags("state_on_self", [Wrong(task_id="wait")], [Right(task_id="wait")])
