@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 
 from kata.core.files import read_toml
-from kata.core.paths import SUITE
+from kata.core.paths import ROOT
 
 PROGRAM = """
-import asyncio, concurrent.futures, os, queue, socket, subprocess, sys, threading, time
+import asyncio, concurrent.futures, os, queue, select, socket, subprocess, sys, threading, time
 from contextlib import closing
 import anyio.to_thread
 from tests.virtual_time import Spinning, VirtualTimeLoop, any_thread_at_work, install
@@ -47,7 +47,7 @@ def run(body: str, after: str = "") -> list[str]:
 
 def run_program(program: str) -> list[str]:
     """Run a program in a process of its own; return the words that it prints."""
-    program = f"import sys; sys.path.insert(0, {str(SUITE)!r})\n{PROGRAM}\n{program}\nsys.stdout.flush()\nos._exit(0)\n"
+    program = f"import sys; sys.path.insert(0, {str(ROOT)!r})\n{PROGRAM}\n{program}\nsys.stdout.flush()\nos._exit(0)\n"
     ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60)
     assert not ended.returncode, ended.stderr
     return ended.stdout.split()
@@ -64,6 +64,26 @@ def test_the_clock_jumps_while_everything_waits(body: str):
     began = time.monotonic()
     assert run(body) == ["600.0"]
     assert time.monotonic() - began < 10
+
+
+def test_a_thread_that_was_blocked_for_long_is_at_work_again_as_soon_as_it_can_go_on():
+    """It needs next to no CPU time for the rest, and others keep it from having it at once."""
+    body = """
+    loop, (theirs, ours) = asyncio.get_running_loop(), socket.socketpair()
+    def client():
+        theirs.recv(1)
+        for _ in range(5):
+            select.select([], [], [], 0.03)
+        return now[0]
+    def server():
+        threading.Event().wait(4)
+        ours.send(b"x")
+    answer = loop.run_in_executor(None, client)
+    threading.Thread(target=server).start()
+    loop.call_later(5, lambda: None)
+    print(await answer)
+    """
+    assert run(body) == ["4.0", "4.0"]
 
 
 def test_a_blocked_thread_delays_the_clock_but_does_not_stop_it():

@@ -5,7 +5,8 @@ A thread is at work from its start to its end, except while it waits for another
 (``Event``, ``Queue``, ``Semaphore``, ``Future.result()``, the threads of executors and of anyio) ends in
 ``Condition.wait``, which `install` replaces: that thread has stopped working as soon as it is in there, and works
 again as soon as it is notified, even if no CPU core is free for it yet. A thread that blocks in anything else (a lock,
-a socket, a file, a subprocess) counts as at work, so that it may finish; after `PATIENCE`, only while threads use CPU.
+a socket, a file, a subprocess) counts as at work, so that it may finish; after `PATIENCE`, only
+while such threads move.
 """
 
 from __future__ import annotations
@@ -25,15 +26,16 @@ if TYPE_CHECKING:
     from .loop import VirtualTimeLoop
 
 PATIENCE = 1.0  # seconds of real time for which a thread may block in anything that Python does not report
-QUIET = 0.1  # seconds of real time without CPU time of other threads, after which such a thread counts as blocked
-NOISE = 0.001  # seconds of CPU time: less than this does not end the quiet
+RUNNABLE = "State:\tR"
+QUIET = 0.1  # seconds of real time in which no such thread has moved, after which they count as blocked
 
 _loop: VirtualTimeLoop | None = None
 _others: set[threading.Thread | None] = {None}  # the main thread, and what was started before `install`
 _is_waiting: dict[int | None, Callable[[], bool]] = {}  # by thread: whether nothing has ended its wait yet
 _time_outs: set[Callable[[], None]] = set()  # what ends the waits that have a timeout
 _at_work_since: dict[threading.Thread, float] = {}
-_cpu_seconds, _cpu_used_at = 0.0, 0.0  # of all other threads; when it last grew
+_movements: list[str] = []  # of the threads at work, when they were last asked for
+_moved_at = 0.0
 
 _wait = threading.Condition.wait
 
@@ -61,16 +63,33 @@ def set_loop(loop: VirtualTimeLoop | None) -> None:
 
 def any_thread_at_work() -> bool:
     """Return whether a thread other than the calling one is at work, so that it may still wake the loop."""
-    global _at_work_since, _cpu_seconds, _cpu_used_at
+    global _at_work_since, _movements, _moved_at
     # Not time.monotonic(), which freezegun may have stopped.
     now = time.clock_gettime(time.CLOCK_MONOTONIC)
     followed = [thread for thread in threading.enumerate() if _is_followed(thread)]
     at_work = [thread for thread in followed if not _is_waiting.get(thread.ident, lambda: False)()]
     _at_work_since = {thread: _at_work_since.get(thread, now) for thread in at_work}
-    cpu_seconds = time.process_time() - time.thread_time()
-    if abs(cpu_seconds - _cpu_seconds) > NOISE:
-        _cpu_seconds, _cpu_used_at = cpu_seconds, now
-    return any(now - since < PATIENCE or now - _cpu_used_at < QUIET for since in _at_work_since.values())
+    if any(now - since < PATIENCE for since in _at_work_since.values()):
+        _movements = []
+        return True
+    movements = [_movement(thread) for thread in at_work]
+    if movements != _movements or RUNNABLE in "".join(movements):
+        _movements, _moved_at = movements, now
+    return bool(at_work) and now - _moved_at < QUIET
+
+
+def _movement(thread: threading.Thread) -> str:
+    """
+    Return a text that differs whenever the thread has run since.
+
+    Linux tells the state of each thread, however long it has to wait for a CPU core, and how often it had one.
+    Elsewhere it is the CPU time of all threads.
+    """
+    try:
+        with open(f"/proc/self/task/{thread.native_id}/status", encoding="utf-8") as status:
+            return "".join(line for line in status if line.startswith(("State", "voluntary", "nonvoluntary")))
+    except OSError:
+        return f"{time.process_time() - time.thread_time():.3f}"
 
 
 def _is_followed(thread: threading.Thread | None) -> bool:
