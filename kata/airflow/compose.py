@@ -125,6 +125,9 @@ class ComposeStack(Deployment):
     def start(self, component: str) -> None:
         compose("start", component, settings=self._settings)
 
+    def stop(self, component: str) -> None:
+        compose("stop", "--timeout=60", component, settings=self._settings)
+
     def kill(self, component: str) -> None:
         # For Docker the user has stopped it: the restart policy does not start it again, `start` does.
         docker("kill", "--signal", "KILL", self.of_service(component)[0].id)

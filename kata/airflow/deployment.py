@@ -46,6 +46,10 @@ class Deployment(ABC):
         """Start a component that was ended, such as "triggerer"; return at once."""
 
     @abstractmethod
+    def stop(self, component: str) -> None:
+        """Ask a component to end, by SIGTERM as a restart does; return when it has, killed if it takes too long."""
+
+    @abstractmethod
     def kill(self, component: str) -> None:
         """End a component with SIGKILL."""
 

@@ -24,7 +24,7 @@ from kata.core.files import read_toml, scratch_folder
 from kata.core.paths import DAGS, DATA, shown
 from kata.core.ports import LOOPBACK, free_port, is_free, wanted_port
 from kata.core.processes import die_with_parent
-from kata.core.rest_api import ApiUnavailable
+from kata.core.rest_api import ApiUnavailable, poll_until
 from kata.core.submission import find_tree, read_module, show_problem
 
 # The command of each. The logs are on this machine; to serve them would open ports to other machines.
@@ -37,6 +37,7 @@ COMPONENTS = {
 
 SETTINGS: dict[str, dict[str, str]] = read_toml(Path(__file__).with_name("settings.toml"))
 
+_STOPPED_WITHIN = 60.0  # seconds at most
 _HEALTHY_AFTER = 150.0  # seconds at most, on a busy machine
 
 # Holds the address of the one that `make standalone` runs.
@@ -106,6 +107,11 @@ class LocalAirflow(Deployment):
         port = [str(self._port)] if component == "api-server" else []
         command = [sys.executable, "-m", "airflow", *COMPONENTS[component], *port]
         self._processes[component] = KeptProcess(command, self.environment, self._home, self.log_file(component))
+
+    def stop(self, component: str) -> None:
+        self._processes[component].terminate()
+        poll_until(lambda: component in self.ended(), _STOPPED_WITHIN)
+        self.kill(component)
 
     def kill(self, component: str) -> None:
         self._processes.pop(component).kill()

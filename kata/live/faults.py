@@ -80,6 +80,20 @@ class Survived(_ManyTasks):
         """Several tasks that wait for five directories each are deferred at once, and hold no slot."""
         self._wait_until_deferred()
 
+    def restarted(self) -> str:
+        """With the triggerer restarted by SIGTERM, all are still deferred, and nothing was written."""
+        written, before = self._written(), {task.triggerer for task in self._tasks()}
+        self.deployment.stop("triggerer")
+        began = time.monotonic()
+        self.deployment.start("triggerer")
+        moved = self._poll_tasks(lambda task: task.is_watched and task.triggerer not in before)
+        self._expect_all_deferred()
+        if len(moved) != self.count or any(task.triggerer in before for task in moved):
+            raise CheckFailed("the restarted triggerer", f"it does not run all {self.count} triggers")
+        if more := sorted(self._written() - written):
+            raise CheckFailed("the triggerer, restarted", f"a trigger has written {', '.join(more)}")
+        return f"a new triggerer runs them after {time.monotonic() - began:.0f} s"
+
     def health(self) -> str:
         """With the triggerer killed, the health endpoint says so."""
         self.deployment.kill("triggerer")
@@ -92,10 +106,17 @@ class Survived(_ManyTasks):
         """Files arrive without a triggerer: no task fails, and none resumes."""
         self._drop_files()
         time.sleep(3.0)
+        self._expect_all_deferred()
+
+    def _expect_all_deferred(self) -> None:
         for task in self._tasks():
             if task.state != "deferred":
                 called = f"waiting task {task.map_index}"
                 raise self.failure(task, f"its state is {task.state}, not deferred", called)
+
+    def _written(self) -> set[str]:
+        """Return all files and folders of the deployment's data."""
+        return {str(path.relative_to(self.deployment.data)) for path in self.deployment.data.rglob("*")}
 
     def once(self) -> str:
         """With a new triggerer, every waiting task ends, exactly once."""

@@ -33,6 +33,8 @@ _ALLOW = (
     f"sudo apparmor_parser -r /etc/apparmor.d/{_PROFILE}"
 )
 
+_NEEDED = ("Python", "disk", "clone", "checks")
+
 Finding = tuple[bool, str, str, str]
 
 
@@ -44,7 +46,7 @@ def show_findings(console: Console) -> bool:
         mark = plain(" ✓" if is_well else " ✗", "green" if is_well else "red")
         table.add_row(mark, name, plain(f"{found}. {todo}".removesuffix(". ")))
     console.print(table)
-    return all(is_well for is_well, name, _, _ in findings if name not in ("sandbox", "Docker", "port"))
+    return all(is_well for is_well, name, _, _ in findings if name in _NEEDED)
 
 
 def _findings() -> Iterator[Finding]:
@@ -58,7 +60,7 @@ def _findings() -> Iterator[Finding]:
     few = "" if memory >= _LEAST_MEMORY else "Airflow as a whole needs 3: close other programs before make standalone."
     yield memory >= _LEAST_MEMORY, "memory", f"{memory:.1f} GiB available, {os.cpu_count()} cores", few
     yield _writable()
-    yield template_is_sound(), "database", shown(STATE), "" if template_is_sound() else "The next grade makes it."
+    yield True, "database", shown(STATE), "" if template_is_sound() else "The next grade makes Airflow's database."
     problem = changed_files()
     yield (
         problem is None,
