@@ -22,11 +22,12 @@ from kata.core.files import read_toml
 from kata.core.paths import MODULE, SOLUTION
 from kata.core.steps import Step
 from kata.core.submission import Problem
+from kata.grading.limits import STEP_DEADLINE
 from kata.grading.preflight import CollectWork, ImportWork
 from kata.grading.sandbox import NO_SANDBOX
 from kata.grading.session import Session
 from kata.grading.snapshot import take_snapshot
-from kata.grading.step_work import STEP_DEADLINE, StepWork
+from kata.grading.step_work import StepWork
 from kata.grading.verdict import Check, Verdict
 from quality.verdicts import RECORD, Silence, grading
 

@@ -20,7 +20,6 @@ from kata.core.rest_api import poll_until
 from kata.core.steps import Step
 from kata.grading.grader import Grader
 from kata.grading.sandbox import find_sandbox
-from kata.grading.session import Deadlines
 from lab.__main__ import app as lab
 from quality.conftest import Workshop, processes_with, run_command, wait_until_gone
 
@@ -30,7 +29,7 @@ STEPS = (Step("1a", "One", 60, "test_one.py"), Step("1b", "Two", 40, "test_two.p
 @pytest.fixture
 def grade(workshop: Workshop, monkeypatch: pytest.MonkeyPatch) -> Any:
     """Return a function that grades the workshop, and returns how the command ended and the results."""
-    defaults = (workshop.suite, STEPS, workshop.suite / "no skeleton", Deadlines(), find_sandbox())
+    defaults = (workshop.suite, STEPS, workshop.suite / "no skeleton", find_sandbox())
     monkeypatch.setattr(Grader.__init__, "__defaults__", defaults)
     results = workshop.folder / "results.json"
     grade_it = ("grade", "--tree", str(workshop.tree), "--results", str(results))

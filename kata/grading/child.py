@@ -25,7 +25,7 @@ OUT_OF_MEMORY, CHANNEL_LOST = 71, 74
 Report = Callable[..., None]
 
 
-def live(job: dict[str, Any], channel: int, printed: int, stack: int) -> NoReturn:
+def run_job(job: dict[str, Any], channel: int, printed: int, stack: int) -> NoReturn:
     """Do the job and end this process, whatever happens; never returns to the server's code.
 
     :param job: `do` ("collect", "import" or "grade"), its `seal`, its `folder`, and what it is to be done with.

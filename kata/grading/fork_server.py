@@ -2,7 +2,7 @@
 
 It stays single-threaded and never imports the learner's module. JSON objects go each way over the connection:
 
-- `{"job": …}` and three file descriptors of the child's (see `child.live`), then `{"forked": pid}`, later
+- `{"job": …}` and three file descriptors of the child's (see `child.run_job`), then `{"forked": pid}`, later
   `{"exited": pid, "status": …, "excess": …, "stopped": …}` (see `Ending`);
 - `{"end": pid, "grace": seconds}`: the child writes its stack down and is killed after that time;
 - `{"waited": pid}`, then `{"waited": seconds}` that the child was ready to run and no processor was free;
@@ -164,7 +164,7 @@ class _Server:
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         for own in (self._connection, self._wake_up, self._woken):
             own.close()
-        child.live(job, *descriptors)
+        child.run_job(job, *descriptors)
 
     def _end(self, pid: int, grace: float) -> None:
         if running := self._children.get(pid):

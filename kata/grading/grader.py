@@ -11,7 +11,7 @@ from kata.core.steps import STEPS, Step, find_steps, prerequisites
 from kata.core.submission import Problem, find_tree
 from kata.grading.manifest import changed_files
 from kata.grading.sandbox import Sandbox, find_sandbox
-from kata.grading.session import Deadlines, Progress, Session
+from kata.grading.session import Progress, Session
 from kata.grading.skeleton import differences
 from kata.grading.snapshot import Snapshot, take_snapshot
 from kata.grading.verdict import NOT_IMPORTABLE, TAMPERED, Check, Grade, StepGrade, Verdict, mark_blocked
@@ -29,7 +29,6 @@ class Grader:
     suite: Path = SUITE
     steps: tuple[Step, ...] = STEPS
     skeleton: Path = SOLUTION
-    deadlines: Deadlines = field(default_factory=Deadlines)
     sandbox: Sandbox = field(default_factory=find_sandbox)
 
     def grade(self, tree_name: str, step_id: str | None = None) -> Grade:
@@ -41,7 +40,7 @@ class Grader:
         grade.sandbox = self.sandbox.name, self.sandbox.why
         grade.problem = snapshot.problem or changed_files()
         if grade.problem is None:
-            with Session(self.progress, self.suite, self.steps, self.deadlines, sandbox=self.sandbox) as session:
+            with Session(self.progress, self.suite, self.steps, sandbox=self.sandbox) as session:
                 grade.steps, grade.problem = self._grade_in(session, snapshot, chosen)
         if grade.problem is None:
             mark_blocked(grade.steps)

@@ -20,6 +20,12 @@ FILE = 64 * 2**20
 WRITTEN = 512 * 2**20
 PROCESSES = 100
 
+# Seconds, for what is no check's own: @pytest.mark.deadline(seconds) takes the place of the first.
+CHECK_DEADLINE = 15.0
+STEP_DEADLINE = 120.0
+IMPORT_DEADLINE = 10.0
+COLLECTION_DEADLINE = 60.0
+
 MEMORY_EXCEEDED = f"it needed more than {MEMORY // 2**30} GiB of memory"
 FILE_TOO_LARGE = f"it wrote more than {FILE // 2**20} MiB into one file, or printed as much"
 WROTE_TOO_MUCH = f"it wrote more than {WRITTEN // 2**20} MiB"

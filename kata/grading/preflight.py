@@ -10,12 +10,9 @@ from kata.core.errors import BrokenSetup
 from kata.core.paths import MODULE, shown
 from kata.core.steps import Step
 from kata.core.submission import Problem
+from kata.grading.limits import CHECK_DEADLINE, COLLECTION_DEADLINE, IMPORT_DEADLINE
 from kata.grading.running_child import Ending, Work, how_it_ended
 from kata.grading.verdict import Check
-
-CHECK_DEADLINE = 15.0
-IMPORT_DEADLINE = 10.0
-_COLLECTION_DEADLINE = 60.0
 
 
 class CollectWork(Work):
@@ -24,10 +21,9 @@ class CollectWork(Work):
     :param job: what every job of this grade is told.
     """
 
-    def __init__(self, job: dict[str, Any], steps: list[Step], deadline: float = CHECK_DEADLINE) -> None:
+    def __init__(self, job: dict[str, Any], steps: list[Step]) -> None:
         self._job = job
         self._steps = steps
-        self._deadline = deadline
         self._since = 0.0
         self._checks: list[Check] = []
         self._complaints: list[str] = []
@@ -48,11 +44,11 @@ class CollectWork(Work):
         return {**self._job, "do": "collect", "files": [step.test_file for step in self._steps]}
 
     def kill_at(self) -> float:
-        return self._since + _COLLECTION_DEADLINE
+        return self._since + COLLECTION_DEADLINE
 
     def reported(self, message: dict[str, Any]) -> None:
         if message["event"] == "check":
-            deadline = message["deadline"] or self._deadline
+            deadline = message["deadline"] or CHECK_DEADLINE
             essential = message["essential"]
             self._checks.append(Check(message["id"], message["title"], deadline, message["case"], essential))
         elif message["event"] == "not collected":

@@ -118,6 +118,11 @@ class ServerProcess:
             messages.append(self._next_message())
         return {message["exited"]: message for message in messages}
 
+    def let_go_on(self) -> None:
+        """Let the server go on if somebody has halted it."""
+        with contextlib.suppress(ProcessLookupError):
+            self._process.send_signal(signal.SIGCONT)
+
     @property
     def has_news(self) -> bool:
         return bool(self._waiting)

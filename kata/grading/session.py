@@ -15,11 +15,11 @@ from kata.core.files import scratch_folder
 from kata.core.paths import SOLUTION, STATE, SUITE
 from kata.core.steps import STEPS, Step
 from kata.core.submission import Problem
-from kata.grading.preflight import CHECK_DEADLINE, IMPORT_DEADLINE, CollectWork, ImportWork
+from kata.grading.preflight import CollectWork, ImportWork
 from kata.grading.sandbox import Sandbox, find_sandbox
 from kata.grading.server_process import ServerProcess
 from kata.grading.snapshot import Snapshot
-from kata.grading.step_work import STEP_DEADLINE, StepWork
+from kata.grading.step_work import StepWork
 from kata.grading.supervisor import Supervisor
 from kata.grading.verdict import Check, StepGrade, Verdict
 
@@ -37,15 +37,6 @@ class Progress(Protocol):
     def heard(self, step: Step, verdict: Verdict) -> None: ...
 
 
-@dataclass(frozen=True)
-class Deadlines:
-    """In seconds: for a check that names none itself, for all checks of a step, for the import of the module."""
-
-    check: float = CHECK_DEADLINE
-    step: float = STEP_DEADLINE
-    importing: float = IMPORT_DEADLINE
-
-
 @dataclass
 class Session:
     """Grades steps of any tree with one suite. A context manager: it ends what it has started.
@@ -58,7 +49,6 @@ class Session:
     progress: Progress
     suite: Path = SUITE
     steps: tuple[Step, ...] = STEPS
-    deadlines: Deadlines = field(default_factory=Deadlines)
     wake: int | None = None
     sandbox: Sandbox = field(default_factory=find_sandbox)
     _checks: dict[str, list[Check]] = field(default_factory=dict)
@@ -85,8 +75,8 @@ class Session:
     def look_at(self, snapshot: Snapshot, steps: list[Step]) -> Problem | None:
         """Import the submission once and collect the checks of `steps`; return the problem if it cannot be graded."""
         unknown = [step for step in steps if step.id not in self._checks]
-        collect = CollectWork(self._job(snapshot), unknown, self.deadlines.check)
-        importing = ImportWork(self._job(snapshot), self.deadlines.importing)
+        collect = CollectWork(self._job(snapshot), unknown)
+        importing = ImportWork(self._job(snapshot))
         self._supervisor.run([collect, importing] if unknown else [importing])
         self._checks.update({step.id: collect.checks(step) for step in unknown})
         return importing.problem
@@ -113,7 +103,7 @@ class Session:
 
     def work(self, snapshot: Snapshot, step: Step, checks: list[Check], kind: type[_Work] = StepWork) -> _Work:
         """Return the work of running these checks of a step."""
-        return kind(step, checks, self._job(snapshot), self.progress.heard, deadline=self.deadlines.step)
+        return kind(step, checks, self._job(snapshot), self.progress.heard)
 
     def end_server(self) -> None:
         """End the server and all that it has started; the next work starts another one."""

@@ -7,11 +7,11 @@ from collections.abc import Callable
 from typing import Any
 
 from kata.core.steps import Step
+from kata.grading.limits import STEP_DEADLINE
 from kata.grading.mistakes import NEVER_ENDS
 from kata.grading.running_child import Ending, Work, how_it_ended
 from kata.grading.verdict import CRASHED, HUNG, NOT_RUN, TAMPERED, WRONG, Check, Verdict, verdict_of
 
-STEP_DEADLINE = 120.0
 _MOST_RESTARTS = 3
 # For pytest to end after the last check.
 _GRACE = 5.0

@@ -11,6 +11,7 @@ from rich.text import Text
 from kata.core.paths import MODULE, shown
 from kata.core.steps import STEPS, Step, read_hints
 from kata.core.submission import Problem, find_tree, show_problem
+from kata.grading.manifest import changed_files
 from kata.grading.progress import GradeProgress
 from kata.grading.scorecard import show_scorecard, show_step
 from kata.grading.session import Session
@@ -77,7 +78,7 @@ class Watch:
         if self.console.is_terminal:
             self.console.clear()
         snapshot = take_snapshot(self.tree)
-        problem = snapshot.problem
+        problem = snapshot.problem or changed_files()
         while problem is None and self.step is not None:
             grade = self._grade(snapshot, [self.step])
             if isinstance(grade, Problem):
@@ -153,7 +154,7 @@ class Watch:
 
     def _grade_all(self) -> None:
         snapshot = take_snapshot(self.tree)
-        steps, problem = snapshot.problem or self._grade(snapshot, list(STEPS)), None
+        steps, problem = snapshot.problem or changed_files() or self._grade(snapshot, list(STEPS)), None
         if isinstance(steps, Problem):
             steps, problem = [StepGrade(step) for step in STEPS], steps
         else:
