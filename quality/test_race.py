@@ -297,8 +297,8 @@ def test_break_even():
 """
 
 
-def test_the_dags_load_with_as_many_waits_as_are_asked_for(workshop: Workshop):
-    assert [verdict.error for verdict in workshop.verdicts(DAGS_LOAD)] == ["", "", ""]
+def test_the_dags_load_with_as_many_waits_as_are_asked_for(bare_workshop: Workshop):
+    assert [verdict.error for verdict in bare_workshop.verdicts(DAGS_LOAD)] == ["", "", ""]
 
 
 def test_a_small_race_on_a_real_airflow(monkeypatch: pytest.MonkeyPatch):

@@ -93,8 +93,8 @@ def test_ends_when_cancelled(trigger):
 """
 
 
-def test_each_keeps_the_rules_of_a_trigger(workshop: Workshop):
-    verdicts = workshop.verdicts(RULES.replace("DAGS", str(DAGS)))
+def test_each_keeps_the_rules_of_a_trigger(bare_workshop: Workshop):
+    verdicts = bare_workshop.verdicts(RULES.replace("DAGS", str(DAGS)))
     assert len(verdicts) == 10
     assert not {verdict.check.id: verdict.error for verdict in verdicts if not verdict.passed}
 
