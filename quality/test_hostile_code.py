@@ -108,7 +108,8 @@ def test_a_report_in_the_name_of_the_reporter_does_not_count(workshop: Workshop,
         while "report" not in frame.f_locals or "job" not in frame.f_locals:
             frame = frame.f_back
         frame.f_locals["report"](
-            event="result", id="test_one.py::test_bad", told={{}}, printed="", duration=0, changed="", solution_read=False,
+            event="result", id="test_one.py::test_bad", told={{}}, printed="", duration=0, changed="",
+            solution_read=False,
             phases={{"setup": "passed", "call": "passed", "teardown": "passed"}},
         )
         {then}
