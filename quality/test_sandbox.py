@@ -5,20 +5,26 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Iterator
+from io import BytesIO
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 
 from kata.core import environment
+from kata.core.errors import BrokenSetup
 from kata.core.paths import HINTS, MODULE, ROOT, SOLUTION, STARTER, STATE, SUITE
 from kata.core.steps import Step, find_step
 from kata.grading import manifest
 from kata.grading.grader import Grader
 from kata.grading.manifest import changed_files
+from kata.grading.running_child import RunningChild
 from kata.grading.sandbox import NO_SANDBOX, Sandbox, find_sandbox
+from kata.grading.server_process import ServerLost
 from kata.grading.session import Session
 from kata.grading.snapshot import take_snapshot
 from kata.grading.step_work import StepWork
+from kata.grading.supervisor import Supervisor
 from kata.grading.verdict import TAMPERED, Check, Verdict
 from quality.conftest import HOSTILE, Workshop, function, kinds_of, processes_with, wait_until_gone
 from quality.verdicts import Silence
@@ -243,3 +249,31 @@ def test_what_is_saved_meanwhile_is_not_graded(workshop: Workshop):
     work = StepWork(Step("1", "One", 10, "test_one.py"), [Check("test_one.py::test_a", "A", 15)], job, lambda *_: None)
     workshop.session.run([work])
     assert kinds_of(work.verdicts()) == [None]
+
+
+class _LostServer:
+    """A server that is lost whenever it is asked for a child."""
+
+    def fork(self, job: object, descriptors: object) -> int:
+        raise ServerLost
+
+    def end(self) -> None: ...
+
+
+def test_a_server_that_is_lost_again_and_again_is_given_up(workshop: Workshop, tmp_path: Path):
+    workshop.write(test_one="def test_a(): pass\n")
+    work = StepWork(Step("1", "One", 10, "test_one.py"), [Check("a", "A", 15)], workshop.job(), lambda *_: None)
+    with pytest.raises(BrokenSetup, match="ends again and again"):
+        Supervisor(_LostServer, tmp_path, NO_SANDBOX, at_once=2).run([work])  # type: ignore[arg-type]
+
+
+def test_the_time_for_which_a_child_was_kept_waiting_does_not_count():
+    work = Mock(kill_at=lambda: 5.0)
+    child = RunningChild(work, 1, "", 0, BytesIO(), BytesIO(), Path(), Path())
+    assert child.due() == 5
+    assert child.grant(3.0)
+    assert child.due() == 8
+    assert not child.grant(3.0)
+    # Not for ever.
+    child.grant(1e6)
+    assert child.due() < 1e3
