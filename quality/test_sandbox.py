@@ -13,6 +13,7 @@ import pytest
 
 from kata.core import environment
 from kata.core.errors import BrokenSetup
+from kata.core.files import remove_tree
 from kata.core.paths import HINTS, MODULE, ROOT, SOLUTION, STARTER, STATE, SUITE
 from kata.core.steps import Step, find_step
 from kata.grading import manifest
@@ -116,8 +117,10 @@ def test_it_has_no_rights(workshop: Workshop):
 
 @pytest.mark.parametrize("code", BREAKS.values(), ids=BREAKS)
 def test_it_neither_breaks_nor_hangs_the_grader(any_workshop: Workshop, code: str):
-    any_workshop.import_problem(f"{function(code)}\nbad()\n")
-    assert kinds_of(any_workshop.call(code))[::2] == [None, None]
+    any_workshop.import_problem(f"{function(code)}\nbad()\n", deadline=2)
+    before, called, after = any_workshop.call(code, check_deadline=2)
+    assert kinds_of([before, after]) == [None, None]
+    assert "root:" not in called.source
 
 
 @pytest.mark.parametrize("kills", ["", "_try(lambda: os.kill(server, signal.SIGKILL))"])
@@ -277,3 +280,30 @@ def test_the_time_for_which_a_child_was_kept_waiting_does_not_count():
     # Not for ever.
     child.grant(1e6)
     assert child.due() < 1e3
+
+
+@pytest.mark.parametrize("name", [SOLUTION.name, "answer.py"])
+def test_a_link_out_of_the_folder_is_not_followed(tmp_path: Path, name: str):
+    (tmp_path / SOLUTION.name).write_text("from answer import *\n") if name == "answer.py" else None
+    (tmp_path / name).symlink_to(SOLUTION)
+    snapshot = take_snapshot(tmp_path)
+    assert SOLUTION.read_bytes() not in snapshot.files.values()
+
+
+def test_a_scratch_folder_is_removed_whatever_is_in_it_and_no_link_is_followed(tmp_path: Path):
+    outside = tmp_path / "outside"
+    outside.write_text("mine")
+    outside.chmod(0o644)
+    folder = tmp_path / "scratch"
+    (folder / "d").mkdir(parents=True)
+    (folder / "d" / "link").symlink_to(outside)
+    (folder / "d").chmod(0o500)
+    remove_tree(folder)
+    assert not folder.exists()
+    assert (outside.read_text(), outside.stat().st_mode & 0o777) == ("mine", 0o644)
+
+
+def test_nothing_of_the_users_environment_is_there(workshop: Workshop):
+    known = ("AIRFLOW_", "HOME", "KATA_", "L", "NO_COLOR", "P", "T", "USER")
+    code = f"assert [name for name in os.environ if not name.startswith({known})] == []"
+    assert error_of(workshop, code) == ""

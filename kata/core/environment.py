@@ -91,6 +91,8 @@ def template_file() -> Path:
 
 def template_is_sound() -> bool:
     """Return whether there is a migrated database in the file."""
+    if not template_file().is_file():
+        return False
     try:
         with contextlib.closing(sqlite3.connect(f"file:{template_file()}?mode=ro", uri=True)) as database:
             return bool(database.execute("SELECT version_num FROM alembic_version").fetchall())

@@ -5,10 +5,11 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-import shutil
+import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -44,15 +45,30 @@ _SCRATCH = STATE / "scratch"
 _FORGOTTEN_AFTER = 3600.0  # seconds
 
 
-def scratch_folder() -> tempfile.TemporaryDirectory[str]:
+@contextlib.contextmanager
+def scratch_folder() -> Iterator[str]:
     """Create a folder that is removed, with its content, at the end of the `with` block."""
     _SCRATCH.mkdir(parents=True, exist_ok=True)
     for left in _SCRATCH.iterdir():
         # Another start may sweep at the same time.
         with contextlib.suppress(FileNotFoundError):
             if time.time() - left.stat().st_mtime > _FORGOTTEN_AFTER:
-                shutil.rmtree(left, ignore_errors=True)
-    return tempfile.TemporaryDirectory(dir=_SCRATCH, ignore_cleanup_errors=True)
+                remove_tree(left)
+    folder = tempfile.mkdtemp(dir=_SCRATCH)
+    try:
+        yield folder
+    finally:
+        remove_tree(Path(folder))
+
+
+def remove_tree(folder: Path) -> None:
+    """Remove a folder and its content, whatever a submission has made of it.
+
+    `shutil.rmtree` fails at a thousand nested folders, and `tempfile` before Python 3.12 follows links.
+    """
+    for command in (["rm", "-rf"], ["chmod", "-R", "u+rwX"], ["rm", "-rf"]):
+        if folder.exists():
+            subprocess.run([*command, folder], stdin=subprocess.DEVNULL, capture_output=True, check=False)
 
 
 def write_between_marks(name: str, text: str, page: Path) -> None:

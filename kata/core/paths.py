@@ -23,5 +23,5 @@ def shown(path: Path) -> str:
     """Return the path as a learner would type it: relative to the clone if it is inside."""
     try:
         return str(path.resolve().relative_to(ROOT))
-    except ValueError:
+    except (ValueError, OSError, RuntimeError):  # elsewhere, too long, or links in a circle
         return str(path)

@@ -80,6 +80,8 @@ def read_source(tree: Path) -> tuple[bytes, Problem | None]:
     path = shown(file)
     if not file.is_file():
         return b"", Problem("The file to grade is not there.", path, f"Put your work into {path}.")
+    if not leads_into(tree, file):
+        return b"", Problem("The file is a link to another folder.", path, "Put the file itself there.")
     try:
         with file.open("rb") as opened:
             source = opened.read(MOST_BYTES + 1)
@@ -89,6 +91,14 @@ def read_source(tree: Path) -> tuple[bytes, Problem | None]:
         what = f"The file has more than {MOST_BYTES // 1000} kB, which is the most that is graded."
         return b"", Problem(what, path, "Move data into files of their own.")
     return source, None
+
+
+def leads_into(tree: Path, file: Path) -> bool:
+    """Return whether a file is in the folder of a submission, and no link out of it."""
+    try:
+        return file.resolve().is_relative_to(tree.resolve())
+    except (OSError, RuntimeError):  # links in a circle
+        return False
 
 
 def decode_source(source: bytes, file: Path) -> tuple[str, Problem | None]:

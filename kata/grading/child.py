@@ -94,7 +94,9 @@ def _notice_reading(solution: str) -> list[str]:
     file, package = solution, Path(solution).parent.name
 
     def listen(event: str, args: tuple[Any, ...]) -> None:
-        if (event == "open" and str(args[0]) == file) or (event == "import" and args[0].partition(".")[0] == package):
+        is_path = event == "open" and isinstance(args[0], (str, bytes))
+        imported = args[0].partition(".")[0] if event == "import" else ""
+        if imported == package or (is_path and os.path.realpath(os.fsdecode(args[0])) == file):
             read.append(file)
 
     if solution:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import linecache
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +14,7 @@ from kata.grading.limits import beyond_a_limit
 from kata.grading.mistakes import NOT_DONE, RAISES
 
 _LONGEST = 2000
+_ONLY_BELOW = "In a grade, code can write below its working directory, DATA_DIR and tempfile.gettempdir() only."
 
 
 def explain(error: BaseException, learner_file: Path) -> dict[str, Any]:
@@ -25,6 +27,8 @@ def explain(error: BaseException, learner_file: Path) -> dict[str, Any]:
     told: dict[str, Any] = {name: _attribute(error, name) for name in ("called", "got", "contract", "mistake")}
     beyond = beyond_a_limit(error)
     told["error"] = f"{beyond[0].upper()}{beyond[1:]}." if beyond else "" if told["contract"] else _name_and_text(error)
+    if told["error"] and isinstance(error, OSError) and error.errno in (errno.EACCES, errno.EROFS):
+        told["error"] += f" ({_ONLY_BELOW})"
     # The learner's code may have raised it itself, with whatever in it.
     if isinstance(error, SyntaxError) and type(error.filename) is str and type(error.lineno) is int:
         told.update(path=_text(error.filename), line=error.lineno, source=_text(error.text).strip())
@@ -70,7 +74,7 @@ def _innermost_line(error: BaseException, learner_file: Path) -> dict[str, Any]:
                 found = (path, line)
         if found:
             path, line = found
-            return {"path": path, "line": line, "source": linecache.getline(path, line).strip()}
+            return {"path": path, "line": line, "source": _text(linecache.getline(path, line).strip())}
     return {"path": "", "line": 0, "source": ""}
 
 

@@ -88,7 +88,7 @@ class ImportWork(Work):
         return self._since + self._deadline
 
     def reported(self, message: dict[str, Any]) -> None:
-        if message["event"] == "start":
+        if message["event"] == "start" and not self._said:
             self._since = time.monotonic()
         self._said = message
 
@@ -104,8 +104,9 @@ class ImportWork(Work):
             self.problem = self._hung(ending) if ending.killed else self._vanished(ending)
 
     def _failed(self, told: dict[str, Any], ending: Ending) -> Problem:
-        what = f"Importing the file fails: {told['error'] or told['got']}"
-        if told["error"].startswith("SystemExit"):
+        error = str(told.get("error") or told.get("got"))
+        what = f"Importing the file fails: {error}"
+        if error.startswith("SystemExit"):
             what = "Importing the file ends the process: it calls sys.exit() at module level."
         return self._problem(what, "The file must import without an error; fix this first.", told, ending)
 

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import json
-import linecache
 import os
 import re
-import shutil
 import signal
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
+from kata.core.files import remove_tree
 from kata.grading.child import CHANNEL_LOST, OUT_OF_MEMORY
 from kata.grading.limits import FILE_TOO_LARGE, MEMORY_EXCEEDED
+from kata.grading.snapshot import Snapshot
 
 # Seconds between the signal on which a child writes its stack down, and its end; and until the server has told of it.
 LAST_WORDS = 0.3
@@ -23,7 +23,7 @@ _UNTIL_GONE = 30.0
 _MOST_WAITED = 300.0
 _MOST_PRINTED = 64 * 1024  # bytes
 _LONGEST_MESSAGE = 2**20  # bytes
-_FRAME = re.compile(r'^  File "(?P<path>.+)", line (?P<line>\d+) in ', re.MULTILINE)
+_FRAME = re.compile(r'^  File "(?P<path>.+)", line (?P<line>\d{1,7}) in ', re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ class RunningChild:
     :param seal: what every genuine message carries.
     :param channel: file descriptor of the messages.
     :param printed: what it prints; `stack` what its threads were doing at its deadline.
-    :param folder: the child's own; its part `submission` holds the files that are at `tree` for the learner.
+    :param folder: the child's own; its part `submission` holds the files of the snapshot.
     :ivar silent: the channel is closed on the other side.
     :ivar waited: for how many seconds other programs kept it from running, as far as it was granted.
     :ivar had_company: another child ran at some time while this one did.
@@ -95,7 +95,7 @@ class RunningChild:
     printed: IO[bytes]
     stack: IO[bytes]
     folder: Path
-    tree: Path
+    snapshot: Snapshot
     unread: bytes = b""
     silent: bool = False
     waited: float = 0.0
@@ -125,10 +125,10 @@ class RunningChild:
         *lines, self.unread = self.unread.split(b"\n")
         self.unread = self.unread[:_LONGEST_MESSAGE]
         for line in lines:
-            message = self._genuine(line)
-            if message is not None:
-                # One with the right seal and the wrong shape is not the reporter's either.
-                with contextlib.suppress(KeyError, TypeError, ValueError, AttributeError, OverflowError):
+            # One with the right seal and the wrong shape is not the reporter's either.
+            with contextlib.suppress(KeyError, TypeError, ValueError, AttributeError, OverflowError, RecursionError):
+                message = self._genuine(line)
+                if message is not None:
                     self.work.reported(message)
 
     def bury(self) -> None:
@@ -141,7 +141,7 @@ class RunningChild:
         os.close(self.channel)
         self.printed.close()
         self.stack.close()
-        shutil.rmtree(self.folder, ignore_errors=True)
+        remove_tree(self.folder)
 
     def was_killed_by_another(self) -> bool:
         """Return whether a signal that nobody of the grader has sent has ended it."""
@@ -163,17 +163,17 @@ class RunningChild:
         )
 
     def _hang(self) -> dict[str, Any]:
-        """Find the innermost frame in the learner's file."""
-        files = self.folder / "submission"
+        """Find the innermost frame in the learner's files. The child may have put anything in their place since."""
         for frame in _FRAME.finditer(_start_of(self.stack)):
-            if frame["path"].startswith(f"{files}/"):
-                line = int(frame["line"])
-                source = linecache.getline(frame["path"], line).strip()
-                return {"path": self._as_the_learner_knows_it(frame["path"]), "line": line, "source": source}
+            name = frame["path"].removeprefix(f"{self.folder / 'submission'}/")
+            if content := self.snapshot.files.get(name):
+                line, lines = int(frame["line"]), content.decode(errors="replace").split("\n")
+                source = lines[line - 1].strip() if 0 < line <= len(lines) else ""
+                return {"path": str(self.snapshot.tree / name), "line": line, "source": source}
         return {}
 
     def _as_the_learner_knows_it(self, text: str) -> str:
-        return text.replace(str(self.folder / "submission"), str(self.tree))
+        return text.replace(str(self.folder / "submission"), str(self.snapshot.tree))
 
     def _genuine(self, line: bytes) -> dict[str, Any] | None:
         """Return the message if the reporter wrote it: a submission may write to any file descriptor."""

@@ -60,7 +60,9 @@ class Sandbox:
         command += ["--die-with-parent", "--as-pid-1", "--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp"]
         for path in map(str, _readable(suite)):
             command += ["--ro-bind-try", path, path]
-        return [*command, "--bind", str(scratch), str(scratch), "--chdir", str(ROOT), "--"]
+        command += ["--bind", str(scratch), str(scratch)]
+        command += [part for path in ("/", "/dev", "/tmp") for part in ("--remount-ro", path)]
+        return [*command, "--chdir", str(ROOT), "--"]
 
 
 NO_SANDBOX = Sandbox("", False, "SANDBOX=off")

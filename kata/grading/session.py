@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol, TypeVar
 
 from kata.core.environment import child_environment, make_template, template_is_sound
-from kata.core.files import scratch_folder
+from kata.core.files import remove_tree, scratch_folder
 from kata.core.paths import SOLUTION, STATE, SUITE
 from kata.core.steps import STEPS, Step
 from kata.core.submission import Problem
@@ -24,6 +24,7 @@ from kata.grading.supervisor import Supervisor
 from kata.grading.verdict import Check, StepGrade, Verdict
 
 _Work = TypeVar("_Work", bound=StepWork)
+_PASSED_ON = ("AIRFLOW_", "KATA_", "LANG", "LC_", "LD_LIBRARY_PATH", "NO_COLOR", "PATH", "PYTHON", "TZ", "USER")
 _AT_ONCE = max(2, os.cpu_count() or 2)
 
 
@@ -57,20 +58,19 @@ class Session:
         if not template_is_sound():
             self.progress.working_on("making Airflow's database (only this once)")
             make_template()
-        self._scratch = scratch_folder()
+        self._scratch = ExitStack()
+        self._folder = Path(self._scratch.enter_context(scratch_folder())).resolve()
         self._log = STATE / "logs" / "grade.log"
         self._log.parent.mkdir(parents=True, exist_ok=True)
-        if self._log.is_dir():
-            shutil.rmtree(self._log)
+        if not self._log.is_file():
+            remove_tree(self._log)
         self._log.write_text("")
-        self._supervisor = Supervisor(
-            self._start_server, Path(self._scratch.name).resolve(), self.sandbox, _AT_ONCE, self.wake
-        )
+        self._supervisor = Supervisor(self._start_server, self._folder, self.sandbox, _AT_ONCE, self.wake)
         return self
 
     def __exit__(self, kind: type | None, error: BaseException | None, traceback: TracebackType | None) -> None:
         self._supervisor.end()
-        self._scratch.cleanup()
+        self._scratch.close()
 
     def look_at(self, snapshot: Snapshot, steps: list[Step]) -> Problem | None:
         """Import the submission once and collect the checks of `steps`; return the problem if it cannot be graded."""
@@ -127,9 +127,11 @@ class Session:
 
     def _start_server(self) -> ServerProcess:
         self.progress.working_on("starting Airflow")
-        folder = Path(self._scratch.name).resolve()
+        folder = self._folder
         folder.mkdir(exist_ok=True)
         environment = child_environment(folder, database=folder / "airflow.db", data=folder / "data")
+        # Of the user's own nothing but what programs need to run.
+        environment = {name: value for name, value in environment.items() if name.startswith(_PASSED_ON)}
         environment |= {"AIRFLOW_HOME": str(folder), "HOME": str(folder), "TMPDIR": str(folder)}
         server = ServerProcess(environment, folder, self.suite.resolve(), self._log, self.sandbox)
         try:

@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from kata.core.paths import MODULE, ROOT, shown
-from kata.core.submission import Problem, decode_source, read_source
+from kata.core.submission import Problem, decode_source, leads_into, read_source
 
 _MOST_HELPERS = 100
+_DEEPEST = 10  # folders
 _MOST_BYTES = 1_000_000  # of a helper
 # A helper of such a name would hide behind a package of the checks.
 _TAKEN = ("kata", "tests")
@@ -54,7 +55,8 @@ def take_snapshot(tree: Path) -> Snapshot:
     for helper in _helpers(tree):
         if problem := _refused(helper, tree, len(files)):
             return Snapshot(tree, text, problem)
-        files[str(helper.relative_to(tree))] = helper.read_bytes()
+        with helper.open("rb") as opened:
+            files[str(helper.relative_to(tree))] = opened.read(_MOST_BYTES)
     return Snapshot(tree, text, None, files)
 
 
@@ -75,14 +77,16 @@ def _helpers(tree: Path) -> Iterator[Path]:
         return
     for folder, folders, names in os.walk(tree):
         here = Path(folder)
-        folders[:] = sorted(name for name in folders if _may_hold_helpers(here / name))
+        is_deep = len(here.relative_to(tree).parts) >= _DEEPEST
+        folders[:] = [] if is_deep else sorted(name for name in folders if _may_hold_helpers(here / name))
         for name in sorted(names):
             file = here / name
             is_other = here != tree or name != f"{MODULE}.py"
-            if name.endswith(".py") and is_other and file.is_file() and os.access(file, os.R_OK):
+            is_readable = file.is_file() and leads_into(tree, file) and os.access(file, os.R_OK)
+            if name.endswith(".py") and is_other and is_readable:
                 yield file
 
 
 def _may_hold_helpers(folder: Path) -> bool:
-    is_environment = (folder / "pyvenv.cfg").exists()
+    is_environment = os.path.exists(folder / "pyvenv.cfg")
     return folder.name.isidentifier() and folder.name != "__pycache__" and not is_environment

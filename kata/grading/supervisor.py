@@ -150,7 +150,7 @@ class Supervisor:
             raise
         finally:
             os.close(theirs)
-        return RunningChild(work, child, seal, channel, printed, stack, folder, job["snapshot"].tree)
+        return RunningChild(work, child, seal, channel, printed, stack, folder, job["snapshot"])
 
     def _new_folder(self, snapshot: Snapshot) -> Path:
         """Make a folder with all that one child needs, and nothing that another one could have changed."""
