@@ -248,7 +248,7 @@ def test_a_race_that_is_ended_early_keeps_what_it_has_measured(
         run_race(SOLUTION.parent, PLAN, tmp_path, Console(), Console(stderr=True))
     said = capsys.readouterr().out
     assert "There is no chart. matplotlib==0 cannot be installed." in said
-    assert "in place of the race of 2020-02-02" in said
+    assert "instead of the race of 2020-02-02" in said
     assert json.loads((tmp_path / "race.json").read_text())["interrupted"]
     assert sorted(file.name for file in tmp_path.iterdir()) == ["race.html", "race.json"]
 

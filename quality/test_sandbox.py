@@ -87,7 +87,7 @@ def test_steps_share_no_folder(workshop: Workshop):
     module = """
         import glob, os
         def leave(): open("left", "w").write("x")
-        def found(): return [each for each in glob.glob("../../*/work/*") if open(each).read()]
+        def found(): return [each for each in glob.glob("../../*/*/left")]
     """
     workshop.write(module=module, test_one=leaves, test_two=finds)
     assert [kinds_of(each) for each in workshop.run("test_one", "test_two").values()] == [[None], [None]]

@@ -392,7 +392,7 @@ def run_dag(dag: DAG, arrivals: list[Callable[[], object]]) -> tuple[str, dict[s
 
     def sleep(seconds: float) -> None:
         if len(times) > MAX_SLEEPS:
-            raise RuntimeError("A task waits in the worker, again and again, in place of deferring")
+            raise RuntimeError("A task waits in the worker, again and again, instead of deferring")
         if seconds > LONGEST_RETRY:
             pass_time(seconds)
         else:

@@ -130,7 +130,7 @@ def make_template() -> None:
 
 
 def copy_template(to: Path) -> None:
-    """Put a migrated database there, in place of any other."""
+    """Replace the file, if there is one, by a migrated database."""
     if not template_file().exists():
         make_template()
     # What SQLite has left beside a database that was there before belongs to that one.

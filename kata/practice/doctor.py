@@ -85,8 +85,8 @@ def _way_to_a_sandbox() -> str:
     if _APPARMOR.exists() and _APPARMOR.read_text().strip() == "1":
         return f"Ubuntu allows it after: {_ALLOW}"
     if platform.system() == "Linux":
-        return "Grades are as right, but code that is not trusted belongs into a container."
-    return "There is one on Linux only. Grades are as right; code that is not trusted belongs into a container."
+        return "Grades are as right, but code that you do not trust belongs in a container."
+    return "There is one on Linux only. Grades are as right; code that you do not trust belongs in a container."
 
 
 def _docker() -> Finding:

@@ -49,7 +49,7 @@ def write(race: dict[str, Any], folder: Path, console: Console) -> None:
         console.print(problem, highlight=False, soft_wrap=True)
     svg = "" if problem else file.with_suffix(".svg").read_text(encoding="utf-8")
     write_atomically(folder / "race.html", page(race, svg, problem))
-    replaced = f", in place of the race of {earlier}" if earlier else ""
+    replaced = f", instead of the race of {earlier}" if earlier else ""
     console.print(f"Written{replaced}; open the page:", highlight=False)
     console.print(f"  {shown(folder / 'race.html')}", highlight=False, soft_wrap=True)
 
