@@ -277,7 +277,7 @@ def test_the_time_for_which_a_child_was_kept_waiting_does_not_count():
     assert child.grant(3.0)
     assert child.due() == 8
     assert not child.grant(3.0)
-    # Not for ever.
+    # But not forever.
     child.grant(1e6)
     assert child.due() < 1e3
 
