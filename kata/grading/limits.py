@@ -82,15 +82,13 @@ def is_stopped(pid: int) -> bool:
 
 def children(pid: int) -> Iterator[int]:
     """Yield the processes that this one has started or adopted."""
-    with contextlib.suppress(OSError):
-        for thread in os.listdir(f"/proc/{pid}/task"):
-            yield from map(int, _read(pid, f"task/{thread}/children").split())
+    for thread in _threads(pid):
+        yield from map(int, _read(pid, f"task/{thread}/children").split())
 
 
 def kept_waiting(child: int) -> float:
     """Return for how many seconds a child, or one of its own, was ready to run and no processor was free."""
-    threads = [Path(f"/proc/{pid}/task") for pid in _tree(child)]
-    waits = [_read(pid.parent.name, f"task/{thread}/schedstat") for pid in threads for thread in _names(pid)]
+    waits = [_read(pid, f"task/{thread}/schedstat") for pid in _tree(child) for thread in _threads(pid)]
     return max((int(wait.split()[1]) for wait in waits if wait), default=0) / 1e9
 
 
@@ -103,9 +101,9 @@ def _tree(pid: int) -> list[int]:
     return found
 
 
-def _names(folder: Path) -> list[str]:
+def _threads(pid: int) -> list[str]:
     try:
-        return os.listdir(folder)
+        return os.listdir(f"/proc/{pid}/task")
     except OSError:
         return []
 
@@ -120,7 +118,7 @@ def _written(pid: int) -> int:
     return int(fields.get("wchar", 0))
 
 
-def _read(pid: int | str, name: str) -> str:
+def _read(pid: int, name: str) -> str:
     try:
         return Path(f"/proc/{pid}/{name}").read_text(errors="replace")
     except OSError:

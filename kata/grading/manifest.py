@@ -8,7 +8,6 @@ from __future__ import annotations
 import hashlib
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 from kata.core.files import write_atomically
 from kata.core.paths import ROOT
@@ -43,7 +42,7 @@ def _digests() -> Iterator[tuple[str, str]]:
             if path.suffix in _SUFFIXES and path.is_file():
                 # However git has written the ends of the lines.
                 content = path.read_bytes().replace(b"\r\n", b"\n")
-                yield hashlib.sha256(content).hexdigest(), str(Path(path).relative_to(ROOT))
+                yield hashlib.sha256(content).hexdigest(), str(path.relative_to(ROOT))
 
 
 if __name__ == "__main__":

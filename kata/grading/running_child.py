@@ -184,8 +184,8 @@ class RunningChild:
         return found if isinstance(found, dict) else None
 
     def _renamed(self, parts: dict[str, Any]) -> dict[str, Any]:
-        is_text = {name: isinstance(value, str) for name, value in parts.items()}
-        return {name: self._as_the_learner_knows_it(value) if is_text[name] else value for name, value in parts.items()}
+        texts = {name: value for name, value in parts.items() if isinstance(value, str)}
+        return parts | {name: self._as_the_learner_knows_it(text) for name, text in texts.items()}
 
 
 def how_it_ended(ending: Ending) -> str:

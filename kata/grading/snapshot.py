@@ -82,8 +82,14 @@ def _helpers(tree: Path) -> Iterator[Path]:
         for name in sorted(names):
             file = here / name
             is_other = here != tree or name != f"{MODULE}.py"
-            is_readable = file.is_file() and leads_into(tree, file) and os.access(file, os.R_OK)
-            if name.endswith(".py") and is_other and is_readable:
+            # Only Python files are looked at any closer: there may be thousands of others.
+            if (
+                name.endswith(".py")
+                and is_other
+                and file.is_file()
+                and leads_into(tree, file)
+                and os.access(file, os.R_OK)
+            ):
                 yield file
 
 

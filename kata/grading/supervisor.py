@@ -147,6 +147,8 @@ class Supervisor:
             child = server.fork(told, [theirs, printed.fileno(), stack.fileno()])
         except BaseException:
             os.close(channel)
+            printed.close()
+            stack.close()
             raise
         finally:
             os.close(theirs)

@@ -5,8 +5,8 @@ A thread is at work from its start to its end, except while it waits for another
 (``Event``, ``Queue``, ``Semaphore``, ``Future.result()``, the threads of executors and of anyio) ends in
 ``Condition.wait``, which `install` replaces: that thread has stopped working as soon as it is in there, and works
 again as soon as it is notified, even if no CPU core is free for it yet. A thread that blocks in anything else (a lock,
-a socket, a file, a subprocess) counts as at work, so that it may finish; after `PATIENCE`, only
-while such threads move.
+a socket, a file, a subprocess) counts as at work, so that it may finish; after `PATIENCE`, only while
+such threads move.
 """
 
 from __future__ import annotations
